@@ -1,0 +1,47 @@
+# Where the given dependencies are: flatbuffers (headers and compiler), pthreadpool, optional XNNPACK.
+
+# Debian 12 and 13 spell the package differently.
+find_package(FlatBuffers NAMES FlatBuffers flatbuffers Flatbuffers CONFIG QUIET)
+find_path(WHIT_FLATBUFFERS_INCLUDE flatbuffers/flatbuffers.h REQUIRED)
+find_program(WHIT_FLATC flatc REQUIRED)
+find_package(Threads REQUIRED)
+
+if(TARGET pthreadpool)
+  set(WHIT_PTHREADPOOL pthreadpool)
+else()
+  find_path(WHIT_PTHREADPOOL_INCLUDE pthreadpool.h REQUIRED)
+  find_library(WHIT_PTHREADPOOL_LIBRARY pthreadpool REQUIRED)
+  add_library(whit_pthreadpool INTERFACE)
+  target_include_directories(whit_pthreadpool SYSTEM INTERFACE ${WHIT_PTHREADPOOL_INCLUDE})
+  target_link_libraries(whit_pthreadpool INTERFACE ${WHIT_PTHREADPOOL_LIBRARY} Threads::Threads)
+  set(WHIT_PTHREADPOOL whit_pthreadpool)
+endif()
+
+# If the embedding project already has a target XNNPACK, it is used; else the system's header and library.
+if(WHIT_XNNPACK)
+  if(TARGET XNNPACK)
+    set(WHIT_XNNPACK_TARGET XNNPACK)
+  else()
+    find_path(WHIT_XNNPACK_INCLUDE xnnpack.h REQUIRED)
+    find_library(WHIT_XNNPACK_LIBRARY XNNPACK REQUIRED)
+    add_library(whit_xnnpack_system INTERFACE)
+    target_include_directories(whit_xnnpack_system SYSTEM INTERFACE ${WHIT_XNNPACK_INCLUDE})
+    target_link_libraries(whit_xnnpack_system INTERFACE ${WHIT_XNNPACK_LIBRARY} ${WHIT_PTHREADPOOL})
+    set(WHIT_XNNPACK_TARGET whit_xnnpack_system)
+  endif()
+endif()
+
+# whit_flatbuffers(out_headers DIR file.fbs ...): generates C++ headers into the build tree under DIR.
+function(whit_flatbuffers out dir)
+  set(headers)
+  foreach(fbs ${ARGN})
+    get_filename_component(name ${fbs} NAME_WE)
+    set(header ${PROJECT_BINARY_DIR}/generated/${dir}/${name}_generated.h)
+    add_custom_command(OUTPUT ${header}
+      COMMAND ${WHIT_FLATC} --cpp --scoped-enums -o ${PROJECT_BINARY_DIR}/generated/${dir}
+              ${CMAKE_CURRENT_SOURCE_DIR}/${fbs}
+      DEPENDS ${CMAKE_CURRENT_SOURCE_DIR}/${fbs} VERBATIM)
+    list(APPEND headers ${header})
+  endforeach()
+  set(${out} ${headers} PARENT_SCOPE)
+endfunction()

@@ -1,0 +1,26 @@
+# whit_library(name SOURCES ... DEPENDS ...): a static library of one folder with the properties every whit target has.
+
+# -ffp-contract=off: one rounding an operation, on every compiler and instruction set (docs/arithmetic.md, 1).
+function(whit_target_properties target)
+  target_compile_features(${target} PUBLIC cxx_std_20)
+  target_compile_options(${target} PRIVATE
+    -Wall -Wextra -Wshadow -Wno-missing-field-initializers -ffp-contract=off -fno-fast-math
+    $<$<COMPILE_LANGUAGE:CXX>:-fno-exceptions>)
+  target_include_directories(${target} PRIVATE ${PROJECT_SOURCE_DIR})
+  if(WHIT_SANITIZE)
+    target_compile_options(${target} PUBLIC -fsanitize=${WHIT_SANITIZE} -fno-omit-frame-pointer
+                           -fno-sanitize-recover=all)
+    target_link_options(${target} PUBLIC -fsanitize=${WHIT_SANITIZE})
+  endif()
+  set_target_properties(${target} PROPERTIES POSITION_INDEPENDENT_CODE ON CXX_EXTENSIONS OFF)
+endfunction()
+
+function(whit_library name)
+  cmake_parse_arguments(ARG "" "" "SOURCES;DEPENDS;PRIVATE_DEPENDS" ${ARGN})
+  add_library(whit_${name} STATIC ${ARG_SOURCES})
+  add_library(whit::${name} ALIAS whit_${name})
+  whit_target_properties(whit_${name})
+  target_include_directories(whit_${name} PUBLIC $<BUILD_INTERFACE:${WHIT_INCLUDE_DIR}>)
+  target_link_libraries(whit_${name} PUBLIC ${ARG_DEPENDS} PRIVATE ${ARG_PRIVATE_DEPENDS})
+  set_target_properties(whit_${name} PROPERTIES EXPORT_NAME ${name})
+endfunction()
