@@ -38,7 +38,7 @@ function(whit_flatbuffers out dir)
     get_filename_component(name ${fbs} NAME_WE)
     set(header ${PROJECT_BINARY_DIR}/generated/${dir}/${name}_generated.h)
     add_custom_command(OUTPUT ${header}
-      COMMAND ${WHIT_FLATC} --cpp --scoped-enums -o ${PROJECT_BINARY_DIR}/generated/${dir}
+      COMMAND ${WHIT_FLATC} --cpp --scoped-enums --gen-object-api -o ${PROJECT_BINARY_DIR}/generated/${dir}
               ${CMAKE_CURRENT_SOURCE_DIR}/${fbs}
       DEPENDS ${CMAKE_CURRENT_SOURCE_DIR}/${fbs} VERBATIM)
     list(APPEND headers ${header})
