@@ -1,5 +1,5 @@
-// Status and Result: how every fallible function of whit reports failure. Standard library only; installed as
-// <whit/status.h>. No exceptions cross any whit interface and none is thrown by whit.
+// Status and Result: how every fallible function of whit reports failure. Standard library only;
+// installed as <whit/status.h>. No exceptions cross any whit interface and none is thrown by whit.
 #ifndef WHIT_STATUS_H_
 #define WHIT_STATUS_H_
 
@@ -50,8 +50,8 @@ inline Status OkStatus() { return Status(); }
 template <typename T>
 class [[nodiscard]] Result {
  public:
-  Result(T value) : value_(std::move(value)) {}               // NOLINT: implicit by design
-  Result(Status status) : status_(std::move(status)) {}       // NOLINT: implicit by design
+  Result(T value) : value_(std::move(value)) {}          // NOLINT: implicit by design
+  Result(Status status) : status_(std::move(status)) {}  // NOLINT: implicit by design
 
   bool ok() const { return value_.has_value(); }
   const Status& status() const { return status_; }
@@ -68,10 +68,10 @@ class [[nodiscard]] Result {
   Status status_;
 };
 
-#define WHIT_RETURN_IF_ERROR(expr)                 \
-  do {                                             \
-    ::whit::Status whit_status_ = (expr);          \
-    if (!whit_status_.ok()) return whit_status_;   \
+#define WHIT_RETURN_IF_ERROR(expr)               \
+  do {                                           \
+    ::whit::Status whit_status_ = (expr);        \
+    if (!whit_status_.ok()) return whit_status_; \
   } while (0)
 
 #define WHIT_CONCAT_INNER_(a, b) a##b

@@ -1,0 +1,63 @@
+// Threads and the floating-point environment they compute in.
+#ifndef WHIT_PLATFORM_THREAD_POOL_H_
+#define WHIT_PLATFORM_THREAD_POOL_H_
+
+#include <cstdint>
+#include <memory>
+
+#include "platform/status.h"
+
+namespace whit {
+
+/// While it lives, this thread rounds to nearest-even, keeps denormals and traps nothing, whatever
+/// the caller had set; then the caller's mode comes back. A few cycles; writes the control register
+/// only where it differs. (armv7 NEON always flushes denormals: docs/arithmetic.md lets no integer
+/// output depend on that.)
+class FloatEnvGuard {
+ public:
+  FloatEnvGuard();
+  ~FloatEnvGuard();
+  FloatEnvGuard(const FloatEnvGuard&) = delete;
+  FloatEnvGuard& operator=(const FloatEnvGuard&) = delete;
+
+ private:
+  uint64_t saved_ = 0;
+  bool changed_ = false;
+};
+
+/// A fixed number of threads, the caller's among them. Used by one thread at a time; ParallelFor
+/// does not nest and allocates nothing.
+class ThreadPool {
+ public:
+  /// Tasks [begin, end), run by thread `thread` in [0, threads()). Called with a FloatEnvGuard in
+  /// force.
+  using TaskFn = void (*)(void* ctx, int thread, int64_t begin, int64_t end);
+
+  static constexpr int kMaxThreads = 256;
+
+  /// threads <= 1: no pool at all, everything runs in the caller. kInvalidArgument above
+  /// kMaxThreads, kOutOfMemory if the system refuses to start the threads.
+  static Result<std::unique_ptr<ThreadPool>> Create(int threads);
+  ~ThreadPool();
+  ThreadPool(const ThreadPool&) = delete;
+  ThreadPool& operator=(const ThreadPool&) = delete;
+
+  int threads() const { return threads_; }
+
+  /// Calls fn over disjoint ranges that cover [0, tasks), each of at most `grain` tasks (grain < 1
+  /// counts as 1), in any order and on any thread, and returns when all are done.
+  void ParallelFor(int64_t tasks, int64_t grain, TaskFn fn, void* ctx);
+
+  /// The pthreadpool_t below, for libraries that thread by themselves; null without a pool.
+  void* native() const { return pool_; }
+
+ private:
+  ThreadPool(void* pool, int threads) : pool_(pool), threads_(threads) {}
+
+  void* pool_ = nullptr;
+  int threads_ = 1;
+};
+
+}  // namespace whit
+
+#endif  // WHIT_PLATFORM_THREAD_POOL_H_
