@@ -171,6 +171,13 @@ const OpRow& RowOf(OpType type);
 /// Alternatives tried before the reference, best first (empty for most operators today).
 std::span<const Implementation> AlternativesOf(OpType type);
 
+// What kernels/<file>.cc defines for each of its rows; declared from ops.inc, so that one row there is all an operator needs.
+#define WHIT_OP(file, Name, family)                             \
+  Status Prepare##Name(const PrepareContext& ctx, Prepared* p); \
+  extern const char* const kTypes##Name;
+#include "kernels/ops.inc"
+#undef WHIT_OP
+
 }  // namespace whit
 
 #endif  // WHIT_KERNELS_OP_H_
