@@ -12,9 +12,9 @@ Result<Requant> MakeRequant(const PrepareContext& ctx, const TensorView& out, fl
   const ClampRange range = OutputClamp(ctx, out, lo, hi);
   const int32_t zero_point = out.quant.zero_point[0];
   if (zero_point < static_cast<int32_t>(type.lo) || zero_point > static_cast<int32_t>(type.hi)) {
-    return ctx.Error(StatusCode::kInvalidModel,
-                     "the output's zero point " + std::to_string(zero_point) + " is outside " +
-                         DTypeName(out.type));
+    return ctx.Error(StatusCode::kInvalidModel, "the output's zero point " +
+                                                    std::to_string(zero_point) + " is outside " +
+                                                    DTypeName(out.type));
   }
   // Written so that NaN fails; an empty intersection with the type fails too.
   const bool whole = range.lo == std::floor(range.lo) && range.hi == std::floor(range.hi);
