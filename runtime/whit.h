@@ -49,8 +49,8 @@ struct Budgets {
   uint64_t max_macs = 20'000'000'000;       // multiply-accumulates of one run
   uint64_t max_arena_bytes = 1ull << 30;    // all writable memory of a Runner
   uint64_t max_graph_bytes = 64ull << 20;   // graph section (owned copy)
-  uint32_t max_tensors = 65'536;
-  uint32_t max_operators = 65'536;
+  uint32_t max_tensors = 16'384;
+  uint32_t max_operators = 16'384;
 };
 
 struct OpenOptions {
