@@ -46,7 +46,7 @@ Status PrepareContext::ExpectType(const char* what, DType got,
                std::string(what) + " is " + DTypeName(got) + ", implemented for " + list);
 }
 
-Status PrepareContext::ExpectPerTensorQuant(const char* what, const TensorView& t) const {
+Status PrepareContext::ExpectPerTensorQuant(const char* what, const View& t) const {
   if (!t.quant.per_tensor() || t.quant.zero_point.size() != 1) {
     return Error(StatusCode::kInvalidModel,
                  std::string(what) + " needs one scale and zero point, has " +
@@ -86,7 +86,7 @@ Result<const void*> PrepareContext::RawBlob(int index, size_t bytes, const char*
   return blob.data;
 }
 
-ClampRange OutputClamp(const PrepareContext& ctx, const TensorView& out, float lo, float hi) {
+ClampRange OutputClamp(const PrepareContext& ctx, const View& out, float lo, float hi) {
   float type_lo = 0, type_hi = 0, shift = 0;
   switch (out.type) {
     case DType::kInt8:

@@ -70,9 +70,9 @@ struct TaskRange {
 /// One call of a kernel. Borrowed for the duration of the call.
 struct RunContext {
   const void* params = nullptr;             // Prepared::params
-  std::span<const TensorView> in;           // absent optional inputs have data == nullptr
-  std::span<const TensorView> out;
-  std::span<const TensorView> variables;    // persistent state (Model.variables), in the order of the model
+  std::span<const View> in;           // absent optional inputs have data == nullptr
+  std::span<const View> out;
+  std::span<const View> variables;    // persistent state (Model.variables), in the order of the model
   TaskRange tasks;
   uint8_t* scratch = nullptr;               // Prepared::scratch_per_thread bytes, 64-aligned, this thread's own
   void* thread_pool = nullptr;              // pthreadpool_t for `whole` steps, else null
@@ -111,12 +111,12 @@ struct Prepared {
 struct PrepareContext {
   const fbs::Operator* op = nullptr;
   OpType type = OpType::kNone;
-  std::span<const TensorView> in;   // data != nullptr only for constants; absent inputs have present_in[i] == false
+  std::span<const View> in;   // data != nullptr only for constants; absent inputs have present_in[i] == false
   std::span<const bool> present_in;
-  std::span<TensorView> out;        // type and quantization as declared; prepare must verify the shape by Expect*()
+  std::span<View> out;        // type and quantization as declared; prepare must verify the shape by Expect*()
   std::span<const PackedWeights> weights;
   std::span<const BlobView> blobs;
-  std::span<const TensorView> variables;
+  std::span<const View> variables;
   int32_t act_bias = 0;
   int max_threads = 1;
   bool allow_xnnpack = true;
@@ -130,7 +130,7 @@ struct PrepareContext {
   Status ExpectOutputs(size_t n) const;
   Status ExpectOutShape(size_t i, const Shape& want) const;
   Status ExpectType(const char* what, DType got, std::initializer_list<DType> allowed) const;
-  Status ExpectPerTensorQuant(const char* what, const TensorView& t) const;  // present, 1 scale finite > 0
+  Status ExpectPerTensorQuant(const char* what, const View& t) const;  // present, 1 scale finite > 0
   Result<const PackedWeights*> Weights(int index) const;            // bounds-checked
   /// Blob `index` as `count` elements of T; null pointer for index -1 when `optional`.
   template <typename T>
@@ -147,7 +147,7 @@ struct PrepareContext {
 struct ClampRange {
   float lo = 0, hi = 0;
 };
-ClampRange OutputClamp(const PrepareContext& ctx, const TensorView& out, float lo, float hi);
+ClampRange OutputClamp(const PrepareContext& ctx, const View& out, float lo, float hi);
 
 /// One way to run an operator. The first whose prepare returns true in `*accepted` wins; the last is the reference and
 /// accepts everything valid. A rejected alternative leaves its reason for `whit plan`.

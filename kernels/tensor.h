@@ -67,7 +67,7 @@ struct Quant {
 
 /// A borrowed dense row-major tensor. Arena tensors have 64 readable bytes behind them; a caller's buffer has none,
 /// so reference kernels never read past the last element.
-struct TensorView {
+struct View {
   DType type = DType::kFloat32;
   Shape shape;
   Quant quant;
@@ -84,6 +84,10 @@ struct TensorView {
   int64_t elements() const { return shape.elements(); }
   size_t bytes() const { return static_cast<size_t>(elements()) * DTypeSize(type); }
 };
+
+#ifndef WHIT_VIEW_ONLY  // old name, goes away: whit.h has a TensorView of its own
+using TensorView = View;
+#endif
 
 }  // namespace whit
 

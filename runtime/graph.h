@@ -61,7 +61,7 @@ using DimValues = std::vector<std::pair<std::string, uint32_t>>;
 Result<Graph> BuildGraph(const ModelFile& file, const DimValues& dims);
 
 /// The constant bytes, shape, type and canonical quantization of a tensor as a view (data null unless constant).
-TensorView ViewOf(const TensorDef& def);
+View ViewOf(const TensorDef& def);
 
 }  // namespace whit
 

@@ -6,6 +6,8 @@
 #include <span>
 #include <vector>
 
+#include "platform/aligned_buffer.h"  // kBufferAlignment
+
 namespace whit {
 
 /// A buffer that lives from step `first` to step `last`, both included.
@@ -19,9 +21,6 @@ struct MemoryPlan {
   std::vector<uint64_t> offsets;  // one a buffer, multiples of kBufferAlignment
   uint64_t total = 0;             // bytes of the arena
 };
-
-/// A cache line on every CPU we know, and the widest vector (AVX-512).
-inline constexpr uint64_t kBufferAlignment = 64;
 
 /// Largest buffer first into the lowest gap that is free during its life. REQUIRES the sum of sizes < 2^63.
 MemoryPlan PlanMemory(std::span<const BufferLife> buffers);

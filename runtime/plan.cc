@@ -84,7 +84,7 @@ class Planner {
   const Graph& graph_;
   const PlanOptions& options_;
   Plan plan_;
-  std::vector<TensorView> variable_views_;
+  std::vector<View> variable_views_;
   std::vector<int> slot_tensor_;         // graph tensor -> plan tensor that its readers use
   std::vector<Constant8> constants8_;
   std::vector<int> input_of_;            // plan tensor -> model input that fills it directly, or -1
@@ -146,7 +146,7 @@ void Planner::MakeTensors(const std::vector<int>& order) {
   }
   for (const TensorDef& v : graph_.variables) plan_.variables.push_back(Shifted(v, bias));
   for (const TensorDef& v : plan_.variables) variable_views_.push_back(ViewOf(v));
-  for (TensorView& view : variable_views_) view.data = nullptr;
+  for (View& view : variable_views_) view.data = nullptr;
 }
 
 Slot Planner::SlotOf(int tensor) const {
@@ -183,7 +183,7 @@ void Planner::AddConstantConversions() {
 }
 
 Status Planner::PrepareNode(const NodeDef& node, Step* step) {
-  std::vector<TensorView> in, out;
+  std::vector<View> in, out;
   const auto present = std::make_unique<bool[]>(step->in.size() + 1);
   for (size_t i = 0; i < step->in.size(); ++i) {
     in.push_back(step->in[i].view);

@@ -37,7 +37,7 @@ struct Place {
 
 /// One tensor slot of a step: the view without address, and the place.
 struct Slot {
-  TensorView view;
+  View view;
   Place place;
   int tensor = -1;  // index into Plan::tensors, -1: absent
 };

@@ -1,0 +1,73 @@
+// The insides of Model and Runner, shared by the files of runtime/ and by white-box tests.
+#ifndef WHIT_RUNTIME_IMPL_H_
+#define WHIT_RUNTIME_IMPL_H_
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "platform/aligned_buffer.h"
+#include "platform/thread_pool.h"
+#include "runtime/graph.h"
+#include "runtime/plan.h"
+#include "runtime/whit.h"
+#include "schema/reader.h"
+
+namespace whit {
+
+struct Model::Impl {
+  std::shared_ptr<const ModelFile> file;
+  OpenOptions options;
+  Graph graph;  // with the file's default dimensions
+
+  // What inputs() and outputs() hand out; the views borrow from the other members.
+  std::vector<std::vector<int64_t>> input_shapes, output_shapes;
+  std::vector<TensorView> inputs, outputs;
+  std::vector<Normalization> normalizations;     // one an input
+  std::vector<std::vector<std::string>> labels;  // one an output
+};
+
+/// Model inputs or outputs as the caller sees them, without data; names and `shapes` are borrowed by the views.
+std::vector<TensorView> InterfaceViews(const Graph& graph, const std::vector<IoDef>& ios,
+                                       std::vector<std::vector<int64_t>>* shapes);
+
+/// One step with every address resolved.
+struct BoundStep {
+  std::vector<View> in, out;
+};
+
+struct Runner::Impl {
+  Model model;
+  RunnerOptions options;
+  Graph graph;  // with the runner's dimensions
+  Plan plan;
+  std::unique_ptr<ThreadPool> pool;
+
+  AlignedBuffer owned_arena;
+  std::byte* arena = nullptr;  // tensors, scratch of each thread, variables, their snapshot
+  std::vector<AlignedBuffer> input_buffers, output_buffers;
+  std::vector<BoundStep> steps;
+  std::vector<View> variables;
+  uint8_t* scratch = nullptr;
+  std::byte* variable_bytes = nullptr;
+  std::byte* variable_snapshot = nullptr;
+
+  std::vector<std::vector<int64_t>> input_shapes, output_shapes;
+  std::vector<TensorView> inputs, outputs;
+
+  explicit Impl(Model m) : model(std::move(m)) {}
+
+  Status Allocate();
+  void Bind();
+  void BindInterface();
+  void ResetVariables();
+  void* AddressOf(const Place& place);
+  KernelCode RunStep(size_t i);
+  Status Run();
+  Status Failed(size_t step, KernelCode code) const;
+};
+
+}  // namespace whit
+
+#endif  // WHIT_RUNTIME_IMPL_H_

@@ -1,0 +1,141 @@
+#include <utility>
+
+#include "platform/mapping.h"
+#include "runtime/impl.h"
+#include "runtime/plan.h"
+
+namespace whit {
+
+namespace {
+
+MapMode MapModeOf(Residency residency) {
+  switch (residency) {
+    case Residency::kRead:
+      return MapMode::kRead;
+    case Residency::kLock:
+      return MapMode::kLock;
+    case Residency::kMap:
+      break;
+  }
+  return MapMode::kMap;
+}
+
+std::vector<int64_t> DimsOf(const Shape& shape) {
+  std::vector<int64_t> dims;
+  for (int i = 0; i < shape.rank(); ++i) dims.push_back(shape[i]);
+  return dims;
+}
+
+Normalization ReadNormalization(const fbs::Normalization* n) {
+  Normalization out;
+  if (n == nullptr) return out;
+  if (n->mean() != nullptr) out.mean.assign(n->mean()->begin(), n->mean()->end());
+  if (n->std() != nullptr) out.std.assign(n->std()->begin(), n->std()->end());
+  out.resize = static_cast<Normalization::Resize>(n->resize());
+  out.channels = static_cast<Normalization::Channels>(n->channels());
+  return out;
+}
+
+std::vector<std::string> ReadLabels(const fbs::Model& model, int index) {
+  std::vector<std::string> out;
+  if (index < 0 || model.labels() == nullptr) return out;
+  const auto* labels = model.labels()->Get(static_cast<unsigned>(index))->labels();
+  for (unsigned i = 0; labels != nullptr && i < labels->size(); ++i) out.push_back(labels->Get(i)->str());
+  return out;
+}
+
+void FillInterface(Model::Impl* impl) {
+  const fbs::Signature& signature = impl->file->signature();
+  const fbs::Model& model = impl->file->graph();
+  for (size_t i = 0; i < impl->graph.inputs.size(); ++i) {
+    impl->normalizations.push_back(
+        ReadNormalization(signature.inputs()->Get(static_cast<unsigned>(i))->normalization()));
+  }
+  for (size_t i = 0; i < impl->graph.outputs.size(); ++i) {
+    impl->labels.push_back(ReadLabels(model, signature.outputs()->Get(static_cast<unsigned>(i))->labels()));
+  }
+  impl->inputs = InterfaceViews(impl->graph, impl->graph.inputs, &impl->input_shapes);
+  impl->outputs = InterfaceViews(impl->graph, impl->graph.outputs, &impl->output_shapes);
+}
+
+Result<Model> OpenMapping(Mapping mapping, const OpenOptions& options, bool size_unknown) {
+  ReadLimits limits;
+  limits.max_graph_bytes = options.budgets.max_graph_bytes;
+  limits.max_tensors = options.budgets.max_tensors;
+  limits.max_operators = options.budgets.max_operators;
+  limits.allow_trailing_bytes = size_unknown;
+  auto impl = std::make_shared<Model::Impl>();
+  impl->options = options;
+  WHIT_ASSIGN_OR_RETURN(impl->file, ModelFile::Open(std::move(mapping), limits));
+  if (!options.required_keys.empty()) {
+    return Status(StatusCode::kIntegrity, impl->file->has_signature()
+                                              ? "this build cannot check signatures, but required_keys asks for one"
+                                              : "the file is not signed, but required_keys asks for a signature");
+  }
+  WHIT_ASSIGN_OR_RETURN(impl->graph, BuildGraph(*impl->file, {}));
+  // The reference implementation of every operator checks its own types, shapes and parameters here, once and for all.
+  PlanOptions plan;
+  plan.plain = true;
+  plan.allow_xnnpack = false;
+  plan.budgets = options.budgets;
+  plan.budgets.max_arena_bytes = UINT64_MAX / 4;  // the plain memory layout is not what will run
+  auto checked = BuildPlan(impl->graph, plan);
+  if (!checked.ok()) return checked.status();
+  FillInterface(impl.get());
+  return Model(std::shared_ptr<const Model::Impl>(std::move(impl)));
+}
+
+}  // namespace
+
+std::vector<TensorView> InterfaceViews(const Graph& graph, const std::vector<IoDef>& ios,
+                                       std::vector<std::vector<int64_t>>* shapes) {
+  std::vector<TensorView> views;
+  for (const IoDef& io : ios) shapes->push_back(DimsOf(graph.tensors[static_cast<size_t>(io.tensor)].shape));
+  for (size_t i = 0; i < ios.size(); ++i) {
+    const TensorDef& def = graph.tensors[static_cast<size_t>(ios[i].tensor)];
+    TensorView view;
+    view.name = ios[i].name;
+    view.type = static_cast<Type>(ios[i].type);
+    view.shape = (*shapes)[i];
+    if (def.scale.size() == 1) {
+      view.scale = def.scale[0];
+      view.zero_point = def.zero_point[0] + (def.biased() && ios[i].type == DType::kUint8 ? 128 : 0);
+    }
+    views.push_back(view);
+  }
+  return views;
+}
+
+const char* TypeName(Type type) { return DTypeName(static_cast<DType>(type)); }
+size_t TypeSize(Type type) { return DTypeSize(static_cast<DType>(type)); }
+
+Result<Model> Model::Open(const std::string& path, const OpenOptions& options, uint64_t offset,
+                          uint64_t size) {
+  auto mapping = Mapping::MapFile(path, MapModeOf(options.residency), offset, size);
+  if (!mapping.ok()) return mapping.status();
+  auto model = OpenMapping(std::move(mapping).value(), options, offset > 0 && size == 0);
+  if (!model.ok()) return Status(model.status()).WithContext(path);
+  return model;
+}
+
+Result<Model> Model::OpenFd(int fd, uint64_t offset, uint64_t size, const OpenOptions& options) {
+  auto mapping = Mapping::MapFd(fd, MapModeOf(options.residency), offset, size);
+  if (!mapping.ok()) return mapping.status();
+  return OpenMapping(std::move(mapping).value(), options, offset > 0 && size == 0);
+}
+
+Result<Model> Model::OpenBytes(std::span<const std::byte> bytes, const OpenOptions& options) {
+  return OpenMapping(Mapping::Borrow(bytes), options, false);
+}
+
+std::span<const TensorView> Model::inputs() const { return impl_->inputs; }
+std::span<const TensorView> Model::outputs() const { return impl_->outputs; }
+const Normalization& Model::input_normalization(size_t input) const { return impl_->normalizations[input]; }
+std::span<const std::string> Model::labels(size_t output) const { return impl_->labels[output]; }
+
+std::string_view Model::name() const {
+  const auto* name = impl_->file->graph().name();
+  return name == nullptr ? std::string_view() : name->string_view();
+}
+
+}  // namespace whit

@@ -1,0 +1,287 @@
+#include <algorithm>
+#include <atomic>
+#include <cstring>
+#include <utility>
+
+#include "platform/clock.h"
+#include "runtime/impl.h"
+#include "runtime/tiers.h"
+
+namespace whit {
+
+namespace {
+
+uint64_t AlignUp(uint64_t bytes) {
+  return (bytes + kBufferAlignment - 1) / kBufferAlignment * kBufferAlignment;
+}
+
+// What a parallel step shares with its workers.
+struct Work {
+  const Prepared* prepared;
+  RunContext ctx;
+  uint8_t* scratch;
+  uint64_t scratch_stride;
+  std::atomic<uint8_t> code{0};
+};
+
+void RunRange(void* arg, int thread, int64_t begin, int64_t end) {
+  Work& work = *static_cast<Work*>(arg);
+  RunContext ctx = work.ctx;
+  ctx.tasks = {begin, end};
+  ctx.scratch = work.scratch + work.scratch_stride * static_cast<uint64_t>(thread);
+  const KernelCode code = work.prepared->run(ctx);
+  if (code != KernelCode::kOk) work.code.store(static_cast<uint8_t>(code), std::memory_order_relaxed);
+}
+
+const char* Describe(KernelCode code) {
+  switch (code) {
+    case KernelCode::kIndexOutOfRange:
+      return "an index in its input data is out of range";
+    case KernelCode::kDivisionByZero:
+      return "integer division by zero in its input data";
+    case KernelCode::kNoMemory:
+      return "the backend library ran out of memory";
+    case KernelCode::kBackendFailed:
+      return "the backend library reported an error";
+    case KernelCode::kOk:
+      break;
+  }
+  return "no error";
+}
+
+// A fresh variable holds its initial value, else the real value 0.
+void FillInitial(const TensorDef& def, std::byte* to) {
+  const size_t n = def.bytes();
+  if (def.constant != nullptr) {
+    std::memcpy(to, def.constant, n);
+    if (def.type == DType::kUint8 && !def.scale.empty()) {  // stored canonical int8
+      for (size_t i = 0; i < n; ++i) to[i] ^= std::byte{0x80};
+    }
+    return;
+  }
+  const int32_t zero = def.zero_point.size() == 1 ? def.zero_point[0] : 0;
+  if (DTypeSize(def.type) == 1) {
+    std::memset(to, zero & 0xff, n);
+  } else if (def.type == DType::kInt16) {
+    auto* values = reinterpret_cast<int16_t*>(to);
+    std::fill(values, values + n / 2, static_cast<int16_t>(zero));
+  } else {
+    std::memset(to, 0, n);
+  }
+}
+
+}  // namespace
+
+Status Runner::Impl::Allocate() {
+  const uint64_t need = plan.peak_bytes;
+  if (!options.arena.empty()) {
+    if (options.arena.size() < need || reinterpret_cast<uintptr_t>(options.arena.data()) % kBufferAlignment != 0) {
+      return Status(StatusCode::kInvalidArgument,
+                    "the arena must be 64-aligned and hold " + std::to_string(need) + " bytes, it has " +
+                        std::to_string(options.arena.size()));
+    }
+    arena = options.arena.data();
+  } else {
+    WHIT_ASSIGN_OR_RETURN(owned_arena, AlignedBuffer::Allocate(need));
+    arena = owned_arena.data();
+  }
+  auto allocate_io = [&](const std::vector<IoDef>& ios, std::vector<AlignedBuffer>* buffers) -> Status {
+    for (const IoDef& io : ios) {
+      const uint64_t bytes = graph.tensors[static_cast<size_t>(io.tensor)].bytes();
+      WHIT_ASSIGN_OR_RETURN(AlignedBuffer buffer, AlignedBuffer::Allocate(bytes + kBufferAlignment));
+      std::memset(buffer.data(), 0, buffer.size());
+      buffers->push_back(std::move(buffer));
+    }
+    return OkStatus();
+  };
+  WHIT_RETURN_IF_ERROR(allocate_io(graph.inputs, &input_buffers));
+  return allocate_io(graph.outputs, &output_buffers);
+}
+
+void* Runner::Impl::AddressOf(const Place& place) {
+  const auto index = static_cast<size_t>(place.index);
+  switch (place.kind) {
+    case Place::Kind::kArena:
+      return arena + place.offset;
+    case Place::Kind::kInput:
+      return input_buffers[index].data();
+    case Place::Kind::kOutput:
+      return output_buffers[index].data();
+    case Place::Kind::kConstant:
+      return const_cast<void*>(place.constant);
+    case Place::Kind::kVariable:
+      return variables[index].data;
+    case Place::Kind::kNone:
+      break;
+  }
+  return nullptr;
+}
+
+void Runner::Impl::Bind() {
+  std::byte* at = arena + plan.tensor_bytes;
+  scratch = reinterpret_cast<uint8_t*>(at);
+  at += plan.scratch_bytes * static_cast<uint64_t>(plan.threads);
+  variable_bytes = at;
+  for (const TensorDef& def : plan.variables) {
+    View view = ViewOf(def);
+    view.data = at;
+    at += AlignUp(def.bytes());
+    variables.push_back(view);
+  }
+  if (plan.snapshots_variables) variable_snapshot = at;
+  for (const Step& step : plan.steps) {
+    BoundStep bound;
+    auto bind = [&](const Slot& slot) {
+      View view = slot.view;
+      view.data = AddressOf(slot.place);
+      return view;
+    };
+    for (const Slot& slot : step.in) bound.in.push_back(bind(slot));
+    for (const Slot& slot : step.out) bound.out.push_back(bind(slot));
+    steps.push_back(std::move(bound));
+  }
+  ResetVariables();
+}
+
+void Runner::Impl::BindInterface() {
+  inputs = InterfaceViews(graph, graph.inputs, &input_shapes);
+  outputs = InterfaceViews(graph, graph.outputs, &output_shapes);
+  auto attach = [&](std::vector<TensorView>& views, const std::vector<IoDef>& ios,
+                    std::vector<AlignedBuffer>& buffers) {
+    for (size_t i = 0; i < views.size(); ++i) {
+      const size_t bytes = graph.tensors[static_cast<size_t>(ios[i].tensor)].bytes();
+      views[i].data = {buffers[i].data(), bytes};
+    }
+  };
+  attach(inputs, graph.inputs, input_buffers);
+  attach(outputs, graph.outputs, output_buffers);
+}
+
+void Runner::Impl::ResetVariables() {
+  for (size_t i = 0; i < plan.variables.size(); ++i) {
+    FillInitial(plan.variables[i], static_cast<std::byte*>(variables[i].data));
+  }
+}
+
+KernelCode Runner::Impl::RunStep(size_t i) {
+  const Step& step = plan.steps[i];
+  Work work;
+  work.prepared = &step.prepared;
+  work.ctx.params = step.prepared.params.get();
+  work.ctx.in = steps[i].in;
+  work.ctx.out = steps[i].out;
+  work.ctx.variables = variables;
+  work.scratch = scratch;
+  work.scratch_stride = plan.scratch_bytes;
+  if (step.prepared.whole || step.threads <= 1 || pool == nullptr) {
+    if (step.prepared.whole && pool != nullptr) work.ctx.thread_pool = pool->native();
+    RunRange(&work, 0, 0, step.prepared.tasks);
+  } else {
+    const int64_t grain = (step.prepared.tasks + step.threads - 1) / step.threads;
+    pool->ParallelFor(step.prepared.tasks, grain, &RunRange, &work);
+  }
+  return static_cast<KernelCode>(work.code.load(std::memory_order_relaxed));
+}
+
+Status Runner::Impl::Failed(size_t step, KernelCode code) const {
+  const Step& s = plan.steps[step];
+  return Status(StatusCode::kRuntime,
+                "node '" + s.name + "' (" + RowOf(s.type).name + "): " + Describe(code));
+}
+
+Status Runner::Impl::Run() {
+  FloatEnvGuard float_env;
+  if (variable_snapshot != nullptr) std::memcpy(variable_snapshot, variable_bytes, plan.variable_bytes);
+  auto restore = [&] {
+    if (variable_snapshot != nullptr) std::memcpy(variable_bytes, variable_snapshot, plan.variable_bytes);
+  };
+  for (size_t i = 0; i < plan.steps.size(); ++i) {
+    if (options.cancel != nullptr && *options.cancel) {
+      restore();
+      return Status(StatusCode::kCancelled, "cancelled before step " + std::to_string(i) + " of " +
+                                                std::to_string(plan.steps.size()));
+    }
+    const uint64_t start = options.profile ? NowNs() : 0;
+    const KernelCode code = RunStep(i);
+    if (code != KernelCode::kOk) {
+      restore();
+      return Failed(i, code);
+    }
+    if (options.profile) {
+      const Step& step = plan.steps[i];
+      options.profile({i, step.name, RowOf(step.type).name, step.prepared.implementation,
+                       step.prepared.tier, NowNs() - start, step.prepared.macs});
+    }
+  }
+  return OkStatus();
+}
+
+Result<Runner> Runner::Create(const Model& model, const RunnerOptions& options) {
+  auto impl = std::make_unique<Impl>(model);
+  impl->options = options;
+  if (options.threads < 1) {
+    return Status(StatusCode::kInvalidArgument,
+                  "threads must be at least 1, not " + std::to_string(options.threads));
+  }
+  WHIT_RETURN_IF_ERROR(CheckTier(options.isa));
+  WHIT_ASSIGN_OR_RETURN(impl->graph, BuildGraph(*model.impl()->file, options.dims));
+  PlanOptions plan;
+  plan.threads = options.threads;
+  plan.plain = options.plain;
+  // XNNPACK copies weights into memory of its own, so it stays away where the caller counts bytes (decisions.md 22).
+  plan.allow_xnnpack = options.xnnpack == Xnnpack::kAuto && options.arena.empty() && options.ram_budget == 0;
+  plan.kernel = options.kernel;
+  plan.budgets = model.impl()->options.budgets;
+  plan.ram_budget = options.ram_budget;
+  WHIT_ASSIGN_OR_RETURN(impl->plan, BuildPlan(impl->graph, plan));
+  if (impl->plan.threads > 1 || (plan.allow_xnnpack && options.threads > 1)) {
+    WHIT_ASSIGN_OR_RETURN(impl->pool, ThreadPool::Create(options.threads));
+  }
+  WHIT_RETURN_IF_ERROR(impl->Allocate());
+  impl->Bind();
+  impl->BindInterface();
+  return Runner(std::move(impl));
+}
+
+Runner::Runner(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
+Runner::Runner(Runner&&) noexcept = default;
+Runner& Runner::operator=(Runner&&) noexcept = default;
+Runner::~Runner() = default;
+
+size_t Runner::input_count() const { return impl_->inputs.size(); }
+size_t Runner::output_count() const { return impl_->outputs.size(); }
+TensorView Runner::input(size_t i) const { return impl_->inputs[i]; }
+TensorView Runner::output(size_t i) const { return impl_->outputs[i]; }
+
+namespace {
+
+Result<size_t> FindByName(const std::vector<TensorView>& views, std::string_view name, const char* what) {
+  std::string known;
+  for (size_t i = 0; i < views.size(); ++i) {
+    if (views[i].name == name) return i;
+    known += (i > 0 ? ", '" : "'") + std::string(views[i].name) + "'";
+  }
+  return Status(StatusCode::kInvalidArgument,
+                "the model has no " + std::string(what) + " '" + std::string(name) + "'; it has " + known);
+}
+
+}  // namespace
+
+Result<size_t> Runner::FindInput(std::string_view name) const {
+  return FindByName(impl_->inputs, name, "input");
+}
+Result<size_t> Runner::FindOutput(std::string_view name) const {
+  return FindByName(impl_->outputs, name, "output");
+}
+
+Status Runner::Run() { return impl_->Run(); }
+
+Status Runner::Reset() {
+  impl_->ResetVariables();
+  return OkStatus();
+}
+
+uint64_t Runner::peak_arena_bytes() const { return impl_->plan.peak_bytes; }
+bool Runner::exact() const { return impl_->plan.exact; }
+
+}  // namespace whit
