@@ -14,7 +14,7 @@ namespace whit {
 /// 64: a cache line of every target and one step of a weight panel.
 inline constexpr size_t kBufferAlignment = 64;
 
-/// Owned memory, 64-aligned, contents zero. Move-only.
+/// Owned memory, 64-aligned, contents zero (large ones by untouched zero pages). Move-only.
 class AlignedBuffer {
  public:
   /// kOutOfMemory (naming the bytes) if the system has not got them. 0 bytes: an empty buffer with
@@ -35,6 +35,7 @@ class AlignedBuffer {
   std::span<const std::byte> bytes() const { return {data_, size_}; }
 
  private:
+  void* raw_ = nullptr;  // what free() wants
   std::byte* data_ = nullptr;
   size_t size_ = 0;
 };

@@ -37,6 +37,8 @@ std::vector<std::string_view> FeatureNames(const CpuFeatures& features);
 
 /// The CPU's own name, e.g. "Intel(R) Xeon(R) ..."; "unknown" where the system does not say.
 std::string CpuName();
+/// The same from the text of /proc/cpuinfo (ARM, where the CPU cannot say it itself): "Cortex-A76".
+std::string CpuNameFromCpuinfo(std::string_view cpuinfo);
 
 /// One CPUID answer.
 struct CpuidLeaf {

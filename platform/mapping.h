@@ -53,8 +53,6 @@ class Mapping {
   bool mapped() const { return base_ != nullptr; }
 
  private:
-  void Release();
-
   std::span<const std::byte> bytes_;
   void* base_ = nullptr;  // start of the mmap (page-aligned, at or before bytes_), or null
   size_t base_bytes_ = 0;

@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <span>
 
 #include "platform/status.h"
 
@@ -36,8 +37,10 @@ class ThreadPool {
   static constexpr int kMaxThreads = 256;
 
   /// threads <= 1: no pool at all, everything runs in the caller. kInvalidArgument above
-  /// kMaxThreads, kOutOfMemory if the system refuses to start the threads.
-  static Result<std::unique_ptr<ThreadPool>> Create(int threads);
+  /// kMaxThreads, kOutOfMemory if the system refuses to start the threads. `cpus`: workers (not the
+  /// caller) run on these CPUs only; empty: anywhere; kInvalidArgument if the system knows none of
+  /// them, kUnsupported where it cannot pin.
+  static Result<std::unique_ptr<ThreadPool>> Create(int threads, std::span<const int> cpus = {});
   ~ThreadPool();
   ThreadPool(const ThreadPool&) = delete;
   ThreadPool& operator=(const ThreadPool&) = delete;
