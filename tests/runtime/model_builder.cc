@@ -1,0 +1,160 @@
+#include "tests/runtime/model_builder.h"
+
+#include <gtest/gtest.h>
+
+#include <random>
+
+namespace whit {
+
+ModelBuilder::ModelBuilder() {
+  writer_.graph.subgraphs.push_back(std::make_unique<fbs::SubgraphT>());
+  writer_.graph.subgraphs[0]->name = "main";
+  writer_.graph.signatures.push_back(std::make_unique<fbs::SignatureT>());
+  writer_.graph.signatures[0]->name = "serve";
+}
+
+namespace {
+
+std::unique_ptr<fbs::QuantizationT> QuantizationOf(const ModelBuilder::TensorSpec& spec) {
+  if (spec.scale == 0) return nullptr;
+  auto q = std::make_unique<fbs::QuantizationT>();
+  q->scale = {spec.scale};
+  q->zero_point = {spec.zero_point};
+  return q;
+}
+
+}  // namespace
+
+int ModelBuilder::Tensor(const std::string& name, const TensorSpec& spec) {
+  auto t = std::make_unique<fbs::TensorT>();
+  t->name = name;
+  t->type = spec.type;
+  t->shape = spec.shape;
+  t->quantization = QuantizationOf(spec);
+  subgraph().tensors.push_back(std::move(t));
+  return static_cast<int>(subgraph().tensors.size()) - 1;
+}
+
+int ModelBuilder::Constant(const std::string& name, const TensorSpec& spec,
+                           std::span<const std::byte> bytes) {
+  const int index = Tensor(name, spec);
+  subgraph().tensors.back()->blob = writer_.AddBlob(bytes);
+  return index;
+}
+
+int ModelBuilder::VariableTensor(const std::string& name, const TensorSpec& spec, int variable) {
+  const int index = Tensor(name, spec);
+  subgraph().tensors.back()->variable = variable;
+  return index;
+}
+
+int ModelBuilder::Variable(const std::string& name, const TensorSpec& spec) {
+  auto v = std::make_unique<fbs::VariableT>();
+  v->name = name;
+  v->type = spec.type;
+  v->shape = spec.shape;
+  v->quantization = QuantizationOf(spec);
+  writer_.graph.variables.push_back(std::move(v));
+  return static_cast<int>(writer_.graph.variables.size()) - 1;
+}
+
+int ModelBuilder::Weights(const PackedArrays& packed) {
+  auto w = std::make_unique<fbs::WeightsT>();
+  w->name = "w" + std::to_string(writer_.graph.weights.size());
+  w->layout = static_cast<fbs::Layout>(packed.layout);
+  w->groups = static_cast<uint32_t>(packed.groups);
+  w->n = static_cast<uint32_t>(packed.n);
+  w->runs = static_cast<uint32_t>(packed.runs);
+  w->run_length = static_cast<uint32_t>(packed.run_length);
+  for (int i = 0; i < packed.shape.rank(); ++i) w->shape.push_back(static_cast<uint32_t>(packed.shape[i]));
+  w->data = writer_.AddBlobOf<uint8_t>(packed.data);
+  w->sums = writer_.AddBlobOf<int32_t>(packed.sums);
+  w->limits = writer_.AddBlobOf<uint8_t>(packed.limits);
+  w->pair_flags = writer_.AddBlobOf<uint8_t>(packed.pair_flags);
+  w->scale = packed.scale;
+  w->zero_point = packed.zero_point;
+  writer_.graph.weights.push_back(std::move(w));
+  return static_cast<int>(writer_.graph.weights.size()) - 1;
+}
+
+void ModelBuilder::AddIo(std::vector<std::unique_ptr<fbs::IoT>>* list, int tensor, fbs::DType type) {
+  auto io = std::make_unique<fbs::IoT>();
+  io->name = subgraph().tensors[static_cast<size_t>(tensor)]->name;
+  io->tensor = static_cast<uint32_t>(tensor);
+  io->type = type;
+  list->push_back(std::move(io));
+}
+
+std::vector<std::byte> ModelBuilder::Finish() {
+  auto bytes = writer_.Serialize();
+  EXPECT_TRUE(bytes.ok()) << bytes.status().message();
+  return bytes.ok() ? std::move(bytes).value() : std::vector<std::byte>();
+}
+
+namespace {
+
+std::vector<int8_t> RandomBytes(size_t n, std::mt19937* rng) {
+  std::uniform_int_distribution<int> dist(-127, 127);
+  std::vector<int8_t> out(n);
+  for (int8_t& v : out) v = static_cast<int8_t>(dist(*rng));
+  return out;
+}
+
+// The blobs of one requantizing product: folded bias and multipliers.
+struct Epilogue {
+  int bias, multiplier;
+};
+
+Epilogue AddEpilogue(ModelBuilder* b, const PackedArrays& w, int32_t zx, float multiplier) {
+  std::vector<int32_t> bias;
+  for (int64_t n = 0; n < w.n; ++n) {
+    bias.push_back(FoldBias(static_cast<int32_t>(17 * n), w.sums[static_cast<size_t>(n)],
+                            w.runs * w.run_length, zx, 0));
+  }
+  const std::vector<float> m(static_cast<size_t>(w.n), multiplier);
+  return {b->Blob(std::as_bytes(std::span(bias))), b->Blob(std::as_bytes(std::span(m)))};
+}
+
+}  // namespace
+
+std::vector<std::byte> SmallNetwork() {
+  std::mt19937 rng(7);
+  ModelBuilder b;
+  const int x = b.Tensor("x", {fbs::DType::int8, {1, 8, 8, 3}, 0.02f, -5});
+  const int c1 = b.Tensor("c1", {fbs::DType::int8, {1, 8, 8, 8}, 0.05f, 3});
+  const int c2 = b.Tensor("c2", {fbs::DType::int8, {1, 8, 8, 8}, 0.05f, -4});
+  const int sum = b.Tensor("sum", {fbs::DType::int8, {1, 8, 8, 8}, 0.08f, 1});
+  const int flat = b.Tensor("flat", {fbs::DType::int8, {1, 512}, 0.08f, 1});
+  const int y = b.Tensor("y", {fbs::DType::int8, {1, 10}, 0.3f, 0});
+
+  auto conv = [&](const char* name, int in, int out, int64_t cin, int32_t zx) {
+    PackedArrays w = PackPanel16I8(RandomBytes(static_cast<size_t>(8 * 9 * cin), &rng), 8, 1, 3, 3 * cin);
+    w.shape = Shape({8, 3, 3, cin});
+    w.scale = {0.01f};
+    const Epilogue e = AddEpilogue(&b, w, zx, 0.004f);
+    fbs::ConvOptionsT o;
+    o.weights = b.Weights(w);
+    o.bias = e.bias;
+    o.multiplier = e.multiplier;
+    o.pad_top = o.pad_bottom = o.pad_left = o.pad_right = 1;
+    b.Op(name, fbs::Options::Conv2D, o, {in}, {out});
+  };
+  conv("conv1", x, c1, 3, -5);
+  conv("conv2", c1, c2, 8, 3);
+  b.Op("add", fbs::Options::Add, fbs::BinaryOptionsT{}, {c2, c1}, {sum});
+  b.Op("flatten", fbs::Options::Reshape, fbs::ReshapeOptionsT{}, {sum}, {flat});
+  PackedArrays w = PackPanel16I8(RandomBytes(10 * 512, &rng), 10, 1, 1, 512);
+  w.shape = Shape({10, 512});
+  w.scale = {0.01f};
+  const Epilogue e = AddEpilogue(&b, w, 1, 0.002f);
+  fbs::FullyConnectedOptionsT o;
+  o.weights = b.Weights(w);
+  o.bias = e.bias;
+  o.multiplier = e.multiplier;
+  b.Op("fc", fbs::Options::FullyConnected, o, {flat}, {y});
+  b.Input(x, fbs::DType::uint8);
+  b.Output(y, fbs::DType::int8);
+  return b.Finish();
+}
+
+}  // namespace whit
