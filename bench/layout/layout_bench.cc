@@ -1,0 +1,654 @@
+// Proves the layout of docs/layout.md: packs weights, runs them in place through every tile,
+// compares every output byte with a scalar loop over unpacked weights, and times. Usage:
+// layout_bench check | time
+#include <emmintrin.h>
+#include <sys/mman.h>
+
+#include <algorithm>
+#include <chrono>
+#include <cmath>
+#include <cstdint>
+#include <cstdio>
+#include <cstdlib>
+#include <cstring>
+#include <functional>
+#include <memory>
+#include <random>
+#include <string>
+#include <vector>
+
+#include "layout.h"
+#include "tile.h"
+
+namespace {
+
+using layout::Blob;
+using layout::Ceil;
+using layout::Record;
+using std::vector;
+
+double Seconds() {
+  using namespace std::chrono;
+  return duration<double>(steady_clock::now().time_since_epoch()).count();
+}
+// A chain of dependent additions runs one a cycle.
+double ClockGhz() {
+  const double t = Seconds();
+  uint64_t x = 1;
+  for (int i = 0; i < 200000; ++i) {
+    asm volatile("add $1,%0\n add $1,%0\n add $1,%0\n add $1,%0\n add $1,%0" : "+r"(x));
+  }
+  return 1e6 / (Seconds() - t) * 1e-9;
+}
+
+// Bytes whose `slack` last ones end at an unreadable page: an over-read beyond the promise faults.
+class Guarded {
+ public:
+  Guarded(size_t bytes, size_t slack) : size_((bytes + slack + 4095) / 4096 * 4096) {
+    map_ = static_cast<uint8_t*>(
+        mmap(nullptr, size_ + 8192, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0));
+    if (map_ == MAP_FAILED) abort();
+    mprotect(map_, 4096, PROT_NONE);
+    mprotect(map_ + 4096 + size_, 4096, PROT_NONE);
+    data_ = map_ + 4096 + size_ - bytes - slack;
+    memset(map_ + 4096, 0xa5, size_);
+  }
+  Guarded(const Guarded&) = delete;
+  Guarded& operator=(const Guarded&) = delete;
+  ~Guarded() { munmap(map_, size_ + 8192); }
+  uint8_t* data() const { return data_; }
+
+ private:
+  size_t size_;
+  uint8_t *map_, *data_;
+};
+
+struct Shape {
+  const char* name;
+  int h, w, cin, cout, kh, kw, stride, groups = 1;
+  bool zero_points = false;
+  bool extreme = false;  // weights and activations at the ends of their ranges
+  bool valid = false;    // no padding
+  int out_h() const { return valid ? (h - kh) / stride + 1 : Ceil(h, stride); }
+  int out_w() const { return valid ? (w - kw) / stride + 1 : Ceil(w, stride); }
+  int pad_y() const { return std::max(0, (out_h() - 1) * stride + kh - h) / 2; }
+  int pad_x() const { return std::max(0, (out_w() - 1) * stride + kw - w) / 2; }
+  double macs() const { return double(out_h()) * out_w() * cout * kh * kw * (cin / groups); }
+};
+
+enum Data {
+  kNoise,
+  kRelu
+};  // uniform 0..255; rectified Gaussian, sigma 40, as after an activation
+
+class Conv {
+ public:
+  // slack: readable bytes behind the image; -1: just the tail of a run.
+  Conv(const Shape& s, Data data, int slack)
+      : s_(s),
+        zero_bytes_(size_t(s.w) * s.cin + 64),
+        input_(zero_bytes_ + size_t(s.h) * s.w * s.cin, slack < 0 ? Tail(s) : slack) {
+    std::mt19937 rng(7);
+    std::normal_distribution<float> normal(0, 40);
+    const int n = s.cout / s.groups, cin = s.cin / s.groups;
+    const bool rows = s.kw == 1 || s.groups > 1 ? false : true;
+    rec_ = {s.groups, n, s.kw == 1 || rows ? s.kh : s.kh * s.kw, rows ? s.kw * cin : cin, false};
+    weights_.resize(size_t(s.cout) * s.kh * s.kw * cin);
+    for (auto& w : weights_) {
+      const int v = int(std::lround(normal(rng)));
+      w = int8_t(s.extreme ? (rng() % 4 == 0 ? 127 : -128) : std::clamp(v, -127, 127));
+    }
+    if (s.zero_points)
+      for (int i = 0; i < s.cout; ++i) zps_.push_back(int8_t(int(rng() % 60) - 30));
+    uint8_t* a = input_.data() + zero_bytes_;
+    for (size_t i = 0; i < size_t(s.h) * s.w * s.cin; ++i) {
+      a[i] = s.extreme       ? uint8_t(rng() % 4 == 0 ? 0 : 255)
+             : data == kRelu ? uint8_t(std::clamp(int(normal(rng)), 0, 255))
+                             : uint8_t(rng());
+    }
+    zi_ = data == kRelu ? 0 : 131;
+    zo_ = 120;
+    blob_ = layout::Pack(rec_, weights_, zps_);
+    const int channels = 16 * rec_.panels_total();
+    bias_.assign(channels + 16, 0);
+    mult_.assign(channels + 16, 0);
+    for (int g = 0; g < s.groups; ++g) {
+      for (int j = 0; j < n; ++j) {
+        const int c = 16 * rec_.panels() * g + j;
+        // Activations are u8, so the zero point folded here is the one with 128 added (beta = 128).
+        bias_[c] = int32_t(uint32_t(int(rng() % 2001) - 1000) - uint32_t(zi_ * blob_.wsum()[c]));
+        mult_[c] =
+            (1.f + float(rng() % 64) / 64) / (50.f * std::sqrt(float(rec_.runs * rec_.run_length)));
+      }
+    }
+    kp_ = 4 * rec_.steps();
+    memset(input_.data(), zi_, zero_bytes_);
+    out_.resize(size_t(s.out_h()) * s.out_w() * s.cout);
+    Plan();
+  }
+
+  void Reference(vector<uint8_t>* out) const {
+    out->assign(out_.size(), 0);
+    const int n = rec_.n, cin = s_.cin / s_.groups;
+    for (int y = 0; y < s_.out_h(); ++y)
+      for (int x = 0; x < s_.out_w(); ++x)
+        for (int o = 0; o < s_.cout; ++o) {
+          const int g = o / n, c = 16 * rec_.panels() * g + o % n;
+          const int8_t* w = &weights_[size_t(o) * s_.kh * s_.kw * cin];
+          const int zw = s_.zero_points ? zps_[o] : 0;
+          uint32_t acc = uint32_t(bias_[c]) + uint32_t(zi_) * uint32_t(blob_.wsum()[c]);
+          for (int ky = 0; ky < s_.kh; ++ky)
+            for (int kx = 0; kx < s_.kw; ++kx) {
+              const int yy = y * s_.stride + ky - s_.pad_y(), xx = x * s_.stride + kx - s_.pad_x();
+              if (yy < 0 || yy >= s_.h || xx < 0 || xx >= s_.w) continue;
+              const uint8_t* a = Pixel(yy, xx) + g * cin;
+              for (int i = 0; i < cin; ++i)
+                acc += uint32_t((a[i] - zi_) * (w[(ky * s_.kw + kx) * cin + i] - zw));
+            }
+          const float f =
+              std::min(std::max(float(int32_t(acc)) * mult_[c], float(-zo_)), float(255 - zo_));
+          (*out)[(size_t(y) * s_.out_w() + x) * s_.cout + o] = uint8_t(int(std::lrintf(f)) + zo_);
+        }
+  }
+
+  // im2col: everything is gathered. Otherwise rows are read in place and only border columns are
+  // gathered.
+  const vector<uint8_t>& Run(Tile tile, bool madd, bool two_panels, bool im2col, int force = 0) {
+    std::fill(out_.begin(), out_.end(), 0);
+    for (const auto& b : im2col ? gather_blocks_ : blocks_)
+      RunBlock(b, tile, madd, two_panels, force);
+    return out_;
+  }
+  double macs() const { return s_.macs(); }
+  const Shape& shape() const { return s_; }
+  const Blob& blob() const { return blob_; }
+  int steps() const { return rec_.steps(); }
+  double share[3];  // pairs, singles, wides of the last run, in steps
+
+ private:
+  const uint8_t* Pixel(int y, int x) const {
+    return input_.data() + zero_bytes_ + (size_t(y) * s_.w + x) * s_.cin;
+  }
+  struct Strip {  // pixels with the same offsets
+    vector<int32_t> offsets;
+    vector<const uint8_t*> in;  // group 0; other groups add to it where read in place
+    vector<int> pixels;
+    bool gathered;
+  };
+  struct Block {
+    int y0, y1;        // output rows
+    int in_y0, in_y1;  // input rows they read
+    vector<Strip> strips;
+    vector<int> gather;  // output pixels to gather, in scratch order
+  };
+
+  static int Tail(const Shape& s) {
+    const int run = (s.kw > 1 && s.groups == 1 ? s.kw : 1) * (s.cin / s.groups);
+    return 4 * Ceil(run, 4) - run;
+  }
+  // What a plan would do once: blocks of about 24 KB of input, which columns are interior.
+  void Plan() {
+    const int per = std::max(1, 24 * 1024 / std::max(1, s_.w * s_.cin * s_.stride));
+    size_t most = 0;
+    for (int y = 0; y < s_.out_h(); y += per) {
+      Block b{y, std::min(s_.out_h(), y + per), 0, 0, {}, {}};
+      b.in_y0 = std::max(0, y * s_.stride - s_.pad_y());
+      b.in_y1 = std::min(s_.h, (b.y1 - 1) * s_.stride - s_.pad_y() + s_.kh);
+      for (int r = b.y0; r < b.y1; ++r) AddRow(r, &b);
+      most = std::max(most, b.gather.size());
+      blocks_.push_back(std::move(b));
+    }
+    const int pixels = s_.out_h() * s_.out_w(), block = std::max(8, 24 * 1024 / kp_ / 8 * 8);
+    for (int p = 0; p < pixels; p += block) {
+      Block b{p / s_.out_w(), 0, 0, 0, {}, {}};
+      const int end = std::min(pixels, p + block);
+      b.y1 = (end - 1) / s_.out_w() + 1;
+      b.in_y0 = std::max(0, b.y0 * s_.stride - s_.pad_y());
+      b.in_y1 = std::min(s_.h, (b.y1 - 1) * s_.stride - s_.pad_y() + s_.kh);
+      for (int i = p; i < end; ++i) b.gather.push_back(i);
+      most = std::max(most, b.gather.size());
+      gather_blocks_.push_back(std::move(b));
+    }
+    scratch_.resize(most * s_.groups * kp_ + 64);
+    for (auto* blocks : {&blocks_, &gather_blocks_})
+      for (auto& b : *blocks)
+        if (!b.gather.empty()) {
+          Strip strip;
+          strip.gathered = true;
+          for (int k = 0; k < rec_.steps(); ++k) strip.offsets.push_back(4 * k);
+          for (size_t i = 0; i < b.gather.size(); ++i)
+            strip.in.push_back(&scratch_[i * s_.groups * kp_]);
+          strip.pixels = b.gather;
+          b.strips.push_back(std::move(strip));
+        }
+    lists_.resize(3 * rec_.steps());
+  }
+  void AddRow(int y, Block* b) {
+    Strip strip;
+    strip.gathered = false;
+    const int top = y * s_.stride - s_.pad_y();
+    const bool by_tap = rec_.runs == s_.kh * s_.kw && s_.kw > 1;
+    // Offsets are from the pixel's first column in the row `anchor`, the first real one. The zero
+    // row is as wide as the image, so its distance does not depend on the column.
+    const int anchor = std::max(0, top);
+    const int zero = -int(Pixel(anchor, 0) - input_.data());
+    for (int r = 0; r < rec_.runs; ++r) {
+      const int yy = top + (by_tap ? r / s_.kw : r), tap = by_tap ? r % s_.kw : 0;
+      const int row = yy < 0 || yy >= s_.h ? zero : (yy - anchor) * s_.w * s_.cin;
+      for (int i = 0; i < rec_.run_steps(); ++i)
+        strip.offsets.push_back(row + tap * s_.cin + 4 * i);
+    }
+    for (int x = 0; x < s_.out_w(); ++x) {
+      const int left = x * s_.stride - s_.pad_x();
+      if (left < 0 || left + s_.kw > s_.w) {
+        b->gather.push_back(y * s_.out_w() + x);
+      } else {
+        strip.in.push_back(Pixel(anchor, left));
+        strip.pixels.push_back(y * s_.out_w() + x);
+      }
+    }
+    if (strip.in.empty()) return;
+    // Rows of one block share their offsets: one strip.
+    for (auto& old : b->strips)
+      if (old.offsets == strip.offsets) {
+        old.in.insert(old.in.end(), strip.in.begin(), strip.in.end());
+        old.pixels.insert(old.pixels.end(), strip.pixels.begin(), strip.pixels.end());
+        return;
+      }
+    b->strips.push_back(std::move(strip));
+  }
+  void Gather(const vector<int>& pixels) {
+    const int cin = s_.cin / s_.groups;
+    const bool by_tap = rec_.runs == s_.kh * s_.kw && s_.kw > 1;
+    uint8_t* to = scratch_.data();
+    for (const int p : pixels) {
+      const int y0 = p / s_.out_w() * s_.stride - s_.pad_y();
+      const int x0 = p % s_.out_w() * s_.stride - s_.pad_x();
+      for (int g = 0; g < s_.groups; ++g) {
+        for (int r = 0; r < rec_.runs; ++r, to += 4 * rec_.run_steps()) {
+          const int yy = y0 + (by_tap ? r / s_.kw : r), tap = by_tap ? r % s_.kw : 0;
+          const int taps = by_tap ? 1 : s_.kw, xx = x0 + tap;
+          if (yy < 0 || yy >= s_.h) {
+            memset(to, zi_, rec_.run_length);
+            continue;
+          }
+          const int from = std::max(0, -xx), end = std::max(from, std::min(taps, s_.w - xx));
+          if (from == 0 && end == taps) {
+            memcpy(to, Pixel(yy, xx) + g * cin, rec_.run_length);
+            continue;
+          }
+          memset(to, zi_, rec_.run_length);
+          memcpy(to + from * cin, Pixel(yy, xx + from) + g * cin, (end - from) * cin);
+        }
+      }
+    }
+  }
+  // Largest value of every channel in the block's rows, zero point included.
+  void Maxima(const Block& b) {
+    const int c = s_.cin, period = c % 16 == 0  ? c
+                                   : c % 8 == 0 ? 2 * c
+                                   : c % 4 == 0 ? 4 * c
+                                                : 16 * c;
+    max_.assign(c, uint8_t(s_.kh * s_.kw > 1 ? zi_ : 0));
+    const uint8_t* p = Pixel(b.in_y0, 0);
+    const size_t n = size_t(b.in_y1 - b.in_y0) * s_.w * c;
+    acc_max_.assign(period, 0);
+    size_t i = 0;
+    for (; i + period <= n; i += period)
+      for (int j = 0; j < period; j += 16) {
+        __m128i* m = reinterpret_cast<__m128i*>(&acc_max_[j]);
+        _mm_storeu_si128(
+            m, _mm_max_epu8(_mm_loadu_si128(m),
+                            _mm_loadu_si128(reinterpret_cast<const __m128i*>(p + i + j))));
+      }
+    for (int j = 0; j < period; ++j) max_[j % c] = std::max(max_[j % c], acc_max_[j]);
+    for (; i < n; ++i) max_[i % c] = std::max(max_[i % c], p[i]);
+  }
+  void StepMaxima(int g) {
+    const int cin = s_.cin / s_.groups;
+    step_max_.assign(rec_.steps(), 0);
+    for (int r = 0, s = 0; r < rec_.runs; ++r)
+      for (int i = 0; i < rec_.run_steps(); ++i, ++s)
+        for (int b = 4 * i; b < std::min(rec_.run_length, 4 * i + 4); ++b)
+          step_max_[s] = std::max(step_max_[s], max_[g * cin + b % cin]);
+  }
+  // force: 1 all singly where limit1 allows, 2 all widened, 3 (the control) all paired without
+  // asking the limits
+  void Choose(int row, int force) {
+    const uint8_t *l1 = blob_.limit1(row), *l2 = blob_.limit2(row);
+    pairs_.clear();
+    singles_.clear();
+    wides_.clear();
+    const auto one = [&](int s) {
+      if (step_max_[s] == 0) return;
+      (force == 3 || (force < 2 && step_max_[s] <= l1[s]) ? singles_ : wides_).push_back(s);
+    };
+    for (int s = 0; s < rec_.steps(); s += 2) {
+      const int most = s + 1 < rec_.steps() ? std::max(step_max_[s], step_max_[s + 1]) : 256;
+      if ((force == 0 && most <= l2[s / 2] && most > 0) || (force == 3 && most < 256)) {
+        pairs_.push_back(s);
+      } else {
+        one(s);
+        if (s + 1 < rec_.steps()) one(s + 1);
+      }
+    }
+    share[0] += 2 * pairs_.size();
+    share[1] += singles_.size();
+    share[2] += wides_.size();
+  }
+  Lists Place(const vector<int32_t>& at, int width) {
+    Item* out = lists_.data();
+    const uint32_t step = 4 * width;
+    const auto fill = [&](const vector<int>& from, bool pair) {
+      Item* begin = out;
+      for (const int s : from) *out++ = {s * step, at[s], pair ? at[s + 1] : 0};
+      return begin;
+    };
+    Lists l;
+    l.pairs = fill(pairs_, true);
+    l.singles = fill(singles_, false);
+    l.wides = fill(wides_, false);
+    l.num_pairs = int(pairs_.size());
+    l.num_singles = int(singles_.size());
+    l.num_wides = int(wides_.size());
+    return l;
+  }
+  // Sum of the real bytes of a pixel's runs: never the tails.
+  int32_t Sum(const uint8_t* p, const vector<int32_t>& offsets) const {
+    __m128i sum = _mm_setzero_si128();
+    const __m128i zero = sum;
+    for (int r = 0; r < rec_.runs; ++r) {
+      const uint8_t* a = p + offsets[r * rec_.run_steps()];
+      int i = 0;
+      for (; i + 16 <= rec_.run_length; i += 16)
+        sum = _mm_add_epi64(
+            sum, _mm_sad_epu8(_mm_loadu_si128(reinterpret_cast<const __m128i*>(a + i)), zero));
+      uint8_t tail[16] = {};
+      memcpy(tail, a + i, rec_.run_length - i);
+      sum = _mm_add_epi64(
+          sum, _mm_sad_epu8(_mm_loadu_si128(reinterpret_cast<const __m128i*>(tail)), zero));
+    }
+    return _mm_cvtsi128_si32(sum) + _mm_cvtsi128_si32(_mm_unpackhi_epi64(sum, sum));
+  }
+
+  void RunBlock(const Block& b, Tile tile, bool madd, bool two_panels, int force) {
+    Gather(b.gather);
+    if (madd) Maxima(b);
+    for (int g = 0; g < s_.groups; ++g) {
+      if (madd) StepMaxima(g);
+      RunGroup(b, g, tile, madd, two_panels, force);
+    }
+  }
+  void RunGroup(const Block& b, int g, Tile tile, bool madd, bool two_panels, int force) {
+    for (size_t t = 0; t < b.strips.size() && s_.zero_points; ++t) {
+      if (asum_.size() <= t) asum_.emplace_back();
+      asum_[t].clear();
+      const int shift = b.strips[t].gathered ? g * kp_ : g * (s_.cin / s_.groups);
+      for (const uint8_t* p : b.strips[t].in)
+        asum_[t].push_back(Sum(p + shift, b.strips[t].offsets));
+    }
+    for (int q = 0; q < rec_.panels();) {
+      const int row = g * rec_.panels() + q;
+      const int many = two_panels && q + 1 < rec_.panels() && rec_.width(q + 1) == 16 ? 2 : 1;
+      Work w{};
+      w.panel = blob_.panel(g, q);
+      w.width = rec_.width(q);
+      w.steps = rec_.steps();
+      int32_t neg[32] = {};
+      if (s_.zero_points) {
+        for (int i = 0; i < 16 * many; ++i) neg[i] = -blob_.wzp()[16 * row + i];
+        w.neg_zp = neg;
+      }
+      w.start = &bias_[16 * row];
+      w.multiplier = &mult_[16 * row];
+      w.zero_point = zo_;
+      w.channels = std::min(16 * many, rec_.n - 16 * q);
+      if (madd) Choose(row, force);
+      for (size_t t = 0; t < b.strips.size(); ++t) {
+        const Strip& strip = b.strips[t];
+        Lists lists{};
+        if (madd) lists = Place(strip.offsets, w.width);
+        w.lists = &lists;
+        w.offsets = strip.offsets.data();
+        w.asum = s_.zero_points ? asum_[t].data() : nullptr;
+        w.count = int(strip.in.size());
+        outs_.resize(w.count);
+        for (int i = 0; i < w.count; ++i)
+          outs_[i] = &out_[size_t(strip.pixels[i]) * s_.cout + g * rec_.n + 16 * q];
+        w.out = outs_.data();
+        w.in = strip.in.data();
+        if (g > 0) {
+          const int shift = strip.gathered ? g * kp_ : g * (s_.cin / s_.groups);
+          shifted_.assign(strip.in.begin(), strip.in.end());
+          for (auto& p : shifted_) p += shift;
+          w.in = shifted_.data();
+        }
+        tile(w);
+      }
+      q += many;
+    }
+  }
+
+  Shape s_;
+  size_t zero_bytes_;  // a row as wide as the image, filled with the zero point, in front of it
+  Guarded input_;
+  Record rec_;
+  vector<int8_t> weights_, zps_;
+  Blob blob_;
+  vector<int32_t> bias_;
+  vector<float> mult_;
+  int zi_, zo_, kp_;
+  vector<uint8_t> out_, scratch_, max_, acc_max_, step_max_;
+  vector<Block> blocks_, gather_blocks_;
+  vector<int> pairs_, singles_, wides_;
+  vector<Item> lists_;
+  vector<vector<int32_t>> asum_;
+  vector<uint8_t*> outs_;
+  vector<const uint8_t*> shifted_;
+};
+
+bool HasAvxVnni() {
+  uint32_t a = 7, b, c = 1, d;
+  asm volatile("cpuid" : "+a"(a), "=b"(b), "+c"(c), "=d"(d));
+  return (a >> 4 & 1) && __builtin_cpu_supports("avx2");
+}
+struct Tier {
+  const char* name;
+  Tile tile;
+  bool madd, two_panels, runs_here, timed;
+};
+vector<Tier> Tiers() {
+  const bool avx2 = __builtin_cpu_supports("avx2");
+  const bool vnni512 = __builtin_cpu_supports("avx512vnni") && __builtin_cpu_supports("avx512vl");
+  return {
+      {"sse4.1 2x16", TileSse41x2x16, true, false, bool(__builtin_cpu_supports("sse4.1")), true},
+      {"sse4.1 4x8", TileSse41x4x8, true, false, bool(__builtin_cpu_supports("sse4.1")), true},
+      {"avx2 4x16", TileAvx2, true, false, avx2, true},
+      {"avxvnni 6x16", TileAvxVnni, false, false, HasAvxVnni(), true},
+      {"avx512vnni 8x32", TileAvx512Vnni, false, true, vnni512, true},
+      {"avxvnni, instruction emulated", TileAvxVnniEmulated, false, false, avx2, false},
+      {"avx512vnni, instruction emulated", TileAvx512VnniEmulated, false, true, avx2, false},
+  };
+}
+
+// name, h, w, cin, cout, kh, kw, stride, groups, zero points, extreme, valid
+const Shape kShapes[] = {
+    {"1x1 14x14 96->576", 14, 14, 96, 576, 1, 1, 1},
+    {"1x1 14x14 576->96", 14, 14, 576, 96, 1, 1, 1},
+    {"1x1 56x56 24->144", 56, 56, 24, 144, 1, 1, 1},
+    {"3x3 s2 224x224 3->32", 224, 224, 3, 32, 3, 3, 2},
+    {"3x3 s2 96x96 3->8", 96, 96, 3, 8, 3, 3, 2},
+    {"3x3 48x48 1->8", 48, 48, 1, 8, 3, 3, 1},
+    {"10x4 s2 49x10 1->64", 49, 10, 1, 64, 10, 4, 2},
+    {"3x3 56x56 24->24", 56, 56, 24, 24, 3, 3, 1},
+    {"3x3 28x28 24->10", 28, 28, 24, 10, 3, 3, 1},
+    {"1x1 14x14 96->576 zp", 14, 14, 96, 576, 1, 1, 1, 1, true},
+    {"3x3 s2 224x224 3->32 zp", 224, 224, 3, 32, 3, 3, 2, 1, true},
+};
+const Shape kCheckOnly[] = {
+    {"1x1 5x5 7->10", 5, 5, 7, 10, 1, 1, 1},
+    {"1x1 5x5 64->10 zp", 5, 5, 64, 10, 1, 1, 1, 1, true},
+    {"1x1 3x1 1->1", 3, 1, 1, 1, 1, 1, 1},
+    {"3x3 9x9 5->40", 9, 9, 5, 40, 3, 3, 1},
+    {"3x3 s2 9x8 6->24 zp", 9, 8, 6, 24, 3, 3, 2, 1, true},
+    {"3x3 9x9 12->20 g2", 9, 9, 12, 20, 3, 3, 1, 2},
+    {"3x3 7x9 15->72 g3 zp", 7, 9, 15, 72, 3, 3, 1, 3, true},
+    {"1x1 5x5 32->64 g4", 5, 5, 32, 64, 1, 1, 1, 4},
+    {"5x5 8x8 3->17", 8, 8, 3, 17, 5, 5, 1},
+    {"1x3 8x8 3->33", 8, 8, 3, 33, 1, 3, 1},
+    {"3x1 8x8 3->48", 8, 8, 3, 48, 3, 1, 1},
+    {"3x3 9x9 3->24 extreme", 9, 9, 3, 24, 3, 3, 1, 1, false, true},
+    {"1x1 9x9 63->40 extreme zp", 9, 9, 63, 40, 1, 1, 1, 1, true, true},
+    {"3x3 9x9 24->24 extreme", 9, 9, 24, 24, 3, 3, 1, 1, false, true},
+    {"3x3 valid 9x9 3->8", 9, 9, 3, 8, 3, 3, 1, 1, false, false, true},
+    {"3x3 valid 9x9 1->10 zp", 9, 9, 1, 10, 3, 3, 1, 1, true, false, true},
+    {"3x3 valid 8x9 7->24", 8, 9, 7, 24, 3, 3, 2, 1, false, false, true},
+};
+
+int Check() {
+  int bad = 0, runs = 0;
+  for (const auto& t : Tiers())
+    if (!t.runs_here) printf("%s: this CPU lacks the instructions, not run (see mca.py)\n", t.name);
+  const auto one = [&](const Shape& s) {
+    for (const Data data : {kNoise, kRelu}) {
+      Conv c(s, data, -1);
+      vector<uint8_t> want;
+      c.Reference(&want);
+      for (const auto& t : Tiers()) {
+        if (!t.runs_here) continue;
+        for (const bool im2col : {false, true})
+          for (int force = 0; force < (t.madd ? 3 : 1); ++force) {
+            const auto& got = c.Run(t.tile, t.madd, t.two_panels, im2col, force);
+            ++runs;
+            for (size_t i = 0; i < got.size(); ++i)
+              if (got[i] != want[i]) {
+                printf("BAD %s, %s, %s, force %d: byte %zu is %d, expected %d\n", s.name, t.name,
+                       im2col ? "im2col" : "in place", force, i, got[i], want[i]);
+                ++bad;
+                break;
+              }
+          }
+      }
+    }
+  };
+  for (const auto& s : kShapes) one(s);
+  for (const auto& s : kCheckOnly) one(s);
+  // The check must be able to fail: extreme values with the limits ignored.
+  Conv control(kCheckOnly[13], kNoise, -1);
+  vector<uint8_t> want;
+  control.Reference(&want);
+  const auto& got = control.Run(TileSse41x2x16, true, false, false, 3);
+  int wrong = 0;
+  for (size_t i = 0; i < got.size(); ++i) wrong += got[i] != want[i];
+  printf(
+      "%d runs, %d differ from the scalar loop; control without limits: %d of %zu bytes differ\n",
+      runs, bad, wrong, got.size());
+  return bad != 0 || wrong == 0;
+}
+
+struct Timed {
+  std::string name;
+  double macs;
+  std::function<void()> run;
+  double best = 1e9;
+  double ghz = 0;
+};
+// Interleaved: every variant once a round, the minimum counts; the clock is measured beside each
+// minimum.
+void Time(vector<Timed>* all, double seconds) {
+  const double end = Seconds() + seconds;
+  do {
+    for (auto& t : *all) {
+      const double ghz = ClockGhz();
+      double best = 1e9;
+      for (int i = 0; i < 3; ++i) {
+        const double from = Seconds();
+        t.run();
+        best = std::min(best, Seconds() - from);
+      }
+      if (best < t.best) t.best = best, t.ghz = ghz;
+    }
+  } while (Seconds() < end);
+}
+
+void TimeConvs() {
+  printf("%-26s %-6s %-22s %8s %6s %6s   pairs/singles/wides %%\n", "shape", "data", "tile",
+         "GMAC/s", "GHz", "MAC/c");
+  for (const auto& s : kShapes) {
+    for (const Data data : {kNoise, kRelu}) {
+      Conv c(s, data, 64);
+      vector<Timed> all;
+      vector<vector<double>> shares;
+      for (const auto& t : Tiers()) {
+        if (!t.runs_here || !t.timed) continue;
+        for (const bool im2col : {false, true}) {
+          if (im2col && (s.kh * s.kw == 1 || t.tile != TileAvx2)) continue;
+          std::fill(c.share, c.share + 3, 0);
+          c.Run(t.tile, t.madd, t.two_panels, im2col);
+          const double sum = std::max(1., c.share[0] + c.share[1] + c.share[2]);
+          shares.push_back({c.share[0] / sum, c.share[1] / sum, c.share[2] / sum});
+          all.push_back({std::string(t.name) + (im2col ? " im2col" : ""), c.macs(),
+                         [&c, t, im2col] { c.Run(t.tile, t.madd, t.two_panels, im2col); }});
+        }
+      }
+      Time(&all, 0.3);
+      for (size_t i = 0; i < all.size(); ++i) {
+        const double rate = all[i].macs / all[i].best * 1e-9;
+        printf("%-26s %-6s %-22s %8.1f %6.2f %6.1f   %.0f/%.0f/%.0f\n", s.name,
+               data == kNoise ? "noise" : "relu", all[i].name.c_str(), rate, all[i].ghz,
+               rate / all[i].ghz, 100 * shares[i][0], 100 * shares[i][1], 100 * shares[i][2]);
+      }
+    }
+  }
+}
+
+__attribute__((noinline)) uint64_t ReadAll(const uint8_t* p, size_t n) {
+  __m128i s[4] = {};
+  for (size_t i = 0; i + 64 <= n; i += 64)
+    for (int j = 0; j < 4; ++j)
+      s[j] = _mm_xor_si128(s[j], _mm_loadu_si128(reinterpret_cast<const __m128i*>(p + i + 16 * j)));
+  const __m128i x = _mm_xor_si128(_mm_xor_si128(s[0], s[1]), _mm_xor_si128(s[2], s[3]));
+  return uint64_t(_mm_cvtsi128_si64(x));
+}
+
+// One row: the weights pass once. `copies` different layers, so that they come from the last cache
+// or from memory.
+void TimeFullyConnected() {
+  const Shape s = {"fc 1280->1000", 1, 1, 1280, 1000, 1, 1, 1};
+  printf("\n%-14s %-8s %-6s %-22s %8s %6s %7s\n", s.name, "weights", "data", "tile", "GMAC/s",
+         "GHz", "GB/s");
+  for (const int copies : {1, 64}) {
+    for (const Data data : {kNoise, kRelu}) {
+      vector<std::unique_ptr<Conv>> layers;
+      for (int i = 0; i < copies; ++i) layers.push_back(std::make_unique<Conv>(s, data, 64));
+      const double bytes = double(layers[0]->blob().r.wsum_at()) * copies;
+      vector<Timed> all;
+      for (const auto& t : Tiers()) {
+        if (!t.runs_here || !t.timed) continue;
+        all.push_back({t.name, s.macs() * copies, [&layers, t] {
+                         for (auto& l : layers) l->Run(t.tile, t.madd, t.two_panels, false);
+                       }});
+      }
+      static volatile uint64_t sink;
+      all.push_back({"read only", s.macs() * copies, [&layers] {
+                       for (auto& l : layers)
+                         sink = sink + ReadAll(l->blob().bytes.data(), l->blob().r.wsum_at());
+                     }});
+      Time(&all, copies > 1 ? 1.5 : 0.4);
+      for (const auto& t : all)
+        printf("%-14s %-8s %-6s %-22s %8.1f %6.2f %7.1f\n", "", copies == 1 ? "1.3 MB" : "82 MB",
+               data == kNoise ? "noise" : "relu", t.name.c_str(), t.macs / t.best * 1e-9, t.ghz,
+               bytes / t.best * 1e-9);
+    }
+  }
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  const std::string mode = argc > 1 ? argv[1] : "check";
+  if (mode == "check") return Check();
+  TimeConvs();
+  TimeFullyConnected();
+  return 0;
+}

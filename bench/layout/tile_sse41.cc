@@ -1,0 +1,61 @@
+#include <smmintrin.h>
+
+#include <cstring>
+
+#include "tile.h"
+
+namespace {
+
+using V = __m128i;
+constexpr int kLanes = 4;
+inline V Load(const void* p) { return _mm_loadu_si128(static_cast<const V*>(p)); }
+inline void Store(void* p, V v) { _mm_storeu_si128(static_cast<V*>(p), v); }
+inline V Bc(const void* p) {
+  int x;
+  memcpy(&x, p, 4);
+  return _mm_set1_epi32(x);
+}
+inline V Bc16(int16_t x) { return _mm_set1_epi16(x); }
+inline V Maddubs(V a, V w) { return _mm_maddubs_epi16(a, w); }
+inline V Madd(V a, V b) { return _mm_madd_epi16(a, b); }
+inline V Add16(V a, V b) { return _mm_add_epi16(a, b); }
+inline V Add32(V a, V b) { return _mm_add_epi32(a, b); }
+inline V Mul32(V a, V b) { return _mm_mullo_epi32(a, b); }
+inline V Sll8(V a) { return _mm_slli_epi16(a, 8); }
+inline V Sra8(V a) { return _mm_srai_epi16(a, 8); }
+inline V Srl8(V a) { return _mm_srli_epi16(a, 8); }
+inline V And(V a, V b) { return _mm_and_si128(a, b); }
+// clamp(acc * m) before the conversion, then the zero point
+inline V Scale(V acc, const float* m, int zp) {
+  const __m128 x = _mm_mul_ps(_mm_cvtepi32_ps(acc), _mm_loadu_ps(m));
+  const __m128 lo = _mm_set1_ps(float(-zp)), hi = _mm_set1_ps(float(255 - zp));
+  return _mm_add_epi32(_mm_cvtps_epi32(_mm_min_ps(_mm_max_ps(x, lo), hi)), _mm_set1_epi32(zp));
+}
+template <int N>
+inline void StoreBytes(uint8_t* to, const int32_t* q, int channels) {
+  uint8_t b[16];
+  const V lo = _mm_packs_epi32(Load(q), Load(q + 4));
+  const V hi = N == 16 ? _mm_packs_epi32(Load(q + 8), Load(q + 12)) : lo;
+  Store(b, _mm_packus_epi16(lo, hi));
+  if (channels >= N) {
+    memcpy(to, b, N);
+  } else if (channels > 0) {
+    memcpy(to, b, channels);
+  }
+}
+
+#include "tile_madd.inl"
+
+}  // namespace
+
+// 2 rows x 16: 8 accumulators, 4 rows of activations, 2 weights, 2 others.
+void TileSse41x2x16(const Work& w) {
+  if (w.width == 8) return AllRows<4, 2, 32>(w, 0);
+  AllRows<2, 4, 64>(w, 0);
+}
+// 4 rows x 8, two passes over the panel: 8 accumulators, 4 weights.
+void TileSse41x4x8(const Work& w) {
+  if (w.width == 8) return AllRows<4, 2, 32>(w, 0);
+  AllRows<4, 2, 64>(w, 0);
+  AllRows<4, 2, 64>(w, 8);
+}
