@@ -93,7 +93,7 @@ inline uint8_t Minus128(const int8_t* panel, int width, int steps) {
 // w: [groups][n][runs][run_length], zero_points: [groups][n] or empty.
 inline Blob Pack(Record r, const std::vector<int8_t>& w, const std::vector<int8_t>& zero_points) {
   r.zero_points = !zero_points.empty();
-  Blob blob{r, std::vector<uint8_t>(r.blob_bytes() + 64)};
+  Blob blob{r, std::vector<uint8_t>(r.blob_bytes())};
   uint8_t* base = blob.bytes.data();
   for (int g = 0; g < r.groups; ++g) {
     for (int out = 0; out < r.n; ++out) {

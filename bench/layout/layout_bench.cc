@@ -173,6 +173,7 @@ class Conv {
     vector<int32_t> offsets;
     vector<const uint8_t*> in;  // group 0; other groups add to it where read in place
     vector<int> pixels;
+    vector<int32_t> out_at;
     bool gathered;
   };
   struct Block {
@@ -184,7 +185,7 @@ class Conv {
 
   static int Tail(const Shape& s) {
     const int run = (s.kw > 1 && s.groups == 1 ? s.kw : 1) * (s.cin / s.groups);
-    return 4 * Ceil(run, 4) - run;
+    return s.zero_points ? 15 : 4 * Ceil(run, 4) - run;  // sums of activations load 16
   }
   // What a plan would do once: blocks of about 24 KB of input, which columns are interior.
   void Plan() {
@@ -221,7 +222,12 @@ class Conv {
           strip.pixels = b.gather;
           b.strips.push_back(std::move(strip));
         }
-    lists_.resize(3 * rec_.steps());
+    for (auto* blocks : {&blocks_, &gather_blocks_})
+      for (auto& b : *blocks)
+        for (auto& strip : b.strips)
+          for (const int pixel : strip.pixels) strip.out_at.push_back(pixel * s_.cout);
+    for (auto& c : chosen_) c.resize(rec_.steps());
+    lists_.resize(2 * rec_.steps() + 2);
   }
   void AddRow(int y, Block* b) {
     Strip strip;
@@ -306,54 +312,71 @@ class Conv {
   }
   void StepMaxima(int g) {
     const int cin = s_.cin / s_.groups;
-    step_max_.assign(rec_.steps(), 0);
+    step_max_.assign(rec_.steps() + 128, 0);
+    pair_max_.assign(rec_.pairs() + 64, 0);
     for (int r = 0, s = 0; r < rec_.runs; ++r)
       for (int i = 0; i < rec_.run_steps(); ++i, ++s)
         for (int b = 4 * i; b < std::min(rec_.run_length, 4 * i + 4); ++b)
           step_max_[s] = std::max(step_max_[s], max_[g * cin + b % cin]);
+    for (int s = 0; s < rec_.steps(); ++s)
+      pair_max_[s / 2] = std::max(pair_max_[s / 2], step_max_[s]);
   }
-  // force: 1 all singly where limit1 allows, 2 all widened, 3 (the control) all paired without
-  // asking the limits
+  // 64 bytes: bit i set where a[i] <= b[i], and where a[i] != 0.
+  static void Masks(const uint8_t* a, const uint8_t* b, int n, uint64_t* le, uint64_t* used) {
+    *le = *used = 0;
+    for (int i = 0; i < n; i += 16) {
+      const __m128i x = _mm_loadu_si128(reinterpret_cast<const __m128i*>(a + i));
+      const __m128i y = _mm_loadu_si128(reinterpret_cast<const __m128i*>(b + i));
+      *le |= uint64_t(_mm_movemask_epi8(_mm_cmpeq_epi8(_mm_max_epu8(x, y), y))) << i;
+      *used |= uint64_t(~_mm_movemask_epi8(_mm_cmpeq_epi8(x, _mm_setzero_si128())) & 0xffff) << i;
+    }
+  }
+  static uint64_t Twice(uint64_t v) {  // bit i -> bits 2i, 2i + 1
+    for (int shift = 16; shift > 0; shift /= 2) {
+      uint64_t keep = ~uint64_t(0) / ((uint64_t(1) << shift) + 1);
+      v = (v | v << shift) & keep;
+    }
+    return v | v << 1;
+  }
+  // Sorts the steps of a panel by how they may be summed. The maxima are padded with zeros, so what
+  // the masks say of limits behind the row is dropped by `used`. force: 1 all singly where limit1
+  // allows, 2 all widened, 3 (the control) all paired without asking the limits.
   void Choose(int row, int force) {
     const uint8_t *l1 = blob_.limit1(row), *l2 = blob_.limit2(row);
-    pairs_.clear();
-    singles_.clear();
-    wides_.clear();
-    const auto one = [&](int s) {
-      if (step_max_[s] == 0) return;
-      (force == 3 || (force < 2 && step_max_[s] <= l1[s]) ? singles_ : wides_).push_back(s);
-    };
-    for (int s = 0; s < rec_.steps(); s += 2) {
-      const int most = s + 1 < rec_.steps() ? std::max(step_max_[s], step_max_[s + 1]) : 256;
-      if ((force == 0 && most <= l2[s / 2] && most > 0) || (force == 3 && most < 256)) {
-        pairs_.push_back(s);
-      } else {
-        one(s);
-        if (s + 1 < rec_.steps()) one(s + 1);
-      }
+    num_[0] = num_[1] = num_[2] = 0;
+    for (int s = 0; s < rec_.steps(); s += 64) {
+      uint64_t le2, used2, le1, used1;
+      Masks(&pair_max_[s / 2], l2 + s / 2, 32, &le2, &used2);
+      Masks(&step_max_[s], l1 + s, 64, &le1, &used1);
+      const int full = std::min(32, (rec_.steps() - s) / 2);
+      uint64_t two = used2 & ((uint64_t(1) << full) - 1);
+      if (force < 3) two &= le2;
+      if (force == 1 || force == 2) two = 0;
+      uint64_t left = used1 & ~Twice(two);
+      uint64_t one = left & (force == 3 ? ~uint64_t(0) : force == 2 ? 0 : le1), wide = left & ~one;
+      for (; two != 0; two &= two - 1) chosen_[0][num_[0]++] = s + 2 * __builtin_ctzll(two);
+      for (; one != 0; one &= one - 1) chosen_[1][num_[1]++] = s + __builtin_ctzll(one);
+      for (; wide != 0; wide &= wide - 1) chosen_[2][num_[2]++] = s + __builtin_ctzll(wide);
     }
-    share[0] += 2 * pairs_.size();
-    share[1] += singles_.size();
-    share[2] += wides_.size();
+    share[0] += 2 * num_[0];
+    share[1] += num_[1];
+    share[2] += num_[2];
   }
   Lists Place(const vector<int32_t>& at, int width) {
-    Item* out = lists_.data();
+    Item *out = lists_.data(), *begin[3];
     const uint32_t step = 4 * width;
-    const auto fill = [&](const vector<int>& from, bool pair) {
-      Item* begin = out;
-      for (const int s : from) *out++ = {s * step, at[s], pair ? at[s + 1] : 0};
-      return begin;
-    };
-    Lists l;
-    l.pairs = fill(pairs_, true);
-    l.singles = fill(singles_, false);
-    l.wides = fill(wides_, false);
-    l.num_pairs = int(pairs_.size());
-    l.num_singles = int(singles_.size());
-    l.num_wides = int(wides_.size());
-    return l;
+    for (int kind = 0; kind < 3; ++kind) {
+      begin[kind] = out;
+      for (int i = 0; i < num_[kind]; ++i) {
+        const int s = chosen_[kind][i];
+        *out++ = {s * step, at[s], kind == 0 ? at[s + 1] : 0};
+      }
+    }
+    return {begin[0], begin[1], begin[2], num_[0], num_[1], num_[2]};
   }
   // Sum of the real bytes of a pixel's runs: never the tails.
+  alignas(16) static constexpr uint8_t kKeep[32] = {255, 255, 255, 255, 255, 255, 255, 255,
+                                                    255, 255, 255, 255, 255, 255, 255, 255};
   int32_t Sum(const uint8_t* p, const vector<int32_t>& offsets) const {
     __m128i sum = _mm_setzero_si128();
     const __m128i zero = sum;
@@ -363,10 +386,11 @@ class Conv {
       for (; i + 16 <= rec_.run_length; i += 16)
         sum = _mm_add_epi64(
             sum, _mm_sad_epu8(_mm_loadu_si128(reinterpret_cast<const __m128i*>(a + i)), zero));
-      uint8_t tail[16] = {};
-      memcpy(tail, a + i, rec_.run_length - i);
-      sum = _mm_add_epi64(
-          sum, _mm_sad_epu8(_mm_loadu_si128(reinterpret_cast<const __m128i*>(tail)), zero));
+      if (i == rec_.run_length) continue;
+      const __m128i tail = _mm_loadu_si128(reinterpret_cast<const __m128i*>(a + i));
+      const __m128i keep =
+          _mm_loadu_si128(reinterpret_cast<const __m128i*>(kKeep + 16 - (rec_.run_length - i)));
+      sum = _mm_add_epi64(sum, _mm_sad_epu8(_mm_and_si128(tail, keep), zero));
     }
     return _mm_cvtsi128_si32(sum) + _mm_cvtsi128_si32(_mm_unpackhi_epi64(sum, sum));
   }
@@ -412,10 +436,8 @@ class Conv {
         w.offsets = strip.offsets.data();
         w.asum = s_.zero_points ? asum_[t].data() : nullptr;
         w.count = int(strip.in.size());
-        outs_.resize(w.count);
-        for (int i = 0; i < w.count; ++i)
-          outs_[i] = &out_[size_t(strip.pixels[i]) * s_.cout + g * rec_.n + 16 * q];
-        w.out = outs_.data();
+        w.out = &out_[g * rec_.n + 16 * q];
+        w.out_at = strip.out_at.data();
         w.in = strip.in.data();
         if (g > 0) {
           const int shift = strip.gathered ? g * kp_ : g * (s_.cin / s_.groups);
@@ -438,12 +460,12 @@ class Conv {
   vector<int32_t> bias_;
   vector<float> mult_;
   int zi_, zo_, kp_;
-  vector<uint8_t> out_, scratch_, max_, acc_max_, step_max_;
+  vector<uint8_t> out_, scratch_, max_, acc_max_, step_max_, pair_max_;
   vector<Block> blocks_, gather_blocks_;
-  vector<int> pairs_, singles_, wides_;
+  vector<int> chosen_[3];
+  int num_[3];
   vector<Item> lists_;
   vector<vector<int32_t>> asum_;
-  vector<uint8_t*> outs_;
   vector<const uint8_t*> shifted_;
 };
 

@@ -24,7 +24,8 @@ struct Work {
   const float* multiplier;  // [32]
   int32_t zero_point;
   const uint8_t* const* in;  // [count] first run of each pixel
-  uint8_t* const* out;       // [count] first channel of each pixel
+  uint8_t* out;
+  const int32_t* out_at;  // [count] bytes from out to each pixel's first channel
   int count;
   int channels;  // real ones, stored
 };

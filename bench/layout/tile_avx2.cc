@@ -31,18 +31,28 @@ inline V Scale(V acc, const float* m, int zp) {
   return _mm256_add_epi32(_mm256_cvtps_epi32(_mm256_min_ps(_mm256_max_ps(x, lo), hi)),
                           _mm256_set1_epi32(zp));
 }
+// The first `channels` of N bytes.
 template <int N>
-inline void StoreBytes(uint8_t* to, const int32_t* q, int channels) {
-  uint8_t b[16];
-  const auto load = [q](int i) { return _mm_loadu_si128(reinterpret_cast<const __m128i*>(q + i)); };
-  const __m128i lo = _mm_packs_epi32(load(0), load(4));
-  const __m128i hi = N == 16 ? _mm_packs_epi32(load(8), load(12)) : lo;
-  _mm_storeu_si128(reinterpret_cast<__m128i*>(b), _mm_packus_epi16(lo, hi));
-  if (channels >= N) {
-    memcpy(to, b, N);
+inline void StorePart(uint8_t* to, __m128i bytes, int channels) {
+  if (channels >= 16 && N == 16) {
+    _mm_storeu_si128(reinterpret_cast<__m128i*>(to), bytes);
+  } else if (channels >= 8 && N == 8) {
+    _mm_storel_epi64(reinterpret_cast<__m128i*>(to), bytes);
   } else if (channels > 0) {
+    uint8_t b[16];
+    _mm_storeu_si128(reinterpret_cast<__m128i*>(b), bytes);
     memcpy(to, b, channels);
   }
+}
+inline __m128i Halves(V q) {  // 8 int32 -> 8 s16
+  return _mm_packs_epi32(_mm256_castsi256_si128(q), _mm256_extracti128_si256(q, 1));
+}
+inline void StoreBytes(uint8_t* to, const V (&q)[2], int channels) {
+  StorePart<16>(to, _mm_packus_epi16(Halves(q[0]), Halves(q[1])), channels);
+}
+inline void StoreBytes(uint8_t* to, const V (&q)[1], int channels) {
+  const __m128i s = Halves(q[0]);
+  StorePart<8>(to, _mm_packus_epi16(s, s), channels);
 }
 
 #include "tile_madd.inl"

@@ -74,24 +74,31 @@ INLINE void Product(V (&acc)[MR][H], const uint8_t* const* in, const int8_t* pan
   }
 }
 
+// Every loop over acc is unrolled: one that is not keeps the whole array in memory.
 template <int MR, int H, int kStep>
 __attribute__((noinline)) void Rows(const Work& w, int first, int half) {
   V acc[MR][H];
+#pragma GCC unroll 8
   for (int i = 0; i < MR; ++i) {
-    for (int h = 0; h < H; ++h) {
-      acc[i][h] = Load(w.start + half + kLanes * h);
-      if (w.neg_zp != nullptr) {
-        acc[i][h] =
-            Add32(acc[i][h], Mul32(Bc(&w.asum[first + i]), Load(w.neg_zp + half + kLanes * h)));
-      }
+#pragma GCC unroll 4
+    for (int h = 0; h < H; ++h) acc[i][h] = Load(w.start + half + kLanes * h);
+  }
+  if (w.neg_zp != nullptr) {
+#pragma GCC unroll 8
+    for (int i = 0; i < MR; ++i) {
+      const V sum = Bc(&w.asum[first + i]);
+#pragma GCC unroll 4
+      for (int h = 0; h < H; ++h)
+        acc[i][h] = Add32(acc[i][h], Mul32(sum, Load(w.neg_zp + half + kLanes * h)));
     }
   }
   Product<MR, H, kStep>(acc, w.in + first, w.panel + 4 * half, *w.lists);
+#pragma GCC unroll 8
   for (int i = 0; i < MR; ++i) {
-    int32_t q[H * kLanes];
+#pragma GCC unroll 4
     for (int h = 0; h < H; ++h)
-      Store(q + kLanes * h, Scale(acc[i][h], w.multiplier + half + kLanes * h, w.zero_point));
-    StoreBytes<H * kLanes>(w.out[first + i] + half, q, w.channels - half);
+      acc[i][h] = Scale(acc[i][h], w.multiplier + half + kLanes * h, w.zero_point);
+    StoreBytes(w.out + w.out_at[first + i] + half, acc[i], w.channels - half);
   }
 }
 

@@ -31,17 +31,26 @@ inline V Scale(V acc, const float* m, int zp) {
   const __m128 lo = _mm_set1_ps(float(-zp)), hi = _mm_set1_ps(float(255 - zp));
   return _mm_add_epi32(_mm_cvtps_epi32(_mm_min_ps(_mm_max_ps(x, lo), hi)), _mm_set1_epi32(zp));
 }
+// The first `channels` of N bytes.
 template <int N>
-inline void StoreBytes(uint8_t* to, const int32_t* q, int channels) {
-  uint8_t b[16];
-  const V lo = _mm_packs_epi32(Load(q), Load(q + 4));
-  const V hi = N == 16 ? _mm_packs_epi32(Load(q + 8), Load(q + 12)) : lo;
-  Store(b, _mm_packus_epi16(lo, hi));
-  if (channels >= N) {
-    memcpy(to, b, N);
+inline void StorePart(uint8_t* to, __m128i bytes, int channels) {
+  if (channels >= 16 && N == 16) {
+    _mm_storeu_si128(reinterpret_cast<__m128i*>(to), bytes);
+  } else if (channels >= 8 && N == 8) {
+    _mm_storel_epi64(reinterpret_cast<__m128i*>(to), bytes);
   } else if (channels > 0) {
+    uint8_t b[16];
+    _mm_storeu_si128(reinterpret_cast<__m128i*>(b), bytes);
     memcpy(to, b, channels);
   }
+}
+inline void StoreBytes(uint8_t* to, const V (&q)[4], int channels) {
+  StorePart<16>(to, _mm_packus_epi16(_mm_packs_epi32(q[0], q[1]), _mm_packs_epi32(q[2], q[3])),
+                channels);
+}
+inline void StoreBytes(uint8_t* to, const V (&q)[2], int channels) {
+  const V s = _mm_packs_epi32(q[0], q[1]);
+  StorePart<8>(to, _mm_packus_epi16(s, s), channels);
 }
 
 #include "tile_madd.inl"
