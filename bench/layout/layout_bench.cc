@@ -159,6 +159,18 @@ class Conv {
       RunBlock(b, tile, madd, two_panels, force);
     return out_;
   }
+  // The same for an image of one pixel (fully connected, batch 1).
+  const vector<uint8_t>& RunRow(Row row) {
+    std::fill(out_.begin(), out_.end(), 0);
+    Maxima(blocks_[0]);
+    StepMaxima(0);
+    for (int q = 0; q < rec_.panels(); ++q) {
+      row({blob_.panel(0, q), rec_.width(q), rec_.steps(), Pixel(0, 0), step_max_.data(),
+           pair_max_.data(), blob_.limit1(q), blob_.limit2(q), &bias_[16 * q], &mult_[16 * q], zo_,
+           &out_[16 * q], std::min(16, rec_.n - 16 * q)});
+    }
+    return out_;
+  }
   double macs() const { return s_.macs(); }
   const Shape& shape() const { return s_; }
   const Blob& blob() const { return blob_; }
@@ -314,10 +326,11 @@ class Conv {
     const int cin = s_.cin / s_.groups;
     step_max_.assign(rec_.steps() + 128, 0);
     pair_max_.assign(rec_.pairs() + 64, 0);
-    for (int r = 0, s = 0; r < rec_.runs; ++r)
+    for (int r = 0, s = 0, at = g * cin, end = at + cin; r < rec_.runs; ++r)
       for (int i = 0; i < rec_.run_steps(); ++i, ++s)
-        for (int b = 4 * i; b < std::min(rec_.run_length, 4 * i + 4); ++b)
-          step_max_[s] = std::max(step_max_[s], max_[g * cin + b % cin]);
+        for (int b = 4 * i; b < std::min(rec_.run_length, 4 * i + 4);
+             ++b, at = at + 1 == end ? g * cin : at + 1)
+          step_max_[s] = std::max(step_max_[s], max_[at]);
     for (int s = 0; s < rec_.steps(); ++s)
       pair_max_[s / 2] = std::max(pair_max_[s / 2], step_max_[s]);
   }
@@ -527,6 +540,15 @@ const Shape kCheckOnly[] = {
     {"3x3 valid 8x9 7->24", 8, 9, 7, 24, 3, 3, 2, 1, false, false, true},
 };
 
+const Shape kRows[] = {
+    {"fc 1280->1000", 1, 1, 1280, 1000, 1, 1, 1},
+    {"fc 64->10", 1, 1, 64, 10, 1, 1, 1},
+    {"fc 250->24", 1, 1, 250, 24, 1, 1, 1},
+    {"fc 255->8", 1, 1, 255, 8, 1, 1, 1},
+    {"fc 1->1", 1, 1, 1, 1, 1, 1, 1},
+    {"fc 643->33 extreme", 1, 1, 643, 33, 1, 1, 1, 1, false, true},
+};
+
 int Check() {
   int bad = 0, runs = 0;
   for (const auto& t : Tiers())
@@ -554,6 +576,20 @@ int Check() {
     }
   };
   for (const auto& s : kShapes) one(s);
+  for (const auto& s : kRows)
+    for (const Data data : {kNoise, kRelu}) {
+      Conv c(s, data, -1);
+      vector<uint8_t> want;
+      c.Reference(&want);
+      for (const Row row : {RowSse41, RowAvx2}) {
+        if (row == RowAvx2 && !__builtin_cpu_supports("avx2")) continue;
+        ++runs;
+        if (c.RunRow(row) != want) {
+          printf("BAD %s, one row\n", s.name);
+          ++bad;
+        }
+      }
+    }
   for (const auto& s : kCheckOnly) one(s);
   // The check must be able to fail: extreme values with the limits ignored.
   Conv control(kCheckOnly[13], kNoise, -1);
@@ -636,7 +672,7 @@ __attribute__((noinline)) uint64_t ReadAll(const uint8_t* p, size_t n) {
 // One row: the weights pass once. `copies` different layers, so that they come from the last cache
 // or from memory.
 void TimeFullyConnected() {
-  const Shape s = {"fc 1280->1000", 1, 1, 1280, 1000, 1, 1, 1};
+  const Shape& s = kRows[0];
   printf("\n%-14s %-8s %-6s %-22s %8s %6s %7s\n", s.name, "weights", "data", "tile", "GMAC/s",
          "GHz", "GB/s");
   for (const int copies : {1, 64}) {
@@ -650,6 +686,13 @@ void TimeFullyConnected() {
         all.push_back({t.name, s.macs() * copies, [&layers, t] {
                          for (auto& l : layers) l->Run(t.tile, t.madd, t.two_panels, false);
                        }});
+      }
+      for (const Row row : {RowSse41, RowAvx2}) {
+        if (row == RowAvx2 && !__builtin_cpu_supports("avx2")) continue;
+        all.push_back(
+            {row == RowAvx2 ? "avx2 one row" : "sse4.1 one row", s.macs() * copies, [&layers, row] {
+               for (auto& l : layers) l->RunRow(row);
+             }});
       }
       static volatile uint64_t sink;
       all.push_back({"read only", s.macs() * copies, [&layers] {

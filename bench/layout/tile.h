@@ -29,6 +29,22 @@ struct Work {
   int count;
   int channels;  // real ones, stored
 };
+// A single dense row and one panel, with the choice of sums made on the way.
+struct RowWork {
+  const int8_t* panel;
+  int width, steps;
+  const uint8_t *in, *step_max, *pair_max;  // maxima padded with 64 zeros
+  const uint8_t *limit1, *limit2;
+  const int32_t* start;
+  const float* multiplier;
+  int32_t zero_point;
+  uint8_t* out;
+  int channels;
+};
+using Row = void (*)(const RowWork&);
+void RowSse41(const RowWork& w);
+void RowAvx2(const RowWork& w);
+
 using Tile = void (*)(const Work&);
 
 void TileSse41x2x16(const Work& w);

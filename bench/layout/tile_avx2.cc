@@ -25,11 +25,9 @@ inline V Sll8(V a) { return _mm256_slli_epi16(a, 8); }
 inline V Sra8(V a) { return _mm256_srai_epi16(a, 8); }
 inline V Srl8(V a) { return _mm256_srli_epi16(a, 8); }
 inline V And(V a, V b) { return _mm256_and_si256(a, b); }
-inline V Scale(V acc, const float* m, int zp) {
+inline V Scale(V acc, const float* m, int zp) {  // why one minimum is enough: tile_sse41.cc
   const __m256 x = _mm256_mul_ps(_mm256_cvtepi32_ps(acc), _mm256_loadu_ps(m));
-  const __m256 lo = _mm256_set1_ps(float(-zp)), hi = _mm256_set1_ps(float(255 - zp));
-  return _mm256_add_epi32(_mm256_cvtps_epi32(_mm256_min_ps(_mm256_max_ps(x, lo), hi)),
-                          _mm256_set1_epi32(zp));
+  return _mm256_cvtps_epi32(_mm256_min_ps(x, _mm256_set1_ps(float(255 - zp))));
 }
 // The first `channels` of N bytes.
 template <int N>
@@ -44,14 +42,15 @@ inline void StorePart(uint8_t* to, __m128i bytes, int channels) {
     memcpy(to, b, channels);
   }
 }
-inline __m128i Halves(V q) {  // 8 int32 -> 8 s16
-  return _mm_packs_epi32(_mm256_castsi256_si128(q), _mm256_extracti128_si256(q, 1));
+inline __m128i Halves(V q, int zp) {  // 8 int32 -> 8 s16
+  return _mm_adds_epi16(_mm_packs_epi32(_mm256_castsi256_si128(q), _mm256_extracti128_si256(q, 1)),
+                        _mm_set1_epi16(int16_t(zp)));
 }
-inline void StoreBytes(uint8_t* to, const V (&q)[2], int channels) {
-  StorePart<16>(to, _mm_packus_epi16(Halves(q[0]), Halves(q[1])), channels);
+inline void StoreBytes(uint8_t* to, const V (&q)[2], int zp, int channels) {
+  StorePart<16>(to, _mm_packus_epi16(Halves(q[0], zp), Halves(q[1], zp)), channels);
 }
-inline void StoreBytes(uint8_t* to, const V (&q)[1], int channels) {
-  const __m128i s = Halves(q[0]);
+inline void StoreBytes(uint8_t* to, const V (&q)[1], int zp, int channels) {
+  const __m128i s = Halves(q[0], zp);
   StorePart<8>(to, _mm_packus_epi16(s, s), channels);
 }
 
@@ -64,3 +63,5 @@ void TileAvx2(const Work& w) {
   if (w.width == 8) return AllRows<8, 1, 32>(w, 0);
   AllRows<4, 2, 64>(w, 0);
 }
+
+void RowAvx2(const RowWork& w) { return w.width == 8 ? OneRow<1>(w) : OneRow<2>(w); }

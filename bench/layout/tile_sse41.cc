@@ -25,11 +25,11 @@ inline V Sll8(V a) { return _mm_slli_epi16(a, 8); }
 inline V Sra8(V a) { return _mm_srai_epi16(a, 8); }
 inline V Srl8(V a) { return _mm_srli_epi16(a, 8); }
 inline V And(V a, V b) { return _mm_and_si128(a, b); }
-// clamp(acc * m) before the conversion, then the zero point
+// One minimum before the conversion is enough: it turns what is too small into INT_MIN or less than
+// -32768, and both end at 0 by the saturation of packs, adds and packus.
 inline V Scale(V acc, const float* m, int zp) {
   const __m128 x = _mm_mul_ps(_mm_cvtepi32_ps(acc), _mm_loadu_ps(m));
-  const __m128 lo = _mm_set1_ps(float(-zp)), hi = _mm_set1_ps(float(255 - zp));
-  return _mm_add_epi32(_mm_cvtps_epi32(_mm_min_ps(_mm_max_ps(x, lo), hi)), _mm_set1_epi32(zp));
+  return _mm_cvtps_epi32(_mm_min_ps(x, _mm_set1_ps(float(255 - zp))));
 }
 // The first `channels` of N bytes.
 template <int N>
@@ -44,12 +44,15 @@ inline void StorePart(uint8_t* to, __m128i bytes, int channels) {
     memcpy(to, b, channels);
   }
 }
-inline void StoreBytes(uint8_t* to, const V (&q)[4], int channels) {
-  StorePart<16>(to, _mm_packus_epi16(_mm_packs_epi32(q[0], q[1]), _mm_packs_epi32(q[2], q[3])),
+inline void StoreBytes(uint8_t* to, const V (&q)[4], int zp, int channels) {
+  const V z = _mm_set1_epi16(int16_t(zp));
+  StorePart<16>(to,
+                _mm_packus_epi16(_mm_adds_epi16(_mm_packs_epi32(q[0], q[1]), z),
+                                 _mm_adds_epi16(_mm_packs_epi32(q[2], q[3]), z)),
                 channels);
 }
-inline void StoreBytes(uint8_t* to, const V (&q)[2], int channels) {
-  const V s = _mm_packs_epi32(q[0], q[1]);
+inline void StoreBytes(uint8_t* to, const V (&q)[2], int zp, int channels) {
+  const V s = _mm_adds_epi16(_mm_packs_epi32(q[0], q[1]), _mm_set1_epi16(int16_t(zp)));
   StorePart<8>(to, _mm_packus_epi16(s, s), channels);
 }
 
@@ -68,3 +71,5 @@ void TileSse41x4x8(const Work& w) {
   AllRows<4, 2, 64>(w, 0);
   AllRows<4, 2, 64>(w, 8);
 }
+
+void RowSse41(const RowWork& w) { return w.width == 8 ? OneRow<2>(w) : OneRow<4>(w); }

@@ -7,7 +7,7 @@
 // steps: next panel). Every loop over acc is unrolled: one that is not keeps the whole array in
 // memory.
 template <int MR, int H>
-__attribute__((noinline)) void Rows(const Work& w, int first, size_t step, size_t apart) {
+INLINE void Rows(const Work& w, int first, size_t step, size_t apart) {
   V acc[MR][H];
 #pragma GCC unroll 16
   for (int i = 0; i < MR; ++i) {
@@ -53,7 +53,7 @@ __attribute__((noinline)) void Rows(const Work& w, int first, size_t step, size_
 }
 
 template <int MR, int H>
-void AllRows(const Work& w, size_t step, size_t apart) {
+__attribute__((noinline)) void AllRows(const Work& w, size_t step, size_t apart) {
   int m = 0;
   for (; m + MR <= w.count; m += MR) Rows<MR, H>(w, m, step, apart);
   for (; m < w.count; ++m) Rows<1, H>(w, m, step, apart);
