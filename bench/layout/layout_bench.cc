@@ -351,9 +351,17 @@ class Conv {
     }
     return v | v << 1;
   }
+  // Pairs of the 64 steps from s on whose two steps are of one run.
+  uint64_t WithinRuns(int s) const {
+    uint64_t bits = 0;
+    for (int i = 0; i < 32; ++i)
+      if ((s + 2 * i) % rec_.run_steps() + 1 < rec_.run_steps()) bits |= uint64_t(1) << i;
+    return bits;
+  }
   // Sorts the steps of a panel by how they may be summed. The maxima are padded with zeros, so what
   // the masks say of limits behind the row is dropped by `used`. force: 1 all singly where limit1
-  // allows, 2 all widened, 3 (the control) all paired without asking the limits.
+  // allows, 2 all widened, 3 (the control) all paired without asking the limits,
+  // 4 no pairs across runs (to see what those bring).
   void Choose(int row, int force) {
     const uint8_t *l1 = blob_.limit1(row), *l2 = blob_.limit2(row);
     num_[0] = num_[1] = num_[2] = 0;
@@ -363,7 +371,8 @@ class Conv {
       Masks(&step_max_[s], l1 + s, 64, &le1, &used1);
       const int full = std::min(32, (rec_.steps() - s) / 2);
       uint64_t two = used2 & ((uint64_t(1) << full) - 1);
-      if (force < 3) two &= le2;
+      if (force != 3) two &= le2;
+      if (force == 4) two &= WithinRuns(s);
       if (force == 1 || force == 2) two = 0;
       uint64_t left = used1 & ~Twice(two);
       uint64_t one = left & (force == 3 ? ~uint64_t(0) : force == 2 ? 0 : le1), wide = left & ~one;
@@ -490,19 +499,24 @@ bool HasAvxVnni() {
 struct Tier {
   const char* name;
   Tile tile;
+  Row row;
   bool madd, two_panels, runs_here, timed;
 };
 vector<Tier> Tiers() {
   const bool avx2 = __builtin_cpu_supports("avx2");
   const bool vnni512 = __builtin_cpu_supports("avx512vnni") && __builtin_cpu_supports("avx512vl");
   return {
-      {"sse4.1 2x16", TileSse41x2x16, true, false, bool(__builtin_cpu_supports("sse4.1")), true},
-      {"sse4.1 4x8", TileSse41x4x8, true, false, bool(__builtin_cpu_supports("sse4.1")), true},
-      {"avx2 4x16", TileAvx2, true, false, avx2, true},
-      {"avxvnni 6x16", TileAvxVnni, false, false, HasAvxVnni(), true},
-      {"avx512vnni 8x32", TileAvx512Vnni, false, true, vnni512, true},
-      {"avxvnni, instruction emulated", TileAvxVnniEmulated, false, false, avx2, false},
-      {"avx512vnni, instruction emulated", TileAvx512VnniEmulated, false, true, avx2, false},
+      {"sse4.1 2x16", TileSse41x2x16, RowSse41, true, false, bool(__builtin_cpu_supports("sse4.1")),
+       true},
+      {"sse4.1 4x8", TileSse41x4x8, nullptr, true, false, bool(__builtin_cpu_supports("sse4.1")),
+       true},
+      {"avx2 4x16", TileAvx2, RowAvx2, true, false, avx2, true},
+      {"avxvnni 6x16", TileAvxVnni, RowAvxVnni, false, false, HasAvxVnni(), true},
+      {"avx512vnni 8x32", TileAvx512Vnni, RowAvx512Vnni, false, true, vnni512, true},
+      {"avxvnni, instruction emulated", TileAvxVnniEmulated, RowAvxVnniEmulated, false, false, avx2,
+       false},
+      {"avx512vnni, instruction emulated", TileAvx512VnniEmulated, RowAvx512VnniEmulated, false,
+       true, avx2, false},
   };
 }
 
@@ -581,10 +595,10 @@ int Check() {
       Conv c(s, data, -1);
       vector<uint8_t> want;
       c.Reference(&want);
-      for (const Row row : {RowSse41, RowAvx2}) {
-        if (row == RowAvx2 && !__builtin_cpu_supports("avx2")) continue;
+      for (const auto& tier : Tiers()) {
+        if (!tier.runs_here || tier.row == nullptr) continue;
         ++runs;
-        if (c.RunRow(row) != want) {
+        if (c.RunRow(tier.row) != want) {
           printf("BAD %s, one row\n", s.name);
           ++bad;
         }
@@ -630,7 +644,7 @@ void Time(vector<Timed>* all, double seconds) {
 }
 
 void TimeConvs() {
-  printf("%-26s %-6s %-22s %8s %6s %6s   pairs/singles/wides %%\n", "shape", "data", "tile",
+  printf("%-26s %-6s %-26s %8s %6s %6s   pairs/singles/wides %%\n", "shape", "data", "tile",
          "GMAC/s", "GHz", "MAC/c");
   for (const auto& s : kShapes) {
     for (const Data data : {kNoise, kRelu}) {
@@ -647,12 +661,17 @@ void TimeConvs() {
           shares.push_back({c.share[0] / sum, c.share[1] / sum, c.share[2] / sum});
           all.push_back({std::string(t.name) + (im2col ? " im2col" : ""), c.macs(),
                          [&c, t, im2col] { c.Run(t.tile, t.madd, t.two_panels, im2col); }});
+          if (t.tile == TileAvx2 && s.kh > 1 && !im2col) {
+            shares.push_back(shares.back());
+            all.push_back({"avx2, pairs in a run only", c.macs(),
+                           [&c, t] { c.Run(t.tile, t.madd, t.two_panels, false, 4); }});
+          }
         }
       }
       Time(&all, 0.3);
       for (size_t i = 0; i < all.size(); ++i) {
         const double rate = all[i].macs / all[i].best * 1e-9;
-        printf("%-26s %-6s %-22s %8.1f %6.2f %6.1f   %.0f/%.0f/%.0f\n", s.name,
+        printf("%-26s %-6s %-26s %8.1f %6.2f %6.1f   %.0f/%.0f/%.0f\n", s.name,
                data == kNoise ? "noise" : "relu", all[i].name.c_str(), rate, all[i].ghz,
                rate / all[i].ghz, 100 * shares[i][0], 100 * shares[i][1], 100 * shares[i][2]);
       }
@@ -673,7 +692,7 @@ __attribute__((noinline)) uint64_t ReadAll(const uint8_t* p, size_t n) {
 // or from memory.
 void TimeFullyConnected() {
   const Shape& s = kRows[0];
-  printf("\n%-14s %-8s %-6s %-22s %8s %6s %7s\n", s.name, "weights", "data", "tile", "GMAC/s",
+  printf("\n%-14s %-8s %-6s %-26s %8s %6s %7s\n", s.name, "weights", "data", "tile", "GMAC/s",
          "GHz", "GB/s");
   for (const int copies : {1, 64}) {
     for (const Data data : {kNoise, kRelu}) {
@@ -686,13 +705,10 @@ void TimeFullyConnected() {
         all.push_back({t.name, s.macs() * copies, [&layers, t] {
                          for (auto& l : layers) l->Run(t.tile, t.madd, t.two_panels, false);
                        }});
-      }
-      for (const Row row : {RowSse41, RowAvx2}) {
-        if (row == RowAvx2 && !__builtin_cpu_supports("avx2")) continue;
-        all.push_back(
-            {row == RowAvx2 ? "avx2 one row" : "sse4.1 one row", s.macs() * copies, [&layers, row] {
-               for (auto& l : layers) l->RunRow(row);
-             }});
+        if (t.row != nullptr)
+          all.push_back({std::string(t.name) + " one row", s.macs() * copies, [&layers, t] {
+                           for (auto& l : layers) l->RunRow(t.row);
+                         }});
       }
       static volatile uint64_t sink;
       all.push_back({"read only", s.macs() * copies, [&layers] {
@@ -701,7 +717,7 @@ void TimeFullyConnected() {
                      }});
       Time(&all, copies > 1 ? 1.5 : 0.4);
       for (const auto& t : all)
-        printf("%-14s %-8s %-6s %-22s %8.1f %6.2f %7.1f\n", "", copies == 1 ? "1.3 MB" : "82 MB",
+        printf("%-14s %-8s %-6s %-26s %8.1f %6.2f %7.1f\n", "", copies == 1 ? "1.3 MB" : "82 MB",
                data == kNoise ? "noise" : "relu", t.name.c_str(), t.macs / t.best * 1e-9, t.ghz,
                bytes / t.best * 1e-9);
     }

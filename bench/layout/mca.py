@@ -23,11 +23,11 @@ CASES = [
     ("tile_avx2.cc", ["-mavx2"], "RowsILi4ELi2ELi64", 2, 256, "AVX2 4x16 wides", ["haswell", "skylake", "alderlake", "znver3"]),
     ("tile_avxvnni.cc", ["-mavx2", "-mavxvnni"], "RowsILi6ELi2E", 0, 384, "AVX-VNNI 6x16", ["alderlake", "sapphirerapids", "znver4"]),
     ("tile_avxvnni.cc", ["-mavx2", "-mavxvnni"], "RowsILi12ELi1E", 0, 384, "AVX-VNNI 12x8", ["alderlake", "sapphirerapids", "znver4"]),
-    ("tile_avxvnni.cc", ["-mavx2", "-mavxvnni"], "RowsILi1ELi2E", 0, 64, "AVX-VNNI 1x16", ["alderlake", "sapphirerapids", "znver4"]),
+    ("tile_avxvnni.cc", ["-mavx2", "-mavxvnni"], "OneRowILi2E", 0, 256, "AVX-VNNI one row", ["alderlake", "sapphirerapids", "znver4"]),
     ("tile_avx512vnni.cc", ["-mavx2", "-mavx512f", "-mavx512vl", "-mavx512vnni"], "full.*RowsILi8ELi2E", 0, 1024, "AVX512-VNNI 8x32", ["icelake-server", "sapphirerapids"]),
     ("tile_avx512vnni.cc", ["-mavx2", "-mavx512f", "-mavx512vl", "-mavx512vnni"], "full.*RowsILi12ELi1E", 0, 768, "AVX512-VNNI 12x16", ["icelake-server", "sapphirerapids"]),
     ("tile_avx512vnni.cc", ["-mavx2", "-mavx512f", "-mavx512vl", "-mavx512vnni"], "half.*RowsILi12ELi1E", 0, 384, "AVX512-VNNI ymm 12x8", ["icelake-server", "sapphirerapids"]),
-    ("tile_avx512vnni.cc", ["-mavx2", "-mavx512f", "-mavx512vl", "-mavx512vnni"], "full.*RowsILi1ELi2E", 0, 128, "AVX512-VNNI 1x32", ["icelake-server", "sapphirerapids"]),
+    ("tile_avx512vnni.cc", ["-mavx2", "-mavx512f", "-mavx512vl", "-mavx512vnni"], "full.*OneRowILi1E", 0, 256, "AVX512-VNNI one row", ["icelake-server", "sapphirerapids"]),
 ]
 MULTIPLY = re.compile(r"\b(v?pmaddubsw|v?pmaddwd|vpdpbusd)\b")
 

@@ -44,6 +44,10 @@ struct RowWork {
 using Row = void (*)(const RowWork&);
 void RowSse41(const RowWork& w);
 void RowAvx2(const RowWork& w);
+void RowAvxVnni(const RowWork& w);
+void RowAvx512Vnni(const RowWork& w);
+void RowAvxVnniEmulated(const RowWork& w);
+void RowAvx512VnniEmulated(const RowWork& w);
 
 using Tile = void (*)(const Work&);
 

@@ -38,6 +38,7 @@ inline V Bc(const void* p) {
   memcpy(&x, p, 4);
   return _mm256_set1_epi32(x);
 }
+inline V Zero() { return _mm256_setzero_si256(); }
 inline V Add32(V a, V b) { return _mm256_add_epi32(a, b); }
 inline V Mul32(V a, V b) { return _mm256_mullo_epi32(a, b); }
 inline V Dot(V acc, V a, V w) { return DotHalf(acc, a, w); }
@@ -65,6 +66,7 @@ inline void Store(void* p, V v) {
   _mm256_storeu_si256(static_cast<__m256i*>(p) + 1, v.hi);
 }
 inline V Bc(const void* p) { return {half::Bc(p), half::Bc(p)}; }
+inline V Zero() { return {half::Zero(), half::Zero()}; }
 inline V Add32(V a, V b) { return {half::Add32(a.lo, b.lo), half::Add32(a.hi, b.hi)}; }
 inline V Mul32(V a, V b) { return {half::Mul32(a.lo, b.lo), half::Mul32(a.hi, b.hi)}; }
 inline V Dot(V acc, V a, V w) { return {DotHalf(acc.lo, a.lo, w.lo), DotHalf(acc.hi, a.hi, w.hi)}; }
@@ -81,6 +83,7 @@ inline V Bc(const void* p) {
   memcpy(&x, p, 4);
   return _mm512_set1_epi32(x);
 }
+inline V Zero() { return _mm512_setzero_si512(); }
 inline V Add32(V a, V b) { return _mm512_add_epi32(a, b); }
 inline V Mul32(V a, V b) { return _mm512_mullo_epi32(a, b); }
 inline V Dot(V acc, V a, V w) { return _mm512_dpbusd_epi32(acc, a, w); }
@@ -105,4 +108,11 @@ void TileAvx512Vnni(const Work& w) {
   if (w.width == 8) return half::AllRows<12, 1>(w, 32, 0);
   if (w.channels > 16) return full::AllRows<8, 2>(w, 64, size_t(64) * w.steps);
   full::AllRows<12, 1>(w, 64, 0);
+}
+#ifdef WHIT_EMULATE
+void RowAvx512VnniEmulated(const RowWork& w) {
+#else
+void RowAvx512Vnni(const RowWork& w) {
+#endif
+  return w.width == 8 ? half::OneRow<1>(w) : full::OneRow<1>(w);
 }

@@ -19,6 +19,7 @@ inline V Bc(const void* p) {
   memcpy(&x, p, 4);
   return _mm256_set1_epi32(x);
 }
+inline V Zero() { return _mm256_setzero_si256(); }
 inline V Add32(V a, V b) { return _mm256_add_epi32(a, b); }
 inline V Mul32(V a, V b) { return _mm256_mullo_epi32(a, b); }
 inline V Dot(V acc, V a, V w) {
@@ -51,4 +52,11 @@ void TileAvxVnni(const Work& w) {
 #endif
   if (w.width == 8) return AllRows<12, 1>(w, 32, 0);
   AllRows<6, 2>(w, 64, 32);
+}
+#ifdef WHIT_EMULATE
+void RowAvxVnniEmulated(const RowWork& w) {
+#else
+void RowAvxVnni(const RowWork& w) {
+#endif
+  return w.width == 8 ? OneRow<1>(w) : OneRow<2>(w);
 }
