@@ -1,0 +1,176 @@
+// Seeded hostile files: truncations and byte mutations of .tflite and .whit models, opened and run in this process.
+//
+//   whit_mutate [--truncations N] [--mutations N] [--seed S] FILE...
+//
+// Every file must give an error or a valid run within 10 seconds; anything else ends the process (sanitizers, SIGALRM)
+// after the mutant's number was printed, so that the same arguments repeat it. A mutated .whit gets its header checksum
+// repaired in half of the cases: otherwise only the checksum would be tested.
+#include <unistd.h>
+
+#include <csignal>
+#include <cstdio>
+#include <cstdlib>
+#include <cstring>
+#include <random>
+#include <string>
+#include <vector>
+
+#include "platform/mapping.h"
+#include "runtime/whit.h"
+#include "schema/format.h"
+#include "tools/import/import.h"
+
+namespace whit {
+namespace {
+
+using Bytes = std::vector<std::byte>;
+
+constexpr unsigned kSecondsPerMutant = 10;
+
+char g_current[512];
+
+void OnAlarm(int) {
+  const char text[] = "\nno answer in 10 s: ";
+  (void)!write(2, text, sizeof text - 1);
+  (void)!write(2, g_current, strlen(g_current));
+  _exit(3);
+}
+
+struct Tally {
+  long refused = 0, failed_run = 0, ran = 0;
+};
+
+bool IsTflite(const Bytes& bytes) {
+  return bytes.size() >= 8 && std::memcmp(bytes.data() + 4, "TFL3", 4) == 0;
+}
+
+// Imports if need be, opens, runs once. A message must never be empty.
+void Try(const Bytes& bytes, bool tflite, Tally* tally) {
+  Bytes imported;
+  std::span<const std::byte> file = bytes;
+  if (tflite) {
+    auto result = tools::ImportTfliteBytes({reinterpret_cast<const uint8_t*>(bytes.data()), bytes.size()});
+    if (!result.ok()) {
+      if (result.status().message().empty()) std::abort();
+      ++tally->refused;
+      return;
+    }
+    imported = std::move(result).value();
+    file = imported;
+  }
+  auto model = Model::OpenBytes(file);
+  if (!model.ok()) {
+    if (model.status().message().empty()) std::abort();
+    ++tally->refused;
+    return;
+  }
+  auto runner = Runner::Create(*model);
+  if (!runner.ok()) {
+    ++tally->refused;
+    return;
+  }
+  for (size_t i = 0; i < runner->input_count(); ++i) {
+    auto in = runner->input(i).bytes();
+    for (size_t k = 0; k < in.size(); ++k) in[k] = static_cast<uint8_t>(k * 31 + i);
+  }
+  ++(runner->Run().ok() ? tally->ran : tally->failed_run);
+}
+
+void RepairChecksum(Bytes* bytes) {
+  if (bytes->size() < sizeof(format::Header)) return;
+  format::Header header;
+  std::memcpy(&header, bytes->data(), sizeof header);
+  header.checksum = format::HeaderChecksum(header);
+  std::memcpy(bytes->data(), &header, sizeof header);
+}
+
+Bytes Mutate(const Bytes& original, std::mt19937_64* rng, bool tflite) {
+  Bytes bytes = original;
+  auto below = [&](size_t n) { return static_cast<size_t>((*rng)() % n); };
+  const size_t size = bytes.size();
+  switch (below(4)) {
+    case 0:  // the structure is denser near the start and the end
+      for (size_t i = 0, n = 1 + below(4); i < n; ++i) {
+        const size_t depth = std::min(size - 1, below(800));
+        bytes[below(2) ? depth : size - 1 - depth] = static_cast<std::byte>(below(256));
+      }
+      break;
+    case 1:
+      for (size_t i = 0, n = 1 + below(8); i < n; ++i) bytes[below(size)] ^= static_cast<std::byte>(1u << below(8));
+      break;
+    case 2: {
+      static constexpr uint32_t kWords[] = {0xffffffffu, 0, 0x7fffffffu, 0x80000000u, 1, 0xffffu};
+      if (size < 4) break;
+      const size_t at = below(size - 3) & ~size_t{3};
+      std::memcpy(bytes.data() + at, &kWords[below(std::size(kWords))], 4);
+      break;
+    }
+    default: {  // a piece copied over another
+      const size_t n = std::min(size, 1 + below(64)), from = below(size - n + 1), to = below(size - n + 1);
+      std::memmove(bytes.data() + to, bytes.data() + from, n);
+      break;
+    }
+  }
+  if (!tflite && below(2)) RepairChecksum(&bytes);
+  return bytes;
+}
+
+void Announce(const char* path, const char* kind, long number) {
+  std::snprintf(g_current, sizeof g_current, "%s %s %ld\n", path, kind, number);
+  alarm(kSecondsPerMutant);
+}
+
+int TestFile(const char* path, long truncations, long mutations, uint64_t seed) {
+  auto read = ReadWholeFile(path, 1u << 30);
+  if (!read.ok()) {
+    std::fprintf(stderr, "%s\n", read.status().message().c_str());
+    return 2;
+  }
+  const Bytes original = std::move(read).value();
+  const bool tflite = IsTflite(original);
+  std::mt19937_64 rng(seed);
+  Tally tally;
+  for (long i = 0; i < truncations; ++i) {
+    Announce(path, "truncation", i);
+    const size_t n = original.size() * static_cast<size_t>(i) / static_cast<size_t>(truncations);
+    Try(Bytes(original.begin(), original.begin() + static_cast<std::ptrdiff_t>(n)), tflite, &tally);
+  }
+  for (long i = 0; i < mutations; ++i) {
+    Announce(path, "mutation", i);
+    Try(Mutate(original, &rng, tflite), tflite, &tally);
+  }
+  alarm(0);
+  std::printf("%s: %ld refused, %ld failed in the run, %ld ran\n", path, tally.refused, tally.failed_run, tally.ran);
+  std::fflush(stdout);
+  return 0;
+}
+
+int Main(int argc, char** argv) {
+  long truncations = 200, mutations = 200;
+  uint64_t seed = 1;
+  std::vector<const char*> files;
+  for (int i = 1; i < argc; ++i) {
+    const std::string arg = argv[i];
+    const bool has_value = i + 1 < argc;
+    if (arg == "--truncations" && has_value) {
+      truncations = std::atol(argv[++i]);
+    } else if (arg == "--mutations" && has_value) {
+      mutations = std::atol(argv[++i]);
+    } else if (arg == "--seed" && has_value) {
+      seed = std::strtoull(argv[++i], nullptr, 10);
+    } else {
+      files.push_back(argv[i]);
+    }
+  }
+  std::signal(SIGALRM, &OnAlarm);
+  for (const char* file : files) {
+    const int code = TestFile(file, truncations, mutations, seed);
+    if (code != 0) return code;
+  }
+  return files.empty() ? 1 : 0;
+}
+
+}  // namespace
+}  // namespace whit
+
+int main(int argc, char** argv) { return whit::Main(argc, argv); }
