@@ -15,7 +15,7 @@ namespace {
 // A thread is worth its wake-up (a few microseconds) from about this many multiply-accumulates on.
 constexpr int64_t kMacsPerThread = 40'000;
 
-// Readable bytes behind the last arena tensor (decisions.md 9).
+// Readable bytes behind every arena tensor, its own, so that an over-read never meets a write (docs/layout.md, 7).
 constexpr uint64_t kSlack = 64;
 
 uint64_t AlignUp(uint64_t bytes) {
@@ -349,7 +349,7 @@ void Planner::PlaceTensors() {
     } else if (input_of_[t] >= 0) {
       planned.place = {Place::Kind::kInput, 0, input_of_[t], nullptr};
     } else if (first_def_[t] >= 0) {
-      lives.push_back({planned.def.bytes(), static_cast<int32_t>(first_def_[t]),
+      lives.push_back({planned.def.bytes() + kSlack, static_cast<int32_t>(first_def_[t]),
                        static_cast<int32_t>(std::max(first_def_[t], last_use_[t]))});
       owners.push_back(t);
     }
@@ -358,7 +358,7 @@ void Planner::PlaceTensors() {
   for (size_t i = 0; i < owners.size(); ++i) {
     plan_.tensors[owners[i]].place = {Place::Kind::kArena, memory.offsets[i], -1, nullptr};
   }
-  plan_.tensor_bytes = memory.total + kSlack;
+  plan_.tensor_bytes = memory.total;
 }
 
 void Planner::FillPlaces() {
