@@ -33,6 +33,15 @@ inline constexpr uint64_t kSectionAlignment = 64;
 // A model may start at any multiple of this inside an archive.
 inline constexpr uint64_t kFileAlignment = 4;
 
+// As many axes as the widest operators of the source formats take; shapes are plain values of this
+// size everywhere.
+inline constexpr uint64_t kMaxRank = 8;
+// Elements of one tensor: element numbers and byte sizes then fit an int64 with room for any
+// product of two.
+inline constexpr uint64_t kMaxElements = (uint64_t{1} << 31) - 1;
+// The newest semantics of any operator that this reader knows.
+inline constexpr uint16_t kMaxOperatorVersion = 1;
+
 enum class SectionId : uint32_t { kNone = 0, kGraph = 1, kWeights = 2, kTrust = 3 };
 
 // A reader refuses a section with a flag it does not know in the upper half (must understand),

@@ -35,7 +35,8 @@ class FileWriter {
   }
   std::span<const std::byte> blob(int index) const { return blobs_[static_cast<size_t>(index)]; }
 
-  /// The file's bytes. Fails only if the graph is larger than FlatBuffers can hold.
+  /// The file's bytes. Fails only if the graph is larger than a reader takes by default
+  /// (ReadLimits).
   Result<std::vector<std::byte>> Serialize();
 
   /// Writes a temporary file beside `path` and renames it: a failure leaves nothing and an older
@@ -45,7 +46,7 @@ class FileWriter {
 
  private:
   struct Parts;
-  Result<Parts> Assemble();
+  Result<std::unique_ptr<Parts>> Assemble();
 
   std::vector<std::vector<std::byte>> blobs_;
   std::unordered_multimap<uint64_t, int> by_hash_;

@@ -1,0 +1,70 @@
+// The shape of the trust section. Whether its digests and signatures are true is decided by who
+// uses them.
+#include <bit>
+
+#include "schema/validate.h"
+#include "schema/validate_internal.h"
+
+namespace whit {
+
+using std::to_string;
+using validate::Bad;
+using validate::Checker;
+using validate::SizeOf;
+
+namespace {
+
+constexpr uint64_t kDigestBytes = 32;     // BLAKE2b-256
+constexpr uint64_t kPublicKeyBytes = 32;  // Ed25519
+constexpr uint64_t kSignatureBytes = 64;
+
+Status ExpectSize(const std::string& thing, const char* what, uint64_t got, uint64_t want) {
+  if (got == want) return OkStatus();
+  return Bad(thing, std::string(what) + " has " + to_string(got) + " bytes, " + to_string(want) +
+                        " expected");
+}
+
+Status CheckLeafSize(const std::string& thing, uint32_t size) {
+  // A leaf is a page or a whole number of pages of the systems in use; a power of two keeps the
+  // arithmetic exact.
+  constexpr uint32_t kMin = 4096, kMax = 1u << 24;
+  if (std::has_single_bit(size) && size >= kMin && size <= kMax) return OkStatus();
+  return Bad(thing, "leaf size " + to_string(size) + " is not a power of two in " +
+                        to_string(kMin) + ".." + to_string(kMax));
+}
+
+Status CheckTree(const fbs::HashTree& tree, uint64_t covered_bytes) {
+  const std::string thing = "trust: hash tree";
+  WHIT_RETURN_IF_ERROR(Checker::Enum(thing, "algorithm", static_cast<unsigned>(tree.algorithm()),
+                                     static_cast<unsigned>(fbs::HashAlgorithm::MAX)));
+  WHIT_RETURN_IF_ERROR(CheckLeafSize(thing, tree.leaf_size()));
+  if (tree.algorithm() == fbs::HashAlgorithm::none) return OkStatus();
+  const uint64_t leaves = (covered_bytes + tree.leaf_size() - 1) / tree.leaf_size();
+  WHIT_RETURN_IF_ERROR(ExpectSize(thing, "root", SizeOf(tree.root()), kDigestBytes));
+  return ExpectSize(thing, "list of leaves", SizeOf(tree.leaves()), leaves * kDigestBytes);
+}
+
+Status CheckSignatureRecord(const fbs::SignatureRecord& s) {
+  const std::string thing = "trust: signature";
+  WHIT_RETURN_IF_ERROR(Checker::Enum(thing, "algorithm", static_cast<unsigned>(s.algorithm()),
+                                     static_cast<unsigned>(fbs::SignatureAlgorithm::MAX)));
+  if (s.algorithm() == fbs::SignatureAlgorithm::none) return OkStatus();
+  WHIT_RETURN_IF_ERROR(ExpectSize(thing, "public key", SizeOf(s.public_key()), kPublicKeyBytes));
+  return ExpectSize(thing, "signature", SizeOf(s.signature()), kSignatureBytes);
+}
+
+}  // namespace
+
+Status ValidateTrust(const fbs::Trust& trust, uint64_t covered_bytes) {
+  if (trust.tree() != nullptr) WHIT_RETURN_IF_ERROR(CheckTree(*trust.tree(), covered_bytes));
+  if (trust.signature() != nullptr) WHIT_RETURN_IF_ERROR(CheckSignatureRecord(*trust.signature()));
+  if (trust.seal() != nullptr) {
+    WHIT_RETURN_IF_ERROR(Checker::Enum("trust: seal", "cipher",
+                                       static_cast<unsigned>(trust.seal()->cipher()),
+                                       static_cast<unsigned>(fbs::Cipher::MAX)));
+    WHIT_RETURN_IF_ERROR(CheckLeafSize("trust: seal", trust.seal()->leaf_size()));
+  }
+  return OkStatus();
+}
+
+}  // namespace whit
