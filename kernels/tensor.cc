@@ -41,7 +41,10 @@ bool Shape::operator==(const Shape& other) const {
 
 std::string Shape::ToString() const {
   std::string text = "[";
-  for (int i = 0; i < rank_; ++i) text += (i > 0 ? "," : "") + std::to_string((*this)[i]);
+  for (int i = 0; i < rank_; ++i) {
+    if (i > 0) text += ",";
+    text += std::to_string((*this)[i]);
+  }
   return text + "]";
 }
 
