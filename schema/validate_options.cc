@@ -15,16 +15,6 @@ Status ShortList(const std::string& thing, const char* what, const Vec<T>* list)
                         to_string(format::kMaxRank));
 }
 
-// A list of optional indices (LSTM gates).
-Status IndexList(const std::string& thing, const char* what, const Vec<int32_t>* list,
-                 uint64_t count) {
-  WHIT_RETURN_IF_ERROR(ShortList(thing, what, list));
-  for (unsigned i = 0; i < SizeOf(list); ++i) {
-    WHIT_RETURN_IF_ERROR(Checker::Index(thing, what, list->Get(i), count, /*optional=*/true));
-  }
-  return OkStatus();
-}
-
 // Checks a field if this table has one of that name: a table added to the schema is covered without
 // a line here.
 #define WHIT_FIELD(field, check) \
@@ -46,10 +36,7 @@ Status Lists(const O& o, const std::string& thing) {
   WHIT_LIST(stride);
   WHIT_LIST(multiples);
   WHIT_LIST(block);
-  WHIT_LIST(input_multiplier);
-  WHIT_LIST(recurrent_multiplier);
-  WHIT_LIST(peephole_multiplier);
-  WHIT_LIST(layer_norm_multiplier);
+  WHIT_LIST(gates);
   return OkStatus();
 }
 
@@ -68,27 +55,31 @@ Status Fields(const Checker& c, const std::string& thing, const void* table) {
   WHIT_WEIGHTS(weights);
   WHIT_WEIGHTS(feature_weights);
   WHIT_WEIGHTS(projection_weights);
+  WHIT_WEIGHTS(input_weights);
+  WHIT_WEIGHTS(recurrent_weights);
   WHIT_BLOB(time_weights);
   WHIT_BLOB(bias);
   WHIT_BLOB(multiplier);
   WHIT_BLOB(table);
   WHIT_BLOB(tables);
   WHIT_BLOB(projection_bias);
+  WHIT_BLOB(feature_bias);
+  WHIT_BLOB(input_bias);
+  WHIT_BLOB(recurrent_bias);
+  WHIT_BLOB(peephole);
+  WHIT_BLOB(norm);
+  WHIT_BLOB(norm_bias);
   WHIT_FIELD(variable, Checker::Index(thing, "variable", o.variable(), c.variables(), false));
   WHIT_FIELD(mode, Checker::Enum(thing, "mode", static_cast<unsigned>(o.mode()),
                                  static_cast<unsigned>(fbs::PadMode::MAX)));
-  WHIT_FIELD(input_weights,
-             IndexList(thing, "input_weights: weights", o.input_weights(), c.weights()));
-  WHIT_FIELD(recurrent_weights,
-             IndexList(thing, "recurrent_weights: weights", o.recurrent_weights(), c.weights()));
-  WHIT_FIELD(input_bias, IndexList(thing, "input_bias: blob", o.input_bias(), c.blobs()));
-  WHIT_FIELD(recurrent_bias,
-             IndexList(thing, "recurrent_bias: blob", o.recurrent_bias(), c.blobs()));
-  WHIT_FIELD(peephole, IndexList(thing, "peephole: blob", o.peephole(), c.blobs()));
-  WHIT_FIELD(layer_norm, IndexList(thing, "layer_norm: blob", o.layer_norm(), c.blobs()));
-  WHIT_FIELD(layer_norm_bias,
-             IndexList(thing, "layer_norm_bias: blob", o.layer_norm_bias(), c.blobs()));
-  return Lists(o, thing);
+  WHIT_RETURN_IF_ERROR(Lists(o, thing));
+  if constexpr (requires { o.gates(); }) {
+    for (unsigned i = 0; i < SizeOf(o.gates()); ++i) {
+      const std::string gate = thing + " gate " + to_string(i);
+      WHIT_RETURN_IF_ERROR(Fields<fbs::LstmGate>(c, gate, o.gates()->Get(i)));
+    }
+  }
+  return OkStatus();
 }
 
 // `(*check)(...)` of the table that this member of the union holds, or null. No default: the
