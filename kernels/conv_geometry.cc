@@ -14,6 +14,10 @@ struct Axis {
 /// Output size along an axis; nothing here overflows: every number is below 2^32, the kernel times
 /// the dilation below 2^63.
 Result<int64_t> OutputSize(const PrepareContext& ctx, const Axis& a, ConvForm form) {
+  if (a.kernel < 1 || a.kernel > INT32_MAX) {
+    return ctx.Error(StatusCode::kInvalidModel,
+                     "filter of " + std::to_string(a.kernel) + " along " + a.name);
+  }
   if (a.stride < 1 || a.dilation < 1) {
     return ctx.Error(StatusCode::kInvalidModel, std::string("stride and dilation along ") + a.name +
                                                     " must be at least 1, are " +

@@ -156,7 +156,10 @@ void AddPanelI16(const int16_t* a, int64_t a_stride, int count, const int8_t* pa
     AddPanelI8(a + 4 * s, a_stride, count, panel + 4 * width * s, width,
                std::min(kStepsPerInt32, steps - s), part);
     for (int r = 0; r < count; ++r) {
-      for (int64_t c = 0; c < width; ++c) acc[r][c] += part[r][c];
+      for (int64_t c = 0; c < width; ++c) {  // unsigned: a hostile bias may wrap
+        acc[r][c] = static_cast<int64_t>(static_cast<uint64_t>(acc[r][c]) +
+                                         static_cast<uint64_t>(int64_t{part[r][c]}));
+      }
     }
   }
 }

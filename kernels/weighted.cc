@@ -79,7 +79,9 @@ Status CheckWeights(const PrepareContext& ctx, const PackedWeights& weights,
     return ctx.Error(StatusCode::kInvalidModel,
                      name + "zero point " + std::to_string(weights.zero_point) + " is not an int8");
   }
-  if (Is8Bit(ctx.in[0].type) && !AccumulatorFits(d.k(), 0, weights.zero_point != 0)) {
+  // int16 activations have int64 accumulators.
+  const bool int32_sums = !weights.is_float() && ctx.in[0].type != DType::kInt16;
+  if (int32_sums && !AccumulatorFits(d.k(), 0, weights.zero_point != 0)) {
     return ctx.Error(StatusCode::kUnsupported,
                      name + "a sum of " + std::to_string(d.k()) +
                          " products can exceed 2^31; at most " +

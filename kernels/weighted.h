@@ -66,34 +66,35 @@ inline T LoadAt(const uint8_t* array, int64_t i) {
   return value;
 }
 
-// Start values of 16 accumulators of channels n .. n+count-1 (the rest 0): bias - zw * (sum of the
-// row's activations).
-inline void StartChannels(const ChannelOutput& o, int64_t n, int64_t count, int32_t row_sum,
-                          int32_t* acc) {
-  const uint32_t minus =
-      static_cast<uint32_t>(o.weight_zero_point) * static_cast<uint32_t>(row_sum);
+// Start values of 16 accumulators of channels n .. n+count-1: the bias, 0 behind `count` and for
+// kHybrid.
+inline void StartChannels(const ChannelOutput& o, int64_t n, int64_t count, int32_t* acc) {
   const bool has_bias = o.kind == ProductKind::kInt8 && o.bias != nullptr;
   for (int64_t c = 0; c < 16; ++c) {
-    const bool real = has_bias && c < count;
-    const uint32_t b = real ? static_cast<uint32_t>(LoadAt<int32_t>(o.bias, n + c)) : 0;
-    acc[c] = static_cast<int32_t>(b - minus);
+    acc[c] = has_bias && c < count ? LoadAt<int32_t>(o.bias, n + c) : 0;
   }
 }
-inline void StartChannels(const ChannelOutput& o, int64_t n, int64_t count, int32_t row_sum,
-                          int64_t* acc) {
+inline void StartChannels(const ChannelOutput& o, int64_t n, int64_t count, int64_t* acc) {
   for (int64_t c = 0; c < 16; ++c) {
-    const uint64_t b =
-        o.bias != nullptr && c < count ? LoadAt<uint64_t>(o.bias, n + c) : uint64_t{0};
-    acc[c] =
-        static_cast<int64_t>(b - static_cast<uint64_t>(int64_t{o.weight_zero_point} * row_sum));
+    acc[c] = o.bias != nullptr && c < count ? LoadAt<int64_t>(o.bias, n + c) : 0;
   }
 }
-inline void StartChannels(const ChannelOutput& o, int64_t n, int64_t count, int32_t /*row_sum*/,
-                          float* acc) {
+inline void StartChannels(const ChannelOutput& o, int64_t n, int64_t count, float* acc) {
   for (int64_t c = 0; c < 16; ++c) {
     acc[c] = o.bias != nullptr && c < count ? LoadAt<float>(o.bias, n + c) : 0.0f;
   }
 }
+
+// acc -= zw * (sum of the row's activations), modulo the accumulator's width.
+inline void SubtractRowSum(const ChannelOutput& o, int64_t row_sum, int32_t* acc) {
+  const auto minus = static_cast<uint32_t>(o.weight_zero_point * row_sum);
+  for (int c = 0; c < 16; ++c) acc[c] = static_cast<int32_t>(static_cast<uint32_t>(acc[c]) - minus);
+}
+inline void SubtractRowSum(const ChannelOutput& o, int64_t row_sum, int64_t* acc) {
+  const auto minus = static_cast<uint64_t>(o.weight_zero_point * row_sum);
+  for (int c = 0; c < 16; ++c) acc[c] = static_cast<int64_t>(static_cast<uint64_t>(acc[c]) - minus);
+}
+inline void SubtractRowSum(const ChannelOutput&, int64_t /*row_sum*/, float* /*acc*/) {}
 
 // Stores channels n .. n+count-1 of one output row or pixel; `dst` is where channel n goes.
 void FinishChannels(const ChannelOutput& o, int64_t n, int64_t count, float row_scale,
