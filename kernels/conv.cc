@@ -42,7 +42,7 @@ Status PrepareConv2D(const PrepareContext& ctx, Prepared* p) {
                                     PackedWeights::Layout::kPanel16F32));
   WHIT_RETURN_IF_ERROR(CheckRuns(ctx, *weights, product.g));
   WHIT_ASSIGN_OR_RETURN(const ProductKind kind, KindOf(ctx, *weights));
-  WHIT_ASSIGN_OR_RETURN(product.in, ReadInputCode(ctx, kind));
+  WHIT_ASSIGN_OR_RETURN(product.in, ReadInputCode(ctx, 0));
   WHIT_ASSIGN_OR_RETURN(
       product.out, ReadChannelOutput(ctx, kind, *weights, options->bias(), options->multiplier(),
                                      options->lo(), options->hi()));

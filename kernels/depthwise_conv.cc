@@ -224,7 +224,7 @@ Status PrepareDepthwiseConv2D(const PrepareContext& ctx, Prepared* p) {
       CheckWeights(ctx, *w, PackedWeights::Layout::kDw16I8, PackedWeights::Layout::kDw16F32));
   WHIT_RETURN_IF_ERROR(CheckChannels(ctx, *w, dw.g));
   WHIT_ASSIGN_OR_RETURN(const ProductKind kind, KindOf(ctx, *w));
-  WHIT_ASSIGN_OR_RETURN(dw.in, ReadInputCode(ctx, kind));
+  WHIT_ASSIGN_OR_RETURN(dw.in, ReadInputCode(ctx, 0));
   WHIT_ASSIGN_OR_RETURN(dw.out,
                         ReadChannelOutput(ctx, kind, *w, options->bias(), options->multiplier(),
                                           options->lo(), options->hi()));

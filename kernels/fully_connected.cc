@@ -33,7 +33,7 @@ Status PrepareFullyConnected(const PrepareContext& ctx, Prepared* p) {
   product.g.out_c = weights->n;
   product.quantize_pixels = true;
   WHIT_ASSIGN_OR_RETURN(const ProductKind kind, KindOf(ctx, *weights));
-  WHIT_ASSIGN_OR_RETURN(product.in, ReadInputCode(ctx, kind));
+  WHIT_ASSIGN_OR_RETURN(product.in, ReadInputCode(ctx, 0));
   WHIT_ASSIGN_OR_RETURN(
       product.out, ReadChannelOutput(ctx, kind, *weights, options->bias(), options->multiplier(),
                                      options->lo(), options->hi()));

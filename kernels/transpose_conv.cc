@@ -29,7 +29,7 @@ Status PrepareTransposeConv2D(const PrepareContext& ctx, Prepared* p) {
                          " input channels as a run");
   }
   WHIT_ASSIGN_OR_RETURN(const ProductKind kind, KindOf(ctx, *w));
-  WHIT_ASSIGN_OR_RETURN(product.in, ReadInputCode(ctx, kind));
+  WHIT_ASSIGN_OR_RETURN(product.in, ReadInputCode(ctx, 0));
   WHIT_ASSIGN_OR_RETURN(product.out,
                         ReadChannelOutput(ctx, kind, *w, options->bias(), options->multiplier(),
                                           options->lo(), options->hi()));

@@ -90,23 +90,21 @@ Status CheckWeights(const PrepareContext& ctx, const PackedWeights& weights,
   return OkStatus();
 }
 
-Result<InputCode> ReadInputCode(const PrepareContext& ctx, ProductKind kind) {
-  if (kind == ProductKind::kFloat || kind == ProductKind::kHybrid) return InputCode{};
-  const View& x = ctx.in[0];
-  WHIT_RETURN_IF_ERROR(ctx.ExpectPerTensorQuant("input 0", x));
+Result<InputCode> ReadInputCode(const PrepareContext& ctx, size_t input) {
+  const View& v = ctx.in[input];
+  if (v.type == DType::kFloat32) return InputCode{};
+  const std::string name = "input " + std::to_string(input);
+  WHIT_RETURN_IF_ERROR(ctx.ExpectPerTensorQuant(name.c_str(), v));
   InputCode code;
-  int64_t zero_point = x.quant.zero_point[0];
-  if (x.type == DType::kUint8) {
-    code.flip = 0x80;
-    zero_point -= 128;
-  }
-  const int64_t lo = kind == ProductKind::kInt16 ? 0 : -128;
-  const int64_t hi = kind == ProductKind::kInt16 ? 0 : 127;
+  const int64_t shift = v.type == DType::kUint8 ? 128 : 0;
+  const int64_t zero_point = int64_t{v.quant.zero_point[0]} - shift;
+  const int64_t lo = Is8Bit(v.type) ? -128 : 0, hi = Is8Bit(v.type) ? 127 : 0;
   if (zero_point < lo || zero_point > hi) {
     return ctx.Error(StatusCode::kInvalidModel,
-                     "input 0: zero point " + std::to_string(x.quant.zero_point[0]) +
-                         " is not possible for " + DTypeName(x.type) + " here");
+                     name + ": zero point " + std::to_string(zero_point + shift) +
+                         " is not possible for " + DTypeName(v.type) + " here");
   }
+  code.flip = shift != 0 ? 0x80 : 0;
   code.zero_point = static_cast<int32_t>(zero_point);
   return code;
 }

@@ -45,7 +45,9 @@ Result<ProductKind> KindOf(const PrepareContext& ctx, const PackedWeights& weigh
 Status CheckWeights(const PrepareContext& ctx, const PackedWeights& weights,
                     PackedWeights::Layout integers, PackedWeights::Layout floats);
 
-Result<InputCode> ReadInputCode(const PrepareContext& ctx, ProductKind kind);
+/// Of an input by its type: one scale and a zero point that the type can hold (int16: 0 only); the
+/// default for floats.
+Result<InputCode> ReadInputCode(const PrepareContext& ctx, size_t input);
 
 /// `bias` and `multiplier` are blob indices of the option table, -1 where absent.
 Result<ChannelOutput> ReadChannelOutput(const PrepareContext& ctx, ProductKind kind,
