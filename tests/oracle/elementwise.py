@@ -173,7 +173,10 @@ def quantize(n):
 
 
 def dequantize(n):
-    x = n.inputs[0]
+    return real_values(n.inputs[0])
+
+
+def real_values(x):
     if x.type == "float16":
         return x.data.astype(f32)
     sides = [-1 if a == x.axis else 1 for a in range(len(x.shape))] if x.scales.size > 1 else ()
