@@ -1,7 +1,7 @@
 """Convolutions and matrix products (docs/arithmetic.md, 3)."""
 import numpy as np
 
-from arith import EPS, Approx, Tensor, bounds, clamp_float, f32, f64, multiplier, requantize
+from arith import EPS, Approx, Tensor, bounds, clamp_float, f32, f64, multiplier, requantize, rne
 
 SAME = 0
 
@@ -94,12 +94,39 @@ def float_product(n, x, w, bias, sums, terms):
     return Approx(clamp_float(acc.astype(f32), n.activation), (terms + 2) * EPS / 2 * size)
 
 
+def codes(x, axes):
+    """Float activations as int8 codes less their zero point, and the scale; one range over `axes`."""
+    lo, hi = (np.minimum(np.nanmin(x, axes, keepdims=True), f32(0)), np.maximum(np.nanmax(x, axes, keepdims=True), f32(0)))
+    flat = lo == hi
+    width = np.where(flat, f32(255), hi - lo)
+    inverse, scale = f32(255) / width, width / f32(255)
+    a, b = lo * inverse, hi * inverse
+    zero = np.where((f32(-128) + a) + (f32(127) + b) > 0, f32(-128) - a, f32(127) - b)
+    zero = np.where(flat, f32(0), rne(np.clip(zero, f32(-128), f32(127)))).astype(f32)
+    low, high = f32(-128) - zero, f32(127) - zero
+    d = rne(np.clip(np.where(np.isnan(x * inverse), low, x * inverse), low, high))
+    return d.astype(np.int64), scale
+
+
+def hybrid_product(n, x, w, bias, sums):
+    """Float activations, int8 weights: a range a row, or an image where windows reach beyond a pixel."""
+    rows = sums is matrix_sum or sums is conv_sum and w.shape[1:3] == (1, 1) and x.shape[1:3] == n.out.shape[1:3] and (
+        w.shape[3] == x.shape[3])
+    d, scale = codes(x.data, (len(x.shape) - 1,) if rows else (1, 2, 3))
+    acc = sums(n, d, less_zero(w))
+    v = acc.astype(f32) * (scale * w.scales)
+    size = np.abs(f64(v))
+    if bias is not None:
+        v, size = v + bias.data, size + np.abs(f64(bias.data))
+    return Approx(clamp_float(v, n.activation), 2 * EPS * size)
+
+
 def product(n, x, w, bias, sums, terms):
     """One product with constant weights of any of the number types."""
     if w.quantized and x.quantized:
         return integer_product(n, sums(n, less_zero(x), less_zero(w)), x, w.scales, bias)
     if w.quantized:
-        return hybrid_product(n, x, w, bias, sums, terms)
+        return hybrid_product(n, x, w, bias, sums)
     return float_product(n, x.data, w.data, bias, sums, terms)
 
 
