@@ -117,12 +117,15 @@ struct PrepareContext {
   std::span<const PackedWeights> weights;
   std::span<const BlobView> blobs;
   std::span<const View> variables;
+  std::span<const int> in_variable;  // per input: the variable it is, or -1; empty: none is one
   int32_t act_bias = 0;
   int max_threads = 1;
   bool allow_xnnpack = true;
 
   size_t inputs() const { return in.size(); }
   bool has(size_t i) const { return i < in.size() && present_in[i]; }
+  /// Input i is memory that persists between runs and that the kernel may write (recurrent states).
+  bool IsVariable(size_t i) const { return i < in_variable.size() && in_variable[i] >= 0; }
 
   // Checks that return a Status with node, tensor, rule and both numbers. All in op.cc.
   Status Error(StatusCode code, const std::string& what) const;     // "conv1 (Conv2D): what"

@@ -184,10 +184,13 @@ void Planner::AddConstantConversions() {
 
 Status Planner::PrepareNode(const NodeDef& node, Step* step) {
   std::vector<View> in, out;
+  std::vector<int> in_variable;
   const auto present = std::make_unique<bool[]>(step->in.size() + 1);
   for (size_t i = 0; i < step->in.size(); ++i) {
+    const int tensor = step->in[i].tensor;
     in.push_back(step->in[i].view);
-    present[i] = step->in[i].tensor >= 0;
+    present[i] = tensor >= 0;
+    in_variable.push_back(tensor < 0 ? -1 : plan_.tensors[static_cast<size_t>(tensor)].def.variable);
   }
   for (const Slot& slot : step->out) out.push_back(slot.view);
   PrepareContext ctx;
@@ -199,6 +202,7 @@ Status Planner::PrepareNode(const NodeDef& node, Step* step) {
   ctx.weights = graph_.weights;
   ctx.blobs = graph_.blobs;
   ctx.variables = variable_views_;
+  ctx.in_variable = in_variable;
   ctx.act_bias = options_.act_bias;
   ctx.max_threads = options_.threads;
   ctx.allow_xnnpack = options_.allow_xnnpack;

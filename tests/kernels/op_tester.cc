@@ -79,6 +79,11 @@ OpTester& OpTester::Input(TestTensor t) {
   return *this;
 }
 
+OpTester& OpTester::State(TestTensor t) {
+  t.state = true;
+  return Input(std::move(t));
+}
+
 OpTester& OpTester::Absent() {
   inputs_.push_back(TestTensor{.present = false});
   return *this;
@@ -153,6 +158,9 @@ Status OpTester::Prepare(Buffers* b, int32_t act_bias) {
   ctx.weights = weights_;
   ctx.blobs = blobs;
   ctx.variables = b->variable_views;
+  std::vector<int> in_variable;
+  for (const TestTensor& t : inputs_) in_variable.push_back(t.state ? 0 : -1);
+  ctx.in_variable = in_variable;
   ctx.act_bias = act_bias;
   prepared_ = Prepared{};
   WHIT_RETURN_IF_ERROR(RowOf(type_).prepare(ctx, &prepared_));
@@ -169,6 +177,11 @@ Status OpTester::RunCuts(Buffers* b, const std::vector<int64_t>& cuts, bool reve
   const std::vector<TestTensor> initial = Buffers::Stored(variables_, b->act_bias);
   for (size_t i = 0; i < initial.size(); ++i) {
     std::copy(initial[i].bytes.begin(), initial[i].bytes.end(), b->variables[i].bytes.begin());
+  }
+  const std::vector<TestTensor> inputs = Buffers::Stored(inputs_, b->act_bias);
+  for (size_t i = 0; i < inputs.size(); ++i) {
+    if (!inputs[i].state) continue;
+    std::copy(inputs[i].bytes.begin(), inputs[i].bytes.end(), b->in[i].bytes.begin());
   }
   code_ = KernelCode::kOk;
   for (TestTensor& t : b->out) std::fill(t.bytes.begin(), t.bytes.end(), fill);
@@ -208,8 +221,9 @@ void OpTester::CompareSplits(Buffers* b) {
     for (int64_t i = 0; i <= tasks; ++i) each.push_back(i);
     splits.push_back(each);
   }
-  std::vector<std::vector<uint8_t>> want;
+  std::vector<std::vector<uint8_t>> want, states;
   for (const TestTensor& t : b->out) want.push_back(t.bytes);
+  for (const TestTensor& t : b->in) states.push_back(t.bytes);
   for (size_t s = 0; s < splits.size(); ++s) {
     std::sort(splits[s].begin(), splits[s].end());
     const Status status = RunCuts(b, splits[s], /*reverse=*/s % 2 == 0, /*fill=*/0x5A);
@@ -217,6 +231,10 @@ void OpTester::CompareSplits(Buffers* b) {
     for (size_t i = 0; i < want.size(); ++i) {
       EXPECT_TRUE(SameBytes(want[i], b->out[i].bytes))
           << "output " << i << " depends on split " << s;
+    }
+    for (size_t i = 0; i < b->in.size(); ++i) {
+      EXPECT_TRUE(SameBytes(states[i], b->in[i].bytes))
+          << "input " << i << " is a state that depends on split " << s << ", or was written";
     }
   }
 }
@@ -242,6 +260,7 @@ Status OpTester::RunStored(int32_t act_bias) {
   if (!first.ok()) return first;
   results_.clear();
   final_variables_.clear();
+  final_inputs_.clear();
   for (size_t i = 0; i < b.out.size(); ++i) {
     results_.push_back(b.out[i].bytes);
     if (b.out[i].type != outputs_[i].type) ShiftBytes(&results_.back());
@@ -249,6 +268,13 @@ Status OpTester::RunStored(int32_t act_bias) {
   for (size_t i = 0; i < b.variables.size(); ++i) {
     final_variables_.push_back(b.variables[i].bytes);
     if (b.variables[i].type != variables_[i].type) ShiftBytes(&final_variables_.back());
+  }
+  for (size_t i = 0; i < b.in.size(); ++i) {
+    final_inputs_.push_back(b.in[i].bytes);
+    if (b.in[i].type != inputs_[i].type) ShiftBytes(&final_inputs_.back());
+    if (!inputs_[i].state) {
+      EXPECT_TRUE(SameBytes(final_inputs_[i], inputs_[i].bytes)) << "input " << i << " was written";
+    }
   }
   CompareSplits(&b);
   CompareInPlace(&b);
@@ -259,6 +285,7 @@ Status OpTester::Run() {
   if (shift_ && AnyShiftable()) {
     const Status shifted = RunStored(128);
     const auto shifted_results = results_, shifted_variables = final_variables_;
+    const auto shifted_inputs = final_inputs_;
     const Status status = RunStored(0);
     EXPECT_EQ(status.code(), shifted.code())
         << status.message() << " | shifted: " << shifted.message();
@@ -269,6 +296,9 @@ Status OpTester::Run() {
     }
     for (size_t i = 0; i < final_variables_.size(); ++i) {
       EXPECT_TRUE(SameBytes(final_variables_[i], shifted_variables[i])) << "variable " << i;
+    }
+    for (size_t i = 0; i < final_inputs_.size(); ++i) {
+      EXPECT_TRUE(SameBytes(final_inputs_[i], shifted_inputs[i])) << "state, input " << i;
     }
     return status;
   }

@@ -50,6 +50,7 @@ struct TestTensor {
   std::vector<uint8_t> bytes;
   bool constant = false;  // prepare sees its data
   bool present = true;
+  bool state = false;  // a variable that the kernel reads and writes
 
   bool shiftable() const { return type == DType::kInt8 && !scale.empty(); }
   TestTensor Constant() && {
@@ -97,6 +98,8 @@ class OpTester {
   }
 
   OpTester& Input(TestTensor t);
+  /// An input that is a variable (recurrent states): every run begins with the bytes of `t`.
+  OpTester& State(TestTensor t);
   OpTester& Absent();  // an optional input that is not there
   OpTester& Output(DType type, Shape shape);
   OpTester& Output(DType type, Shape shape, float scale, int32_t zero_point);
@@ -127,6 +130,10 @@ class OpTester {
   template <typename T>
   std::vector<T> Var(size_t i) const {
     return Values<T>(final_variables_[i]);
+  }
+  template <typename T>
+  std::vector<T> FinalState(size_t input) const {
+    return Values<T>(final_inputs_[input]);
   }
   const Prepared& prepared() const { return prepared_; }
   /// What the kernel returned in the last Run.
@@ -161,7 +168,7 @@ class OpTester {
   bool shift_ = true;
   Prepared prepared_;
   KernelCode code_ = KernelCode::kOk;
-  std::vector<std::vector<uint8_t>> results_, final_variables_;
+  std::vector<std::vector<uint8_t>> results_, final_variables_, final_inputs_;
 };
 
 }  // namespace whit
