@@ -1,6 +1,7 @@
 // TopK: the k greatest values of each row of the last axis, greatest first, and where they were.
 #include <algorithm>
 
+#include "kernels/descending.h"
 #include "kernels/options.h"
 
 namespace whit {
@@ -13,16 +14,6 @@ struct TopKParams {
   int64_t n = 0, k = 0;  // of a row
 };
 
-// The order of the output. Total, so that the result does not depend on the algorithm: NaN comes after every number,
-// equal values (and NaNs) in order of index.
-template <typename T>
-bool Before(T a, int32_t index_a, T b, int32_t index_b) {
-  const bool nan_a = a != a, nan_b = b != b;
-  if (nan_a != nan_b) return nan_b;
-  if (!nan_a && a != b) return a > b;
-  return index_a < index_b;
-}
-
 // A task is one row. The row of indices is a heap, the last of the k best so far at its front; then it is sorted.
 template <typename T>
 KernelCode RunTopK(const RunContext& ctx) {
@@ -32,7 +23,7 @@ KernelCode RunTopK(const RunContext& ctx) {
     T* values = ctx.out[0].mut<T>() + task * params.k;
     int32_t* best = ctx.out[1].mut<int32_t>() + task * params.k;
     int32_t* const end = best + params.k;
-    const auto before = [x](int32_t a, int32_t b) { return Before(x[a], a, x[b], b); };
+    const auto before = [x](int32_t a, int32_t b) { return ListedBefore(x[a], a, x[b], b); };
     for (int64_t i = 0; i < params.k; ++i) best[i] = static_cast<int32_t>(i);
     std::make_heap(best, end, before);
     for (int64_t i = params.k; i < params.n; ++i) {
