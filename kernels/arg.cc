@@ -57,9 +57,9 @@ Status PrepareArg(const PrepareContext& ctx, Prepared* p) {
   WHIT_RETURN_IF_ERROR(ctx.ExpectInputs(1, 1));
   WHIT_RETURN_IF_ERROR(ctx.ExpectOutputs(1));
   const TensorView& x = ctx.in[0];
-  WHIT_RETURN_IF_ERROR(ctx.ExpectType("the input", x.type,
-                                      {DType::kFloat32, DType::kInt8, DType::kUint8, DType::kInt16,
-                                       DType::kInt32, DType::kInt64}));
+  WHIT_RETURN_IF_ERROR(ctx.ExpectType(
+      "the input", x.type,
+      {DType::kFloat32, DType::kInt8, DType::kUint8, DType::kInt16, DType::kInt32, DType::kInt64}));
   WHIT_RETURN_IF_ERROR(
       ctx.ExpectType("the output", ctx.out[0].type, {DType::kInt32, DType::kInt64}));
   WHIT_ASSIGN_OR_RETURN(const auto* options, OptionsOf<fbs::AxisOptions>(ctx));

@@ -1,4 +1,5 @@
-// What the two detection operators share: boxes, their overlap, and an exponential that gives the same bits everywhere.
+// What the two detection operators share: boxes, their overlap, and an exponential that gives the
+// same bits everywhere.
 #ifndef WHIT_KERNELS_BOXES_H_
 #define WHIT_KERNELS_BOXES_H_
 
@@ -30,8 +31,9 @@ inline float Overlap(const Box& a, const Box& b) {
   return both / (area_a + area_b - both);
 }
 
-/// e^x by IEEE double operations in a stated order (docs/arithmetic.md, 4): integer outputs (which box wins) depend on
-/// it, so libm cannot be asked. Relative error below 2^-50; 0 below -708, infinity above 709.
+/// e^x by IEEE double operations in a stated order (docs/arithmetic.md, 4): integer outputs (which
+/// box wins) depend on it, so libm cannot be asked. Relative error below 2^-50; 0 below -708,
+/// infinity above 709.
 inline double StatedExp(double x) {
   if (x != x) return x;
   if (x < -708) return 0;
@@ -44,7 +46,8 @@ inline double StatedExp(double x) {
   const double count = static_cast<double>(n);
   const double r = (x - count * kLn2High) - count * kLn2Low;  // |r| < 0.35
   double sum = 1;
-  for (int k = 13; k >= 1; --k) sum = 1 + r * sum / k;  // Taylor, innermost term first; r^14 / 14! < 2^-57
+  for (int k = 13; k >= 1; --k)
+    sum = 1 + r * sum / k;  // Taylor, innermost term first; r^14 / 14! < 2^-57
   return sum * std::bit_cast<double>(static_cast<uint64_t>(n + 1023) << 52);
 }
 

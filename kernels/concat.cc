@@ -1,5 +1,5 @@
-// Concatenation: the inputs one behind the other along one axis. All quantizations are equal: the importer inserts
-// Quantize where they are not.
+// Concatenation: the inputs one behind the other along one axis. All quantizations are equal: the
+// importer inserts Quantize where they are not.
 #include <algorithm>
 #include <cstring>
 
@@ -57,9 +57,8 @@ Status PrepareConcatenation(const PrepareContext& ctx, Prepared* p) {
                            " differ outside axis " + std::to_string(axis));
     }
     want[axis] += ctx.in[i].shape[axis];
-    params.piece_bytes.push_back(
-        static_cast<size_t>(ctx.in[i].shape.Product(axis, want.rank())) *
-        DTypeSize(ctx.in[i].type));
+    params.piece_bytes.push_back(static_cast<size_t>(ctx.in[i].shape.Product(axis, want.rank())) *
+                                 DTypeSize(ctx.in[i].type));
     params.row_bytes += params.piece_bytes.back();
   }
   WHIT_RETURN_IF_ERROR(ctx.ExpectOutShape(0, want));

@@ -32,7 +32,8 @@ KernelCode RunCumSum(const RunContext& ctx) {
     T* y = ctx.out[0].mut<T>() + task * params.n * inner;
     const int64_t first = params.reverse ? params.n - 1 : 0;
     const int64_t step = params.reverse ? -1 : 1;
-    for (int64_t c = 0; c < inner; ++c) y[first * inner + c] = params.exclusive ? T{0} : x[first * inner + c];
+    for (int64_t c = 0; c < inner; ++c)
+      y[first * inner + c] = params.exclusive ? T{0} : x[first * inner + c];
     for (int64_t i = 1; i < params.n; ++i) {
       const int64_t at = (first + i * step) * inner, previous = at - step * inner;
       const T* added = x + (params.exclusive ? previous : at);

@@ -6,8 +6,9 @@
 
 namespace whit {
 
-/// Whether value `a` at index_a is listed before `b` at index_b: greater first, NaN after every number, equal values (and
-/// NaNs) by index. Total, so that results do not depend on the sorting algorithm.
+/// Whether value `a` at index_a is listed before `b` at index_b: greater first, NaN after every
+/// number, equal values (and NaNs) by index. Total, so that results do not depend on the sorting
+/// algorithm.
 template <typename T>
 bool ListedBefore(T a, int64_t index_a, T b, int64_t index_b) {
   const bool nan_a = a != a, nan_b = b != b;

@@ -1,5 +1,5 @@
-// DetectionPostProcess: the end of an SSD detector. Decodes boxes from their anchors, suppresses overlapping ones, and
-// lists what is left by descending score. Unused places hold 0.
+// DetectionPostProcess: the end of an SSD detector. Decodes boxes from their anchors, suppresses
+// overlapping ones, and lists what is left by descending score. Unused places hold 0.
 #include <algorithm>
 #include <cmath>
 
@@ -17,7 +17,8 @@ struct DetectionParams {
   int64_t boxes = 0;
   int64_t encoding = 4;  // floats of an encoded box, the first 4 count
   int64_t classes = 0;
-  int64_t score_columns = 0;  // of which the last `classes` count: a background class may come first
+  int64_t score_columns =
+      0;  // of which the last `classes` count: a background class may come first
   int64_t max_detections = 0, classes_per_box = 0;
   int64_t places = 0;           // of the outputs: max_detections * classes_per_box
   int64_t per_class_limit = 0;  // regular suppression: picks of one class
@@ -84,12 +85,12 @@ void Decode(const DetectionParams& params, const float* encoded, const float* an
 int64_t PickBoxes(const DetectionParams& params, int64_t limit, Work* work) {
   int64_t candidates = 0;
   for (int64_t i = 0; i < params.boxes; ++i) {
-    if (work->scores[i] >= params.score_threshold) work->order[candidates++] = static_cast<int32_t>(i);
+    if (work->scores[i] >= params.score_threshold)
+      work->order[candidates++] = static_cast<int32_t>(i);
   }
   const float* scores = work->scores;
-  std::sort(work->order, work->order + candidates, [scores](int32_t a, int32_t b) {
-    return ListedBefore(scores[a], a, scores[b], b);
-  });
+  std::sort(work->order, work->order + candidates,
+            [scores](int32_t a, int32_t b) { return ListedBefore(scores[a], a, scores[b], b); });
   int64_t count = 0;
   for (int64_t i = 0; i < candidates && count < limit; ++i) {
     const Box& box = work->boxes[work->order[i]];
@@ -118,7 +119,8 @@ int64_t NextClass(const float* scores, int64_t classes, int64_t after) {
 }
 
 // Every box is picked once, by its best class, and listed with its best classes.
-int64_t RunFast(const RunContext& ctx, const DetectionParams& params, const float* scores, Work* work) {
+int64_t RunFast(const RunContext& ctx, const DetectionParams& params, const float* scores,
+                Work* work) {
   for (int64_t i = 0; i < params.boxes; ++i) {
     const float* row = scores + i * params.score_columns;
     work->scores[i] = row[NextClass(row, params.classes, -1)];
@@ -137,12 +139,15 @@ int64_t RunFast(const RunContext& ctx, const DetectionParams& params, const floa
   return count;
 }
 
-// Boxes are picked class by class; the best of all classes are listed. `listed` is a heap, its last element in front.
-int64_t RunRegular(const RunContext& ctx, const DetectionParams& params, const float* scores, Work* work) {
+// Boxes are picked class by class; the best of all classes are listed. `listed` is a heap, its last
+// element in front.
+int64_t RunRegular(const RunContext& ctx, const DetectionParams& params, const float* scores,
+                   Work* work) {
   int64_t count = 0;
   Detection* const listed = work->listed;
   for (int64_t c = 0; c < params.classes; ++c) {
-    for (int64_t i = 0; i < params.boxes; ++i) work->scores[i] = scores[i * params.score_columns + c];
+    for (int64_t i = 0; i < params.boxes; ++i)
+      work->scores[i] = scores[i * params.score_columns + c];
     const int64_t picked = PickBoxes(params, params.per_class_limit, work);
     for (int64_t k = 0; k < picked && params.max_detections > 0; ++k) {
       const int32_t box = work->picked[k];
@@ -171,8 +176,8 @@ KernelCode RunDetection(const RunContext& ctx) {
   Decode(params, ctx.in[0].as<float>(), ctx.in[2].as<float>(), work.boxes);
   for (int64_t i = 0; i < params.places; ++i) Write(ctx, i, Box{0, 0, 0, 0}, 0, 0);
   const float* scores = ctx.in[1].as<float>() + (params.score_columns - params.classes);
-  const int64_t count = kRegular ? RunRegular(ctx, params, scores, &work)
-                                 : RunFast(ctx, params, scores, &work);
+  const int64_t count =
+      kRegular ? RunRegular(ctx, params, scores, &work) : RunFast(ctx, params, scores, &work);
   *ctx.out[3].mut<float>() = static_cast<float>(count);
   return KernelCode::kOk;
 }
@@ -217,10 +222,11 @@ Status PrepareDetectionPostProcess(const PrepareContext& ctx, Prepared* p) {
   params.classes = o->num_classes();
   params.max_detections = o->max_detections();
   params.classes_per_box = o->max_classes_per_detection();
-  if (params.max_detections > INT32_MAX || params.classes_per_box < 1 || params.classes_per_box > INT32_MAX) {
-    return ctx.Error(StatusCode::kInvalidModel, std::to_string(params.max_detections) +
-                                                    " detections of " +
-                                                    std::to_string(params.classes_per_box) + " classes");
+  if (params.max_detections > INT32_MAX || params.classes_per_box < 1 ||
+      params.classes_per_box > INT32_MAX) {
+    return ctx.Error(StatusCode::kInvalidModel,
+                     std::to_string(params.max_detections) + " detections of " +
+                         std::to_string(params.classes_per_box) + " classes");
   }
   params.places = params.max_detections * params.classes_per_box;
   WHIT_RETURN_IF_ERROR(CheckTensors(ctx, params));

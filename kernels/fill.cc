@@ -1,5 +1,5 @@
-// Fill repeats one value, Range counts, Shape tells its input's dimensions. The importer folds what it can; these run
-// where a value is only known then.
+// Fill repeats one value, Range counts, Shape tells its input's dimensions. The importer folds what
+// it can; these run where a value is only known then.
 #include <algorithm>
 #include <cmath>
 #include <cstring>
@@ -46,8 +46,8 @@ int64_t IntRangeCount(int64_t start, int64_t limit, int64_t delta) {
 }
 
 int64_t FloatRangeCount(float start, float limit, float delta) {
-  const double count =
-      std::ceil((static_cast<double>(limit) - static_cast<double>(start)) / static_cast<double>(delta));
+  const double count = std::ceil((static_cast<double>(limit) - static_cast<double>(start)) /
+                                 static_cast<double>(delta));
   if (!(count > 0)) return 0;  // NaN too
   return count < 0x1p31 ? static_cast<int64_t>(count) : INT64_MAX;
 }
@@ -96,9 +96,9 @@ KernelCode RunShape(const RunContext& ctx) {
 
 Status ExpectScalar(const PrepareContext& ctx, size_t i) {
   if (ctx.in[i].elements() == 1) return OkStatus();
-  return ctx.Error(StatusCode::kInvalidModel, "input " + std::to_string(i) +
-                                                  " must be one value, has shape " +
-                                                  ctx.in[i].shape.ToString());
+  return ctx.Error(
+      StatusCode::kInvalidModel,
+      "input " + std::to_string(i) + " must be one value, has shape " + ctx.in[i].shape.ToString());
 }
 
 }  // namespace

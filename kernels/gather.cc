@@ -1,5 +1,5 @@
-// Gather takes whole sub-arrays along one axis, GatherNd along the leading axes together. Indices are data: one outside
-// its axis ends the run.
+// Gather takes whole sub-arrays along one axis, GatherNd along the leading axes together. Indices
+// are data: one outside its axis ends the run.
 #include <cstring>
 
 #include "kernels/options.h"
@@ -13,14 +13,14 @@ const char* const kTypesGatherNd = "any";
 namespace {
 
 struct GatherParams {
-  int64_t outer = 1;        // axes of x between the batch axes and `axis`
-  int64_t dim = 0;          // of the axis
-  int64_t indices = 1;      // of one batch
-  size_t inner_bytes = 0;   // axes of x behind the axis
+  int64_t outer = 1;       // axes of x between the batch axes and `axis`
+  int64_t dim = 0;         // of the axis
+  int64_t indices = 1;     // of one batch
+  size_t inner_bytes = 0;  // axes of x behind the axis
 };
 
 struct GatherNdParams {
-  size_t depth = 0;  // indices of a tuple
+  size_t depth = 0;                                 // indices of a tuple
   std::array<int64_t, kMaxRank> dims{}, strides{};  // of x, in copies of inner_bytes
   size_t inner_bytes = 0;
 };
@@ -80,10 +80,9 @@ bool Append(const Shape& tail, int from, int to, Shape* shape) {
 }
 
 Status RankError(const PrepareContext& ctx) {
-  return ctx.Error(StatusCode::kUnsupported,
-                   "input " + ctx.in[0].shape.ToString() + " with indices " +
-                       ctx.in[1].shape.ToString() + " gives a rank above " +
-                       std::to_string(kMaxRank));
+  return ctx.Error(StatusCode::kUnsupported, "input " + ctx.in[0].shape.ToString() +
+                                                 " with indices " + ctx.in[1].shape.ToString() +
+                                                 " gives a rank above " + std::to_string(kMaxRank));
 }
 
 }  // namespace
@@ -95,10 +94,10 @@ Status PrepareGather(const PrepareContext& ctx, Prepared* p) {
   const Shape& indices = ctx.in[1].shape;
   const int64_t axis64 = options->axis(), batch64 = options->batch_dims();
   if (axis64 >= x.rank() || batch64 > axis64 || batch64 > indices.rank()) {
-    return ctx.Error(StatusCode::kInvalidModel,
-                     "axis " + std::to_string(axis64) + " and batch_dims " +
-                         std::to_string(batch64) + " with input " + x.ToString() +
-                         " and indices " + indices.ToString());
+    return ctx.Error(StatusCode::kInvalidModel, "axis " + std::to_string(axis64) +
+                                                    " and batch_dims " + std::to_string(batch64) +
+                                                    " with input " + x.ToString() +
+                                                    " and indices " + indices.ToString());
   }
   const int axis = static_cast<int>(axis64), batch = static_cast<int>(batch64);
   for (int a = 0; a < batch; ++a) {

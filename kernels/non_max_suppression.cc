@@ -1,5 +1,6 @@
-// NonMaxSuppression: picks boxes by descending score and drops those that overlap one already picked (hard), or lowers
-// their scores by the overlap (soft). Behind the picked ones the outputs hold 0.
+// NonMaxSuppression: picks boxes by descending score and drops those that overlap one already
+// picked (hard), or lowers their scores by the overlap (soft). Behind the picked ones the outputs
+// hold 0.
 #include <algorithm>
 #include <cmath>
 
@@ -40,7 +41,8 @@ class Suppression {
         scores_(params_.scores_out ? ctx.out[1].mut<float>() : nullptr) {
     const float* scores = ctx.in[1].as<float>();
     for (int64_t i = 0; i < params_.boxes; ++i) {
-      if (scores[i] > params_.score_threshold) heap_[size_++] = {scores[i], static_cast<int32_t>(i), 0};
+      if (scores[i] > params_.score_threshold)
+        heap_[size_++] = {scores[i], static_cast<int32_t>(i), 0};
     }
     std::make_heap(heap_, heap_ + size_, &Later);
   }
@@ -64,7 +66,8 @@ class Suppression {
   }
 
  private:
-  // Compares with the boxes picked since the last time, the newest first: neighbours have similar scores.
+  // Compares with the boxes picked since the last time, the newest first: neighbours have similar
+  // scores.
   bool Suppressed(Candidate* next) const {
     for (int64_t j = count_ - 1; j >= next->compared; --j) {
       const float overlap = Overlap(boxes_[next->index], boxes_[picked_[j]]);

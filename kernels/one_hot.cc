@@ -1,5 +1,5 @@
-// OneHot: a new axis of `depth` elements, `on` where its position is the index, `off` elsewhere (everywhere for an index
-// outside the depth).
+// OneHot: a new axis of `depth` elements, `on` where its position is the index, `off` elsewhere
+// (everywhere for an index outside the depth).
 #include <cstring>
 
 #include "kernels/options.h"
@@ -25,8 +25,8 @@ KernelCode RunOneHot(const RunContext& ctx) {
   const auto* off = ctx.in[2].as<uint8_t>();
   for (int64_t task = ctx.tasks.begin; task < ctx.tasks.end; ++task) {
     const auto* index = ctx.in[0].as<Index>() + task * params.inner;
-    auto* to = ctx.out[0].mut<uint8_t>() +
-               static_cast<size_t>(task * params.depth * params.inner) * bytes;
+    auto* to =
+        ctx.out[0].mut<uint8_t>() + static_cast<size_t>(task * params.depth * params.inner) * bytes;
     for (int64_t d = 0; d < params.depth; ++d) {
       for (int64_t i = 0; i < params.inner; ++i, to += bytes) {
         std::memcpy(to, index[i] == d ? on : off, bytes);
@@ -42,15 +42,14 @@ Status PrepareOneHot(const PrepareContext& ctx, Prepared* p) {
   WHIT_RETURN_IF_ERROR(ctx.ExpectInputs(3, 3));
   WHIT_RETURN_IF_ERROR(ctx.ExpectOutputs(1));
   const TensorView& indices = ctx.in[0];
-  WHIT_RETURN_IF_ERROR(
-      ctx.ExpectType("the indices", indices.type, {DType::kInt32, DType::kInt64}));
+  WHIT_RETURN_IF_ERROR(ctx.ExpectType("the indices", indices.type, {DType::kInt32, DType::kInt64}));
   WHIT_ASSIGN_OR_RETURN(const auto* options, OptionsOf<fbs::OneHotOptions>(ctx));
   for (size_t i : {1, 2}) {
     WHIT_RETURN_IF_ERROR(ExpectSameQuantization(ctx, i, 0));
     if (ctx.in[i].elements() != 1) {
-      return ctx.Error(StatusCode::kInvalidModel,
-                       "input " + std::to_string(i) + " must be one value, has shape " +
-                           ctx.in[i].shape.ToString());
+      return ctx.Error(StatusCode::kInvalidModel, "input " + std::to_string(i) +
+                                                      " must be one value, has shape " +
+                                                      ctx.in[i].shape.ToString());
     }
   }
   const int rank = indices.shape.rank();

@@ -41,9 +41,9 @@ Status ExpectSameQuantization(const PrepareContext& ctx, size_t i, size_t o) {
   if (std::ranges::equal(a.scale, b.scale) && std::ranges::equal(a.zero_point, b.zero_point)) {
     return OkStatus();
   }
-  return ctx.Error(StatusCode::kInvalidModel, Names(i, o) +
-                                                  " must have the same quantization, have " +
-                                                  FirstOf(a) + " and " + FirstOf(b));
+  return ctx.Error(
+      StatusCode::kInvalidModel,
+      Names(i, o) + " must have the same quantization, have " + FirstOf(a) + " and " + FirstOf(b));
 }
 
 }  // namespace whit

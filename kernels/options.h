@@ -1,4 +1,5 @@
-// How a kernel reads its option table and what the operators that only move elements check about types.
+// How a kernel reads its option table and what the operators that only move elements check about
+// types.
 #ifndef WHIT_KERNELS_OPTIONS_H_
 #define WHIT_KERNELS_OPTIONS_H_
 
@@ -7,8 +8,8 @@
 
 namespace whit {
 
-/// The option table of ctx.op as `T`. The FlatBuffers verifier proved that it is the table that ctx.type names in
-/// fbs::Options (T must be that one), but lets it be absent.
+/// The option table of ctx.op as `T`. The FlatBuffers verifier proved that it is the table that
+/// ctx.type names in fbs::Options (T must be that one), but lets it be absent.
 template <typename T>
 Result<const T*> OptionsOf(const PrepareContext& ctx) {
   const auto* options = ctx.op == nullptr ? nullptr : static_cast<const T*>(ctx.op->options());
@@ -16,8 +17,8 @@ Result<const T*> OptionsOf(const PrepareContext& ctx) {
   return options;
 }
 
-/// Output `o` holds elements of input `i` unchanged: same type, and both or neither quantized (only quantized 8-bit
-/// tensors are stored shifted).
+/// Output `o` holds elements of input `i` unchanged: same type, and both or neither quantized (only
+/// quantized 8-bit tensors are stored shifted).
 Status ExpectSameElements(const PrepareContext& ctx, size_t i, size_t o);
 
 /// ExpectSameElements, and equal scales and zero points.

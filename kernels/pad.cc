@@ -1,4 +1,5 @@
-// Pad: grows every axis by `before` and `after` elements, filled with a constant or with a mirror image.
+// Pad: grows every axis by `before` and `after` elements, filled with a constant or with a mirror
+// image.
 #include <algorithm>
 #include <cstring>
 #include <limits>
@@ -12,7 +13,8 @@ const char* const kTypesPad = "float32 int8 uint8 int16 int32 int64 bool";
 
 namespace {
 
-// The axes behind the last padded one form a `block` of contiguous bytes; the last padded axis is the row.
+// The axes behind the last padded one form a `block` of contiguous bytes; the last padded axis is
+// the row.
 struct PadParams {
   fbs::PadMode mode = fbs::PadMode::constant;
   int row_axis = 0;
@@ -33,11 +35,13 @@ void Fill(const PadParams& params, uint8_t* to, size_t bytes) {
   }
 }
 
-// Where output index i of an axis comes from; outside [0, n) under `constant`. The amounts were checked: one mirror.
+// Where output index i of an axis comes from; outside [0, n) under `constant`. The amounts were
+// checked: one mirror.
 int64_t SourceIndex(fbs::PadMode mode, int64_t i, int64_t before, int64_t n) {
   const int64_t at = i - before;
   if (mode == fbs::PadMode::constant || (at >= 0 && at < n)) return at;
-  const int64_t edge = mode == fbs::PadMode::reflect ? 0 : 1;  // symmetric repeats the border element
+  const int64_t edge =
+      mode == fbs::PadMode::reflect ? 0 : 1;  // symmetric repeats the border element
   return at < 0 ? -at - edge : 2 * n - 2 + edge - at;
 }
 
@@ -56,7 +60,8 @@ void CopyRow(const PadParams& params, const uint8_t* from, uint8_t* to) {
   }
   const auto mirror = [&](int64_t i) {
     const int64_t source = SourceIndex(params.mode, i, params.before[row], n);
-    std::memcpy(to + static_cast<size_t>(i) * block, from + static_cast<size_t>(source) * block, block);
+    std::memcpy(to + static_cast<size_t>(i) * block, from + static_cast<size_t>(source) * block,
+                block);
   };
   for (int64_t i = 0; i < params.before[row]; ++i) mirror(i);
   for (int64_t i = params.before[row] + n; i < params.out[row]; ++i) mirror(i);
@@ -73,7 +78,8 @@ KernelCode RunPad(const RunContext& ctx) {
     int64_t rest = task, source_row = 0;
     bool inside = true;
     for (size_t a = row; a-- > 0;) {
-      const int64_t at = SourceIndex(params.mode, rest % params.out[a], params.before[a], params.in[a]);
+      const int64_t at =
+          SourceIndex(params.mode, rest % params.out[a], params.before[a], params.in[a]);
       rest /= params.out[a];
       inside = inside && at >= 0 && at < params.in[a];
       source_row += at * params.in_stride[a];
@@ -81,7 +87,8 @@ KernelCode RunPad(const RunContext& ctx) {
     if (!inside) {
       Fill(params, to, row_bytes);
     } else {
-      CopyRow(params, ctx.in[0].as<uint8_t>() + source_row * static_cast<int64_t>(in_row_bytes), to);
+      CopyRow(params, ctx.in[0].as<uint8_t>() + source_row * static_cast<int64_t>(in_row_bytes),
+              to);
     }
   }
   return KernelCode::kOk;
@@ -95,7 +102,8 @@ bool StoreValue(int64_t value, PadParams* params) {
   return true;
 }
 
-// The constant in the storage of the output: value for floats, value_i64 (canonical units) for the rest.
+// The constant in the storage of the output: value for floats, value_i64 (canonical units) for the
+// rest.
 Status ReadValue(const PrepareContext& ctx, const fbs::PadOptions& options, PadParams* params) {
   const TensorView& y = ctx.out[0];
   const bool shifted = y.type == DType::kUint8 && y.quant.present();
@@ -131,8 +139,8 @@ Status ReadValue(const PrepareContext& ctx, const fbs::PadOptions& options, PadP
     params->one_byte_value = params->one_byte_value && params->value[i] == params->value[0];
   }
   if (fits || params->mode != fbs::PadMode::constant) return OkStatus();
-  return ctx.Error(StatusCode::kInvalidModel, "the value " + std::to_string(value) +
-                                                  " is outside " + DTypeName(y.type));
+  return ctx.Error(StatusCode::kInvalidModel,
+                   "the value " + std::to_string(value) + " is outside " + DTypeName(y.type));
 }
 
 // Reads amounts, proves the output's shape and, for mirrors, that one mirror image suffices.
@@ -140,10 +148,10 @@ Status ReadAmounts(const PrepareContext& ctx, const fbs::PadOptions& options, Pa
   const Shape& x = ctx.in[0].shape;
   const auto count = [](const auto* v) { return v == nullptr ? 0 : static_cast<int>(v->size()); };
   if (count(options.before()) != x.rank() || count(options.after()) != x.rank()) {
-    return ctx.Error(StatusCode::kInvalidModel,
-                     std::to_string(count(options.before())) + " and " +
-                         std::to_string(count(options.after())) +
-                         " amounts, the input has rank " + std::to_string(x.rank()));
+    return ctx.Error(StatusCode::kInvalidModel, std::to_string(count(options.before())) + " and " +
+                                                    std::to_string(count(options.after())) +
+                                                    " amounts, the input has rank " +
+                                                    std::to_string(x.rank()));
   }
   Shape want = x;
   for (int a = 0; a < x.rank(); ++a) {
@@ -154,11 +162,12 @@ Status ReadAmounts(const PrepareContext& ctx, const fbs::PadOptions& options, Pa
     want[a] = params->out[at] = x[a] + before + after;
     const int64_t most = x[a] - (params->mode == fbs::PadMode::reflect ? 1 : 0);
     if (before + after > 0) params->row_axis = a;
-    if (params->mode != fbs::PadMode::constant && before + after > 0 && std::max(before, after) > most) {
-      return ctx.Error(StatusCode::kInvalidModel,
-                       "axis " + std::to_string(a) + ": a mirror of " +
-                           std::to_string(std::max(before, after)) + " elements, the axis allows " +
-                           std::to_string(most));
+    if (params->mode != fbs::PadMode::constant && before + after > 0 &&
+        std::max(before, after) > most) {
+      return ctx.Error(StatusCode::kInvalidModel, "axis " + std::to_string(a) + ": a mirror of " +
+                                                      std::to_string(std::max(before, after)) +
+                                                      " elements, the axis allows " +
+                                                      std::to_string(most));
     }
   }
   return ctx.ExpectOutShape(0, want);
@@ -177,8 +186,9 @@ Status PreparePad(const PrepareContext& ctx, Prepared* p) {
   PadParams params;
   params.mode = options->mode();
   if (params.mode > fbs::PadMode::symmetric) {
-    return ctx.Error(StatusCode::kInvalidModel,
-                     "mode " + std::to_string(static_cast<int>(params.mode)) + " of 3 does not exist");
+    return ctx.Error(
+        StatusCode::kInvalidModel,
+        "mode " + std::to_string(static_cast<int>(params.mode)) + " of 3 does not exist");
   }
   params.element_bytes = DTypeSize(ctx.in[0].type);
   WHIT_RETURN_IF_ERROR(ReadAmounts(ctx, *options, &params));

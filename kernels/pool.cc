@@ -1,4 +1,5 @@
-// AveragePool2D and MaxPool2D over x[N,H,W,C]. Only real pixels count: borders are neither averaged nor compared.
+// AveragePool2D and MaxPool2D over x[N,H,W,C]. Only real pixels count: borders are neither averaged
+// nor compared.
 #include <algorithm>
 #include <cmath>
 #include <limits>
@@ -154,7 +155,8 @@ Status PreparePool(const PrepareContext& ctx, bool average, Prepared* p) {
   params.channels = x.shape[3];
   WHIT_RETURN_IF_ERROR(
       ctx.ExpectOutShape(0, {x.shape[0], params.h.out, params.w.out, params.channels}));
-  const int64_t most = std::min(params.h.filter, params.h.in) * std::min(params.w.filter, params.w.in);
+  const int64_t most =
+      std::min(params.h.filter, params.h.in) * std::min(params.w.filter, params.w.in);
   if (x.type == DType::kFloat32) {
     params.clamp = OutputClamp(ctx, ctx.out[0], o->lo(), o->hi());
     p->exact = false;

@@ -86,7 +86,8 @@ struct IntProd : IntSum<Type> {
 
 // ---- quantized: an exact sum, requantized ----
 
-// Narrow: sums of at most 2^23 8-bit values, which int32 holds; it vectorizes better. Mean differs by its multiplier.
+// Narrow: sums of at most 2^23 8-bit values, which int32 holds; it vectorizes better. Mean differs
+// by its multiplier.
 template <typename Type, bool kNarrow>
 struct QuantizedSum {
   using T = Type;
@@ -153,7 +154,8 @@ KernelFn SumKernel(DType type, bool mean, int64_t count) {
     case DType::kFloat32:
       return mean ? &RunReduce<FloatMean> : &RunReduce<FloatSum>;
     case DType::kInt8:
-      return narrow ? &RunReduce<QuantizedSum<int8_t, true>> : &RunReduce<QuantizedSum<int8_t, false>>;
+      return narrow ? &RunReduce<QuantizedSum<int8_t, true>>
+                    : &RunReduce<QuantizedSum<int8_t, false>>;
     case DType::kUint8:
       return narrow ? &RunReduce<QuantizedSum<uint8_t, true>>
                     : &RunReduce<QuantizedSum<uint8_t, false>>;
@@ -213,9 +215,9 @@ Result<unsigned> ReadMask(const PrepareContext& ctx) {
   for (size_t i = 0; options->axes() != nullptr && i < options->axes()->size(); ++i) {
     const uint32_t axis = options->axes()->Get(static_cast<flatbuffers::uoffset_t>(i));
     if (axis >= static_cast<uint32_t>(x.rank())) {
-      return ctx.Error(StatusCode::kInvalidModel, "axis " + std::to_string(axis) +
-                                                      " of an input of rank " +
-                                                      std::to_string(x.rank()));
+      return ctx.Error(
+          StatusCode::kInvalidModel,
+          "axis " + std::to_string(axis) + " of an input of rank " + std::to_string(x.rank()));
     }
     mask |= 1u << axis;
   }
@@ -245,8 +247,7 @@ Status PrepareReduce(const PrepareContext& ctx, Prepared* p) {
   params.geometry = ReduceGeometry(x.shape, mask);
   const int64_t count = params.geometry.count;
   if (DTypeSize(x.type) <= 2 && x.type != DType::kBool) {
-    WHIT_ASSIGN_OR_RETURN(params.rescale,
-                          MakeRescale(ctx, x, ctx.out[0], -INFINITY, INFINITY));
+    WHIT_ASSIGN_OR_RETURN(params.rescale, MakeRescale(ctx, x, ctx.out[0], -INFINITY, INFINITY));
     const bool mean = ctx.type == OpType::kMean && count > 0;
     params.multiplier = params.rescale.Multiplier(mean ? count : 1);
   }

@@ -1,5 +1,5 @@
-// The loop of every reduction: which elements meet in which output, in which order. What is done with them is a type
-// (see reduce.cc).
+// The loop of every reduction: which elements meet in which output, in which order. What is done
+// with them is a type (see reduce.cc).
 #ifndef WHIT_KERNELS_REDUCE_H_
 #define WHIT_KERNELS_REDUCE_H_
 
@@ -12,10 +12,11 @@ namespace whit {
 
 /// Axes of an input sorted into kept and reduced ones; neighbours of one kind are merged.
 struct ReduceGeometry {
-  std::array<int64_t, kMaxRank> kept{}, kept_stride{};        // outer ones, without the block's axis
+  std::array<int64_t, kMaxRank> kept{}, kept_stride{};  // outer ones, without the block's axis
   std::array<int64_t, kMaxRank> reduced{}, reduced_stride{};  // outer ones, without the run
   size_t kept_rank = 0, reduced_rank = 0;
-  int64_t inner = 1;   // elements of the innermost axis if it is kept: neighbours in memory and in the output
+  int64_t inner =
+      1;  // elements of the innermost axis if it is kept: neighbours in memory and in the output
   int64_t run = 1;     // elements of the innermost axis if it is reduced
   int64_t steps = 1;   // product of `reduced`
   int64_t count = 1;   // elements met by one output
@@ -36,8 +37,9 @@ struct ReduceParams {
 /// Outputs reduced side by side.
 inline constexpr int64_t kReduceBlock = 64;
 
-/// R: T, Acc, Init(), Step(acc, x), Finish(acc, params). Elements reach Step in row-major order of the reduced axes. A
-/// task is one block of at most kReduceBlock outputs that are neighbours along a kept innermost axis.
+/// R: T, Acc, Init(), Step(acc, x), Finish(acc, params). Elements reach Step in row-major order of
+/// the reduced axes. A task is one block of at most kReduceBlock outputs that are neighbours along
+/// a kept innermost axis.
 template <typename R>
 KernelCode RunReduce(const RunContext& ctx) {
   using T = typename R::T;

@@ -25,8 +25,7 @@ Result<Rescale> MakeRescale(const PrepareContext& ctx, const TensorView& in, con
                                                     std::to_string(rescale.in_zero) +
                                                     " is outside " + DTypeName(in.type));
   }
-  rescale.ratio =
-      static_cast<double>(in.quant.scale[0]) / static_cast<double>(out.quant.scale[0]);
+  rescale.ratio = static_cast<double>(in.quant.scale[0]) / static_cast<double>(out.quant.scale[0]);
   const float m = rescale.Multiplier(1);
   if (!(m > 0) || !std::isfinite(m)) {
     return ctx.Error(StatusCode::kInvalidModel,

@@ -1,4 +1,5 @@
-// Operators that map stored integers of one quantization to another by a factor: pooling, reductions.
+// Operators that map stored integers of one quantization to another by a factor: pooling,
+// reductions.
 #ifndef WHIT_KERNELS_RESCALE_H_
 #define WHIT_KERNELS_RESCALE_H_
 
@@ -13,16 +14,18 @@ struct Rescale {
   Requant out;
 
   /// f32(s_in / s_out / count), formed in double; 1 divides by nothing.
-  float Multiplier(int64_t count) const { return static_cast<float>(ratio / static_cast<double>(count)); }
+  float Multiplier(int64_t count) const {
+    return static_cast<float>(ratio / static_cast<double>(count));
+  }
 };
 
-/// For int8, uint8 and int16 tensors. Both quantized per tensor, or both plain (then scale 1, zero point 0, and no
-/// fused clamp). lo and hi as in MakeRequant.
+/// For int8, uint8 and int16 tensors. Both quantized per tensor, or both plain (then scale 1, zero
+/// point 0, and no fused clamp). lo and hi as in MakeRequant.
 Result<Rescale> MakeRescale(const PrepareContext& ctx, const TensorView& in, const TensorView& out,
                             float lo, float hi);
 
-/// Section 2's rule by the type of the output: the product is formed in float for 8-bit outputs (a sum beyond int32 is
-/// rounded to float once), in double for int16.
+/// Section 2's rule by the type of the output: the product is formed in float for 8-bit outputs (a
+/// sum beyond int32 is rounded to float once), in double for int16.
 template <typename T>
 int32_t RequantizeSum(int64_t acc, float multiplier, const Requant& r) {
   if constexpr (sizeof(T) == 1) return StoreRounded(static_cast<float>(acc) * multiplier, r);

@@ -1,5 +1,6 @@
-// ResizeBilinear and ResizeNearest of x[N,H,W,C] to the spatial size of the output. Positions and weights are computed
-// once, in prepare, by IEEE operations in a stated order (docs/arithmetic.md, 4).
+// ResizeBilinear and ResizeNearest of x[N,H,W,C] to the spatial size of the output. Positions and
+// weights are computed once, in prepare, by IEEE operations in a stated order (docs/arithmetic.md,
+// 4).
 #include <algorithm>
 #include <cstring>
 
@@ -18,7 +19,7 @@ constexpr int kWeightBits = 11;  // 2 * 11 and the 9 bits of a difference of byt
 // The two input pixels that an output pixel lies between, and the share of the second one.
 struct Tap {
   int64_t low = 0, high = 0;
-  float weight = 0;         // [0, 1)
+  float weight = 0;          // [0, 1)
   int32_t fixed_weight = 0;  // in units of 2^-11
 };
 
@@ -125,12 +126,13 @@ Status PrepareResize(const PrepareContext& ctx, bool bilinear, Prepared* p) {
   const Shape& y = ctx.out[0].shape;
   const bool fits = x.rank() == 4 && y.rank() == 4 && x[0] == y[0] && x[3] == y[3];
   if (!fits || x[1] < 1 || x[2] < 1 || y[1] < 1 || y[2] < 1) {
-    return ctx.Error(StatusCode::kInvalidModel, "shape " + x.ToString() +
-                                                    " does not resize to " + y.ToString() +
+    return ctx.Error(StatusCode::kInvalidModel, "shape " + x.ToString() + " does not resize to " +
+                                                    y.ToString() +
                                                     ": [N,H,W,C] with equal N and C expected");
   }
   if (options->align_corners() && options->half_pixel_centers()) {
-    return ctx.Error(StatusCode::kInvalidModel, "align_corners and half_pixel_centers exclude each other");
+    return ctx.Error(StatusCode::kInvalidModel,
+                     "align_corners and half_pixel_centers exclude each other");
   }
   p->run = bilinear ? &RunBilinear<float> : &RunNearest;
   ResizeParams params{{}, {}, x[1], x[2], y[1], y[2], x[3], 0};

@@ -21,9 +21,9 @@ Status PrepareReverse(const PrepareContext& ctx, Prepared* p) {
   for (size_t i = 0; options->axes() != nullptr && i < options->axes()->size(); ++i) {
     const size_t axis = options->axes()->Get(static_cast<flatbuffers::uoffset_t>(i));
     if (axis >= rank || strides[axis] < 0) {
-      return ctx.Error(StatusCode::kInvalidModel, "axis " + std::to_string(axis) +
-                                                      " is repeated or beyond rank " +
-                                                      std::to_string(rank));
+      return ctx.Error(
+          StatusCode::kInvalidModel,
+          "axis " + std::to_string(axis) + " is repeated or beyond rank " + std::to_string(rank));
     }
     base += (dims[axis] - 1) * strides[axis];
     strides[axis] = -strides[axis];

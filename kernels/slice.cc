@@ -1,5 +1,5 @@
-// Slice: out[i] = x[begin + i * stride] along every axis, `size` elements each; strides may be negative. The first
-// element is an option, or an input that is only known when the step runs.
+// Slice: out[i] = x[begin + i * stride] along every axis, `size` elements each; strides may be
+// negative. The first element is an option, or an input that is only known when the step runs.
 #include <cstdlib>
 
 #include "kernels/copy_op.h"
@@ -55,8 +55,8 @@ Status ReadAxes(const PrepareContext& ctx, const fbs::SliceOptions& options, Sli
   const bool begins = options.dynamic_begin() || count(options.begin()) == params->rank;
   if (!begins || count(options.size()) != params->rank || count(options.stride()) != params->rank) {
     return ctx.Error(StatusCode::kInvalidModel,
-                     "begin, size and stride have " + std::to_string(count(options.begin())) + ", " +
-                         std::to_string(count(options.size())) + " and " +
+                     "begin, size and stride have " + std::to_string(count(options.begin())) +
+                         ", " + std::to_string(count(options.size())) + " and " +
                          std::to_string(count(options.stride())) + " axes, the input has " +
                          std::to_string(params->rank));
   }
@@ -70,9 +70,9 @@ Status ReadAxes(const PrepareContext& ctx, const fbs::SliceOptions& options, Sli
     const auto [dim, size, stride, source_stride] = params->axes[a];
     if (stride == 0 || (size > 0 && (size - 1) * std::abs(stride) >= dim)) {
       return ctx.Error(StatusCode::kInvalidModel,
-                       "axis " + std::to_string(a) + ": " + std::to_string(size) +
-                           " elements by " + std::to_string(stride) +
-                           " do not fit the dimension of " + std::to_string(dim));
+                       "axis " + std::to_string(a) + ": " + std::to_string(size) + " elements by " +
+                           std::to_string(stride) + " do not fit the dimension of " +
+                           std::to_string(dim));
     }
   }
   return ctx.ExpectOutShape(0, want);
@@ -80,13 +80,11 @@ Status ReadAxes(const PrepareContext& ctx, const fbs::SliceOptions& options, Sli
 
 Status CheckDynamicBegin(const PrepareContext& ctx, size_t rank) {
   WHIT_RETURN_IF_ERROR(ctx.ExpectInputs(2, 2));
-  WHIT_RETURN_IF_ERROR(
-      ctx.ExpectType("the begin", ctx.in[1].type, {DType::kInt32, DType::kInt64}));
+  WHIT_RETURN_IF_ERROR(ctx.ExpectType("the begin", ctx.in[1].type, {DType::kInt32, DType::kInt64}));
   if (ctx.in[1].elements() == static_cast<int64_t>(rank)) return OkStatus();
-  return ctx.Error(StatusCode::kInvalidModel, "the begin has " +
-                                                  std::to_string(ctx.in[1].elements()) +
-                                                  " elements, the input has rank " +
-                                                  std::to_string(rank));
+  return ctx.Error(StatusCode::kInvalidModel,
+                   "the begin has " + std::to_string(ctx.in[1].elements()) +
+                       " elements, the input has rank " + std::to_string(rank));
 }
 
 }  // namespace

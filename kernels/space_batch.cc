@@ -1,4 +1,5 @@
-// SpaceToBatchNd and BatchToSpaceNd trade spatial extent for batch, SpaceToDepth and DepthToSpace for channels.
+// SpaceToBatchNd and BatchToSpaceNd trade spatial extent for batch, SpaceToDepth and DepthToSpace
+// for channels.
 #include <cstring>
 
 #include "kernels/copy_op.h"
@@ -13,18 +14,20 @@ const char* const kTypesDepthToSpace = "any";
 
 namespace {
 
-// The *space* side has m padded (or cropped) spatial axes, the *batch* side prod(block) times the batch.
+// The *space* side has m padded (or cropped) spatial axes, the *batch* side prod(block) times the
+// batch.
 struct SpaceBatchParams {
-  size_t m = 0;                   // spatial axes
-  int64_t batch = 0;              // of the space side
-  std::array<int64_t, kMaxRank> block{}, before{}, space{}, small{};  // small: spatial extents of the batch side
-  size_t pixel_bytes = 0;         // everything behind the spatial axes
+  size_t m = 0;       // spatial axes
+  int64_t batch = 0;  // of the space side
+  std::array<int64_t, kMaxRank> block{}, before{}, space{},
+      small{};             // small: spatial extents of the batch side
+  size_t pixel_bytes = 0;  // everything behind the spatial axes
   std::array<uint8_t, 8> border{};
   size_t element_bytes = 1;
 };
 
-// Where pixel `at` (row-major over [batch * prod(block), small...]) of the batch side lies on the space side; -1 in the
-// border.
+// Where pixel `at` (row-major over [batch * prod(block), small...]) of the batch side lies on the
+// space side; -1 in the border.
 int64_t SpacePixel(const SpaceBatchParams& params, int64_t at) {
   std::array<int64_t, kMaxRank> position{};
   for (size_t a = params.m; a-- > 0;) {
@@ -52,7 +55,8 @@ int64_t BatchPixel(const SpaceBatchParams& params, int64_t at) {
     at /= params.space[a];
   }
   int64_t phase = 0;
-  for (size_t a = 0; a < params.m; ++a) phase = phase * params.block[a] + position[a] % params.block[a];
+  for (size_t a = 0; a < params.m; ++a)
+    phase = phase * params.block[a] + position[a] % params.block[a];
   int64_t pixel = phase * params.batch + at;
   for (size_t a = 0; a < params.m; ++a) {
     pixel = pixel * params.small[a] + position[a] / params.block[a];
@@ -107,8 +111,8 @@ Status ReadBlocks(const PrepareContext& ctx, const Shape& space, const Shape& ba
   for (int a = m + 1; fits && a < space.rank(); ++a) fits = space[a] == batch[a];
   if (fits) return OkStatus();
   return ctx.Error(StatusCode::kInvalidModel, "blocks of " + std::to_string(m) +
-                                                  " axes do not take " + space.ToString() +
-                                                  " to " + batch.ToString());
+                                                  " axes do not take " + space.ToString() + " to " +
+                                                  batch.ToString());
 }
 
 template <bool kToBatch>
@@ -154,17 +158,20 @@ Status PrepareDepth(const PrepareContext& ctx, Prepared* p) {
                     wide[0] == deep[0] && wide[1] == deep[1] * b && wide[2] == deep[2] * b &&
                     deep[3] == wide[3] * b * b;
   if (!fits) {
-    return ctx.Error(StatusCode::kInvalidModel,
-                     "blocks of " + std::to_string(b) + " by " + std::to_string(b) +
-                         " do not take " + wide.ToString() + " to " + deep.ToString());
+    return ctx.Error(StatusCode::kInvalidModel, "blocks of " + std::to_string(b) + " by " +
+                                                    std::to_string(b) + " do not take " +
+                                                    wide.ToString() + " to " + deep.ToString());
   }
   const int64_t n = deep[0], h = deep[1], w = deep[2], c = wide[3];
   // Axes in the order of the output, with the strides that they have in the input.
   const std::array<int64_t, 6> to_depth_dims = {n, h, w, b, b, c};
-  const std::array<int64_t, 6> to_depth = {h * b * w * b * c, b * w * b * c, b * c, w * b * c, c, 1};
+  const std::array<int64_t, 6> to_depth = {
+      h * b * w * b * c, b * w * b * c, b * c, w * b * c, c, 1};
   const std::array<int64_t, 6> to_space_dims = {n, h, b, w, b, c};
-  const std::array<int64_t, 6> to_space = {h * w * b * b * c, w * b * b * c, b * c, b * b * c, c, 1};
-  SetStridedCopy(ctx, kToDepth ? to_depth_dims : to_space_dims, kToDepth ? to_depth : to_space, 0, p);
+  const std::array<int64_t, 6> to_space = {
+      h * w * b * b * c, w * b * b * c, b * c, b * b * c, c, 1};
+  SetStridedCopy(ctx, kToDepth ? to_depth_dims : to_space_dims, kToDepth ? to_depth : to_space, 0,
+                 p);
   return OkStatus();
 }
 

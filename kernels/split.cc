@@ -38,9 +38,9 @@ Status PrepareSplit(const PrepareContext& ctx, Prepared* p) {
   const Shape& x = ctx.in[0].shape;
   const int64_t axis = options->axis();
   if (axis >= x.rank()) {
-    return ctx.Error(StatusCode::kInvalidModel, "axis " + std::to_string(axis) +
-                                                    " of an input of rank " +
-                                                    std::to_string(x.rank()));
+    return ctx.Error(
+        StatusCode::kInvalidModel,
+        "axis " + std::to_string(axis) + " of an input of rank " + std::to_string(x.rank()));
   }
   const size_t bytes = DTypeSize(ctx.in[0].type);
   const size_t rank = static_cast<size_t>(x.rank());

@@ -16,9 +16,9 @@ Status PrepareTile(const PrepareContext& ctx, Prepared* p) {
   const size_t rank = static_cast<size_t>(x.rank());
   const size_t given = options->multiples() == nullptr ? 0 : options->multiples()->size();
   if (given != rank) {
-    return ctx.Error(StatusCode::kInvalidModel, std::to_string(given) +
-                                                    " multiples, the input has rank " +
-                                                    std::to_string(rank));
+    return ctx.Error(
+        StatusCode::kInvalidModel,
+        std::to_string(given) + " multiples, the input has rank " + std::to_string(rank));
   }
   // Axis a becomes two: the copy (stride 0) and the element.
   std::array<int64_t, kMaxWalkRank> dims{}, strides{};

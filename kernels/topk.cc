@@ -14,7 +14,8 @@ struct TopKParams {
   int64_t n = 0, k = 0;  // of a row
 };
 
-// A task is one row. The row of indices is a heap, the last of the k best so far at its front; then it is sorted.
+// A task is one row. The row of indices is a heap, the last of the k best so far at its front; then
+// it is sorted.
 template <typename T>
 KernelCode RunTopK(const RunContext& ctx) {
   const auto& params = ctx.As<TopKParams>();
@@ -62,9 +63,9 @@ Status PrepareTopK(const PrepareContext& ctx, Prepared* p) {
   WHIT_RETURN_IF_ERROR(ctx.ExpectInputs(1, 1));
   WHIT_RETURN_IF_ERROR(ctx.ExpectOutputs(2));
   const TensorView& x = ctx.in[0];
-  WHIT_RETURN_IF_ERROR(ctx.ExpectType("the input", x.type,
-                                      {DType::kFloat32, DType::kInt8, DType::kUint8, DType::kInt16,
-                                       DType::kInt32, DType::kInt64}));
+  WHIT_RETURN_IF_ERROR(ctx.ExpectType(
+      "the input", x.type,
+      {DType::kFloat32, DType::kInt8, DType::kUint8, DType::kInt16, DType::kInt32, DType::kInt64}));
   WHIT_RETURN_IF_ERROR(ExpectSameElements(ctx, 0, 0));
   WHIT_RETURN_IF_ERROR(ctx.ExpectType("the indices", ctx.out[1].type, {DType::kInt32}));
   WHIT_ASSIGN_OR_RETURN(const auto* options, OptionsOf<fbs::TopKOptions>(ctx));

@@ -1,4 +1,5 @@
-// Transpose: out[i_0, i_1, ...] = x[j] with j[perm[a]] = i_a; axis a of the output is axis perm[a] of the input.
+// Transpose: out[i_0, i_1, ...] = x[j] with j[perm[a]] = i_a; axis a of the output is axis perm[a]
+// of the input.
 #include "kernels/copy_op.h"
 #include "kernels/options.h"
 
@@ -26,7 +27,8 @@ Status PrepareTranspose(const PrepareContext& ctx, Prepared* p) {
     const size_t from = options->perm()->Get(static_cast<flatbuffers::uoffset_t>(a));
     if (from >= rank || (seen >> from & 1u) != 0) {
       return ctx.Error(StatusCode::kInvalidModel,
-                       "axis " + std::to_string(from) + " of the permutation is repeated or beyond rank " +
+                       "axis " + std::to_string(from) +
+                           " of the permutation is repeated or beyond rank " +
                            std::to_string(rank));
     }
     seen |= 1u << from;

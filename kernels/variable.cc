@@ -1,4 +1,5 @@
-// ReadVariable copies persistent state into a tensor, AssignVariable a tensor into persistent state.
+// ReadVariable copies persistent state into a tensor, AssignVariable a tensor into persistent
+// state.
 #include <algorithm>
 #include <cstring>
 
@@ -47,7 +48,8 @@ Status PrepareCopy(const PrepareContext& ctx, const TensorView& tensor, KernelFn
                                                     " does not exist");
   }
   const TensorView& variable = ctx.variables[static_cast<size_t>(index)];
-  const bool both = variable.quant.present() == tensor.quant.present() || DTypeSize(tensor.type) > 1;
+  const bool both =
+      variable.quant.present() == tensor.quant.present() || DTypeSize(tensor.type) > 1;
   if (variable.type != tensor.type || !(variable.shape == tensor.shape) || !both) {
     const auto text = [](const TensorView& t) {
       return std::string(t.quant.present() ? "quantized " : "") + DTypeName(t.type) +

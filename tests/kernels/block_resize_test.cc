@@ -1,4 +1,5 @@
-// SpaceToBatchNd, BatchToSpaceNd, SpaceToDepth, DepthToSpace, ResizeBilinear, ResizeNearest against their definitions.
+// SpaceToBatchNd, BatchToSpaceNd, SpaceToDepth, DepthToSpace, ResizeBilinear, ResizeNearest against
+// their definitions.
 #include <gtest/gtest.h>
 
 #include <algorithm>
@@ -15,10 +16,12 @@ struct BlockCase {
   std::vector<uint32_t> block, before, after;
 };
 
-const std::vector<BlockCase> kBlockCases = {
-    {{1, 4, 4, 1}, {2, 2}, {0, 0}, {0, 0}}, {{2, 3, 5, 3}, {2, 3}, {1, 0}, {0, 1}},
-    {{3, 5, 2}, {4}, {2}, {1}},             {{1, 2, 3, 4, 2}, {1, 3, 2}, {0, 2, 0}, {1, 1, 2}},
-    {{2, 7}, {3}, {1}, {1}},                {{1, 1, 1, 6}, {3, 2}, {2, 1}, {0, 0}}};
+const std::vector<BlockCase> kBlockCases = {{{1, 4, 4, 1}, {2, 2}, {0, 0}, {0, 0}},
+                                            {{2, 3, 5, 3}, {2, 3}, {1, 0}, {0, 1}},
+                                            {{3, 5, 2}, {4}, {2}, {1}},
+                                            {{1, 2, 3, 4, 2}, {1, 3, 2}, {0, 2, 0}, {1, 1, 2}},
+                                            {{2, 7}, {3}, {1}, {1}},
+                                            {{1, 1, 1, 6}, {3, 2}, {2, 1}, {0, 0}}};
 
 Shape BatchSide(const BlockCase& c) {
   Shape s = c.space;
@@ -146,7 +149,8 @@ double Bilinear(const std::vector<T>& x, const Shape& s, const Index& at, double
          (v(y1, x0) * (1 - wx) + v(y1, x1) * wx) * wy;
 }
 
-// `tolerance`: of a stored unit beyond rounding; 11-bit weights move a value of full range by 2^-11 of it.
+// `tolerance`: of a stored unit beyond rounding; 11-bit weights move a value of full range by 2^-11
+// of it.
 template <typename T>
 void TestBilinear(int64_t lo, int64_t hi, double tolerance) {
   Random random(11);

@@ -34,7 +34,8 @@ TEST(Overlap, OfKnownBoxes) {
 std::vector<float> RandomBoxes(Random* random, int64_t n) {
   std::vector<float> boxes;
   for (int64_t i = 0; i < n; ++i) {
-    const auto y = static_cast<float>(random->Int(0, 40)), x = static_cast<float>(random->Int(0, 40));
+    const auto y = static_cast<float>(random->Int(0, 40)),
+               x = static_cast<float>(random->Int(0, 40));
     boxes.insert(boxes.end(), {y, x, y + static_cast<float>(random->Int(5, 30)),
                                x + static_cast<float>(random->Int(5, 30))});
   }
@@ -74,7 +75,8 @@ TEST(NonMaxSuppression, HardIsGreedy) {
     for (const int64_t limit : {1, 4, 100}) {
       const auto boxes = RandomBoxes(&random, n);
       std::vector<float> scores;
-      for (int64_t i = 0; i < n; ++i) scores.push_back(static_cast<float>(random.Int(0, 9)) / 10);  // ties
+      for (int64_t i = 0; i < n; ++i)
+        scores.push_back(static_cast<float>(random.Int(0, 9)) / 10);  // ties
       auto expected = Greedy(boxes, scores, limit, 0.2f, false, 0.3f, true);
       const auto count = static_cast<int32_t>(expected.size());
       expected.resize(static_cast<size_t>(limit), 0);
@@ -131,10 +133,13 @@ struct Scene {
 
   explicit Scene(Random* random) {
     encoded = random->Floats(n * 4);
-    for (int64_t i = 0; i < n * columns; ++i) scores.push_back(static_cast<float>(random->Int(0, 30)) / 30);
+    for (int64_t i = 0; i < n * columns; ++i)
+      scores.push_back(static_cast<float>(random->Int(0, 30)) / 30);
     for (int64_t i = 0; i < n; ++i) {
-      anchors.insert(anchors.end(), {static_cast<float>(random->Int(0, 8)) / 8, static_cast<float>(random->Int(0, 8)) / 8,
-                                     static_cast<float>(random->Int(1, 4)) / 8, static_cast<float>(random->Int(1, 4)) / 8});
+      anchors.insert(
+          anchors.end(),
+          {static_cast<float>(random->Int(0, 8)) / 8, static_cast<float>(random->Int(0, 8)) / 8,
+           static_cast<float>(random->Int(1, 4)) / 8, static_cast<float>(random->Int(1, 4)) / 8});
     }
     for (int64_t i = 0; i < n; ++i) {
       const float* e = encoded.data() + 4 * i;
@@ -173,7 +178,8 @@ void ExpectFound(const Scene& scene, const fbs::DetectionPostProcessOptionsT& op
     for (size_t i = 0; i < expected[k].size(); ++i) {
       const size_t place = k * static_cast<size_t>(each) + i;
       const Found& f = expected[k][i];
-      std::copy_n(scene.boxes.begin() + 4 * f.box, 4, boxes.begin() + static_cast<int64_t>(place) * 4);
+      std::copy_n(scene.boxes.begin() + 4 * f.box, 4,
+                  boxes.begin() + static_cast<int64_t>(place) * 4);
       classes[place] = static_cast<float>(f.c);
       scores[place] = f.score;
     }
@@ -202,7 +208,8 @@ TEST(DetectionPostProcess, Fast) {
       std::vector<float> best;
       for (int64_t i = 0; i < scene.n; ++i) {
         best.push_back(0);
-        for (int64_t c = 0; c < scene.classes; ++c) best.back() = std::max(best.back(), scene.Score(i, c));
+        for (int64_t c = 0; c < scene.classes; ++c)
+          best.back() = std::max(best.back(), scene.Score(i, c));
       }
       std::vector<std::vector<Found>> expected;
       for (const int32_t i : Greedy(scene.boxes, best, detections, 0.4f, true, 0.3f, false)) {

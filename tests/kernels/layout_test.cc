@@ -10,8 +10,8 @@ namespace whit {
 namespace {
 
 const std::vector<Shape> kShapes = {
-    {},        {1},          {7},          {3, 5},          {1, 4},             {2, 3, 4},
-    {0},       {2, 0, 3},    {4, 1, 1, 3}, {1, 5, 6, 3},    {2, 3, 1, 4, 2},    {2, 1, 3, 2, 2, 3},
+    {},        {1},          {7},          {3, 5},       {1, 4},          {2, 3, 4},
+    {0},       {2, 0, 3},    {4, 1, 1, 3}, {1, 5, 6, 3}, {2, 3, 1, 4, 2}, {2, 1, 3, 2, 2, 3},
     {1, 1, 1}, {17, 1, 1, 9}};
 
 Shape FromVector(const Index& dims) {
@@ -139,10 +139,15 @@ TEST(Tile, RandomMultiples) {
 }
 
 TEST(BroadcastTo, StretchesOnesAndAddsAxes) {
-  const std::vector<std::pair<Shape, Shape>> cases = {
-      {{}, {2, 3}},        {{1}, {4}},          {{3}, {2, 3}},       {{3, 1}, {2, 3, 4}},
-      {{1, 3, 1}, {5, 3, 2}}, {{2, 1, 4}, {2, 3, 4}}, {{1}, {0}}, {{2, 3}, {2, 3}},
-      {{1, 1, 1, 5}, {2, 2, 2, 2, 5}}};
+  const std::vector<std::pair<Shape, Shape>> cases = {{{}, {2, 3}},
+                                                      {{1}, {4}},
+                                                      {{3}, {2, 3}},
+                                                      {{3, 1}, {2, 3, 4}},
+                                                      {{1, 3, 1}, {5, 3, 2}},
+                                                      {{2, 1, 4}, {2, 3, 4}},
+                                                      {{1}, {0}},
+                                                      {{2, 3}, {2, 3}},
+                                                      {{1, 1, 1, 5}, {2, 2, 2, 2, 5}}};
   for (const auto& [in, out] : cases) {
     const int added = out.rank() - in.rank();
     ExpectMovedAllSizes(OpType::kBroadcastTo, fbs::BroadcastToOptionsT{}, in, out,

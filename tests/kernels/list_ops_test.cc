@@ -24,7 +24,8 @@ void TestTopK() {
         std::vector<int32_t> order(static_cast<size_t>(n));
         std::iota(order.begin(), order.end(), 0);
         const T* r = x.data() + row * n;
-        std::stable_sort(order.begin(), order.end(), [r](int32_t a, int32_t b) { return r[a] > r[b]; });
+        std::stable_sort(order.begin(), order.end(),
+                         [r](int32_t a, int32_t b) { return r[a] > r[b]; });
         for (int64_t i = 0; i < k; ++i) {
           indices.push_back(order[static_cast<size_t>(i)]);
           values.push_back(r[indices.back()]);
@@ -145,7 +146,8 @@ TEST(Range, CountsBothWays) {
   EXPECT_EQ(RangeCode<int32_t>(2, 9, 3, {2, 5, 8}), KernelCode::kOk);
   EXPECT_EQ(RangeCode<int32_t>(3, -2, -2, {3, 1, -1}), KernelCode::kOk);
   EXPECT_EQ(RangeCode<int32_t>(3, 3, 1, {}), KernelCode::kOk);
-  EXPECT_EQ(RangeCode<int64_t>(INT64_MAX - 1, INT64_MAX, INT64_MAX, {INT64_MAX - 1}), KernelCode::kOk);
+  EXPECT_EQ(RangeCode<int64_t>(INT64_MAX - 1, INT64_MAX, INT64_MAX, {INT64_MAX - 1}),
+            KernelCode::kOk);
   EXPECT_EQ(RangeCode<float>(0, 1, 0.25f, {0, 0.25f, 0.5f, 0.75f}), KernelCode::kOk);
   EXPECT_EQ(RangeCode<int32_t>(0, 5, 0, {0}), KernelCode::kDivisionByZero);
   EXPECT_EQ(RangeCode<int32_t>(0, 5, 1, {0, 1}), KernelCode::kIndexOutOfRange);

@@ -56,10 +56,11 @@ void ExpectPadded(fbs::PadOptionsT options, const Shape& in, T value) {
 
 TEST(Pad, RandomAmountsInEveryMode) {
   Random random(4);
-  const std::vector<Shape> shapes = {{},        {5},          {3, 4},          {2, 0, 3},
-                                     {1, 4, 5, 3}, {2, 3, 2, 2, 3}, {2, 1, 2, 3, 1, 2}};
+  const std::vector<Shape> shapes = {
+      {}, {5}, {3, 4}, {2, 0, 3}, {1, 4, 5, 3}, {2, 3, 2, 2, 3}, {2, 1, 2, 3, 1, 2}};
   for (const Shape& in : shapes) {
-    for (const auto mode : {fbs::PadMode::constant, fbs::PadMode::reflect, fbs::PadMode::symmetric}) {
+    for (const auto mode :
+         {fbs::PadMode::constant, fbs::PadMode::reflect, fbs::PadMode::symmetric}) {
       for (int round = 0; round < 8; ++round) {
         fbs::PadOptionsT options;
         options.mode = mode;

@@ -16,10 +16,10 @@ struct PoolCase {
 };
 
 const std::vector<PoolCase> kCases = {
-    {{1, 4, 4, 3}, 2, 2, 2, 2, 0, 0, 0, 0},   {{2, 5, 6, 1}, 3, 3, 1, 1, 1, 1, 1, 1},
-    {{1, 7, 7, 70}, 7, 7, 1, 1, 0, 0, 0, 0},  {{1, 5, 5, 130}, 3, 2, 2, 1, 1, 0, 0, 1},
-    {{3, 1, 9, 5}, 1, 4, 1, 3, 0, 0, 3, 2},   {{1, 3, 3, 64}, 5, 5, 1, 1, 2, 2, 2, 2},
-    {{0, 4, 4, 3}, 2, 2, 2, 2, 0, 0, 0, 0},   {{1, 6, 5, 8}, 1, 1, 2, 3, 0, 0, 0, 0}};
+    {{1, 4, 4, 3}, 2, 2, 2, 2, 0, 0, 0, 0},  {{2, 5, 6, 1}, 3, 3, 1, 1, 1, 1, 1, 1},
+    {{1, 7, 7, 70}, 7, 7, 1, 1, 0, 0, 0, 0}, {{1, 5, 5, 130}, 3, 2, 2, 1, 1, 0, 0, 1},
+    {{3, 1, 9, 5}, 1, 4, 1, 3, 0, 0, 3, 2},  {{1, 3, 3, 64}, 5, 5, 1, 1, 2, 2, 2, 2},
+    {{0, 4, 4, 3}, 2, 2, 2, 2, 0, 0, 0, 0},  {{1, 6, 5, 8}, 1, 1, 2, 3, 0, 0, 0, 0}};
 
 fbs::PoolOptionsT OptionsOfCase(const PoolCase& c) {
   fbs::PoolOptionsT o;
@@ -52,11 +52,14 @@ std::vector<std::vector<T>> Windows(const PoolCase& c, const std::vector<T>& x) 
 }
 
 template <typename T>
-int64_t Rounded(int64_t acc, double s_in, double s_out, int64_t count, int32_t zy, int64_t lo, int64_t hi) {
+int64_t Rounded(int64_t acc, double s_in, double s_out, int64_t count, int32_t zy, int64_t lo,
+                int64_t hi) {
   const float m = static_cast<float>(s_in / s_out / static_cast<double>(count));
-  const float scaled = sizeof(T) == 1 ? static_cast<float>(acc) * m
-                                      : static_cast<float>(static_cast<double>(acc) * static_cast<double>(m));
-  const float clamped = std::min(std::max(scaled, static_cast<float>(lo - zy)), static_cast<float>(hi - zy));
+  const float scaled = sizeof(T) == 1
+                           ? static_cast<float>(acc) * m
+                           : static_cast<float>(static_cast<double>(acc) * static_cast<double>(m));
+  const float clamped =
+      std::min(std::max(scaled, static_cast<float>(lo - zy)), static_cast<float>(hi - zy));
   return zy + static_cast<int64_t>(std::nearbyintf(clamped));
 }
 

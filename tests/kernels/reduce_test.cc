@@ -11,9 +11,9 @@
 namespace whit {
 namespace {
 
-const std::vector<Shape> kShapes = {{},           {6},          {3, 5},       {2, 3, 4},
-                                    {1, 4, 5, 70}, {2, 1, 3, 1}, {2, 0, 3},    {2, 3, 1, 2, 3},
-                                    {2, 2, 2, 1, 2, 3}};
+const std::vector<Shape> kShapes = {
+    {},           {6},       {3, 5},          {2, 3, 4},         {1, 4, 5, 70},
+    {2, 1, 3, 1}, {2, 0, 3}, {2, 3, 1, 2, 3}, {2, 2, 2, 1, 2, 3}};
 
 Shape Reduced(const Shape& x, unsigned mask, bool keep) {
   std::vector<int64_t> dims;
@@ -130,9 +130,9 @@ TEST(Reduce, Int64) { TestIntegers<int64_t>(); }
 template <typename T>
 T Stored(int64_t acc, double s_in, double s_out, int64_t count, int32_t zy) {
   const float m = static_cast<float>(s_in / s_out / static_cast<double>(count));
-  const float scaled =
-      sizeof(T) == 1 ? static_cast<float>(acc) * m
-                     : static_cast<float>(static_cast<double>(acc) * static_cast<double>(m));
+  const float scaled = sizeof(T) == 1
+                           ? static_cast<float>(acc) * m
+                           : static_cast<float>(static_cast<double>(acc) * static_cast<double>(m));
   const float lo = static_cast<float>(std::numeric_limits<T>::min() - zy);
   const float hi = static_cast<float>(std::numeric_limits<T>::max() - zy);
   return static_cast<T>(zy + static_cast<int>(std::nearbyintf(std::min(std::max(scaled, lo), hi))));
@@ -179,12 +179,10 @@ TEST(Reduce, QuantizedInt8) {
 TEST(Reduce, QuantizedInt16) { TestQuantized<int16_t>(0.01f, 0, 0.013f, 0); }
 
 TEST(Reduce, Bool) {
-  TestReduce<bool>(OpType::kReduceAny, 0, 1, [](const auto& g) {
-    return std::find(g.begin(), g.end(), true) != g.end();
-  });
-  TestReduce<bool>(OpType::kReduceAll, 0, 1, [](const auto& g) {
-    return std::find(g.begin(), g.end(), false) == g.end();
-  });
+  TestReduce<bool>(OpType::kReduceAny, 0, 1,
+                   [](const auto& g) { return std::find(g.begin(), g.end(), true) != g.end(); });
+  TestReduce<bool>(OpType::kReduceAll, 0, 1,
+                   [](const auto& g) { return std::find(g.begin(), g.end(), false) == g.end(); });
 }
 
 TEST(Reduce, MaximumSkipsNan) {
