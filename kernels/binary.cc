@@ -184,8 +184,9 @@ struct QuantMul {
   static float Value(float a, float b, float m, float) { return (a * b) * m; }
 };
 struct QuantDiv {
-  // 0 / 0 is 0; anything else over 0 is infinite and saturates.
-  static float Value(float a, float b, float m, float) { return a == 0 ? 0.0f : (a / b) * m; }
+  // 0 / 0 is 0; anything else over 0 is infinite and saturates. The divisor is chosen, not the
+  // quotient, so that no branch is left.
+  static float Value(float a, float b, float m, float) { return (a / (a == 0 ? 1.0f : b)) * m; }
 };
 struct QuantMaximum {
   static float Value(float a, float b, float ma, float mb) {

@@ -39,9 +39,10 @@ struct QuantPRelu {
   T operator()(T stored_x, T stored_alpha) const {
     const float value = static_cast<float>(x.Less(stored_x));
     const float slope = static_cast<float>(alpha.Less(stored_alpha));
-    const float negative = (value * slope) * multiplier_negative;
-    return static_cast<T>(
-        StoreRounded(value >= 0 ? value * multiplier_positive : negative, requant));
+    // Factors are chosen, not results, so that no branch is left; times 1 changes nothing.
+    const float factor = value >= 0 ? 1.0f : slope;
+    const float multiplier = value >= 0 ? multiplier_positive : multiplier_negative;
+    return static_cast<T>(StoreRounded((value * factor) * multiplier, requant));
   }
 };
 

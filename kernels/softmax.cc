@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "kernels/elementwise.h"
+#include "kernels/float_math.h"
 #include "kernels/op.h"
 #include "kernels/options.h"
 #include "kernels/requantize.h"
@@ -45,7 +46,10 @@ KernelCode RunFloat(const RunContext& ctx) {
     float* out = ctx.out[0].mut<float>() + row * p.depth;
     const float max = RowMax(in, p.depth);
     float sum = 0;
-    for (int64_t i = 0; i < p.depth; ++i) sum += out[i] = std::exp((in[i] - max) * p.beta);
+    // Apart from the sum, whose order is fixed, so that this loop vectorizes.
+    WHIT_INDEPENDENT
+    for (int64_t i = 0; i < p.depth; ++i) out[i] = ExpFloat((in[i] - max) * p.beta);
+    for (int64_t i = 0; i < p.depth; ++i) sum += out[i];
     for (int64_t i = 0; i < p.depth; ++i) out[i] /= sum;
   }
   return KernelCode::kOk;
@@ -58,7 +62,7 @@ KernelCode RunLogFloat(const RunContext& ctx) {
     float* out = ctx.out[0].mut<float>() + row * p.depth;
     const float max = RowMax(in, p.depth);
     float sum = 0;
-    for (int64_t i = 0; i < p.depth; ++i) sum += std::exp((in[i] - max) * p.beta);
+    for (int64_t i = 0; i < p.depth; ++i) sum += ExpFloat((in[i] - max) * p.beta);
     const float log_sum = std::log(sum);
     for (int64_t i = 0; i < p.depth; ++i) out[i] = (in[i] - max) * p.beta - log_sum;
   }

@@ -7,6 +7,7 @@
 #include <type_traits>
 
 #include "kernels/elementwise.h"
+#include "kernels/float_math.h"
 #include "kernels/op.h"
 #include "kernels/options.h"
 #include "schema/model_generated.h"
@@ -66,16 +67,15 @@ struct SquareOp {
   };
 WHIT_FLOAT_FUNCTION(Sqrt, std::sqrt(x))
 WHIT_FLOAT_FUNCTION(Rsqrt, 1.0f / std::sqrt(x))
-WHIT_FLOAT_FUNCTION(Exp, std::exp(x))
+WHIT_FLOAT_FUNCTION(Exp, ExpFloat(x))
 WHIT_FLOAT_FUNCTION(Log, std::log(x))
 WHIT_FLOAT_FUNCTION(Sin, std::sin(x))
 WHIT_FLOAT_FUNCTION(Cos, std::cos(x))
 WHIT_FLOAT_FUNCTION(Floor, std::floor(x))
 WHIT_FLOAT_FUNCTION(Ceil, std::ceil(x))
 WHIT_FLOAT_FUNCTION(Round, std::nearbyint(x))  // ties to even: a run sets that mode
-WHIT_FLOAT_FUNCTION(Tanh, std::tanh(x))
-// exp(-x) overflows to infinity below -88, which gives 0 as it should.
-WHIT_FLOAT_FUNCTION(Logistic, 1.0f / (1.0f + std::exp(-x)))
+WHIT_FLOAT_FUNCTION(Tanh, TanhFloat(x))
+WHIT_FLOAT_FUNCTION(Logistic, LogisticFloat(x))
 // Comparisons are written so that NaN stays NaN.
 WHIT_FLOAT_FUNCTION(Relu, x < 0.0f ? 0.0f : x)
 WHIT_FLOAT_FUNCTION(Relu6, ClampKeepNan(x, 0.0f, 6.0f))
@@ -86,7 +86,7 @@ WHIT_FLOAT_FUNCTION(HardSwish, x* ClampKeepNan(x + 3.0f, 0.0f, 6.0f) / 6.0f)
 WHIT_FLOAT_FUNCTION(GeluExact, 0.5f * x * std::erfc(x * -0.70710678118654752f))
 WHIT_FLOAT_FUNCTION(GeluTanh,
                     0.5f * x *
-                        (1.0f + std::tanh(0.79788456080286536f * (x + 0.044715f * x * x * x))))
+                        (1.0f + TanhFloat(0.79788456080286536f * (x + 0.044715f * x * x * x))))
 #undef WHIT_FLOAT_FUNCTION
 
 struct LogicalNotOp {

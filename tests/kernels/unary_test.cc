@@ -2,9 +2,11 @@
 // integers, tables.
 #include <gtest/gtest.h>
 
+#include <bit>
 #include <cmath>
 #include <limits>
 
+#include "kernels/float_math.h"
 #include "kernels/tables.h"
 #include "tests/kernels/op_tester.h"
 #include "tests/kernels/random.h"
@@ -66,6 +68,28 @@ TEST(Unary, FloatSpecialValues) {
   for (const OpType type : {OpType::kRelu, OpType::kRelu6, OpType::kReluN1To1, OpType::kHardSwish,
                             OpType::kTanh, OpType::kGelu, OpType::kAbs}) {
     EXPECT_TRUE(std::isnan(RunUnary<float>(type, {kNan})[0])) << RowOf(type).name;
+  }
+}
+
+TEST(FloatMath, IsCloseEverywhere) {
+  // Every 16,411th float: all exponents, both signs.
+  for (uint64_t bits = 0; bits < uint64_t{1} << 32; bits += 16411) {
+    const float x = std::bit_cast<float>(static_cast<uint32_t>(bits));
+    if (std::isnan(x)) {
+      ASSERT_TRUE(std::isnan(ExpFloat(x)) && std::isnan(TanhFloat(x)) &&
+                  std::isnan(LogisticFloat(x)));
+      continue;
+    }
+    const double d = x;
+    const double exponential = std::exp(d);
+    if (exponential > std::numeric_limits<float>::max()) {
+      ASSERT_EQ(ExpFloat(x), kInf) << x;
+    } else {
+      ASSERT_NEAR(ExpFloat(x), exponential, 3e-7 * exponential + 2e-45) << x;
+    }
+    ASSERT_NEAR(TanhFloat(x), std::tanh(d), 4e-7 * std::fabs(std::tanh(d))) << x;
+    const double logistic = 1 / (1 + std::exp(-d));
+    ASSERT_NEAR(LogisticFloat(x), logistic, 4e-7 * logistic + 1e-38) << x;
   }
 }
 
