@@ -135,30 +135,6 @@ class AffinityGuard {
 #endif
 };
 
-// ---- one parallel loop ----
-
-struct Loop {
-  std::atomic<int64_t> next{0};
-  int64_t tasks = 0;
-  int64_t grain = 1;
-  ThreadPool::TaskFn fn = nullptr;
-  void* ctx = nullptr;
-};
-
-// Item `slot` of the pool's loop: takes ranges until none is left. A slot is run by one thread at a
-// time, so it serves as the thread index (this version of pthreadpool does not tell its own).
-void RunSlot(void* arg, size_t slot) {
-  Loop* loop = static_cast<Loop*>(arg);
-  FloatEnvGuard guard;
-  for (;;) {
-    const int64_t begin = loop->next.fetch_add(loop->grain, std::memory_order_relaxed);
-    if (begin >= loop->tasks) return;
-    // A remainder and no sum: begin + grain might overflow.
-    const int64_t count = std::min(loop->grain, loop->tasks - begin);
-    loop->fn(loop->ctx, static_cast<int>(slot), begin, begin + count);
-  }
-}
-
 }  // namespace
 
 FloatEnvGuard::FloatEnvGuard()
@@ -194,20 +170,38 @@ ThreadPool::~ThreadPool() {
   if (pool_ != nullptr) pthreadpool_destroy(static_cast<pthreadpool_t>(pool_));
 }
 
+// Item `slot` of the pool's loop: takes ranges until none is left. A slot is run by one thread at a
+// time, so it serves as the thread index (this version of pthreadpool does not tell its own).
+void ThreadPool::RunSlot(void* arg, size_t slot) {
+  Loop* loop = static_cast<Loop*>(arg);
+  loop->started.load(std::memory_order_acquire);
+  FloatEnvGuard guard;
+  for (;;) {
+    const int64_t begin = loop->next.fetch_add(loop->grain, std::memory_order_relaxed);
+    if (begin >= loop->tasks) break;
+    // A remainder and no sum: begin + grain might overflow.
+    const int64_t count = std::min(loop->grain, loop->tasks - begin);
+    loop->fn(loop->ctx, static_cast<int>(slot), begin, begin + count);
+  }
+  loop->finished.fetch_add(1, std::memory_order_release);
+}
+
 void ThreadPool::ParallelFor(int64_t tasks, int64_t grain, TaskFn fn, void* ctx) {
   if (tasks <= 0) return;
-  Loop loop;
-  loop.tasks = tasks;
+  loop_.next.store(0, std::memory_order_relaxed);
+  loop_.tasks = tasks;
   // A grain above the number of tasks means the same as one equal to it, and keeps `next` from
   // overflowing: it never passes tasks + (threads + 1) * grain.
-  loop.grain =
+  loop_.grain =
       std::clamp<int64_t>(grain, 1, std::min<int64_t>(tasks, INT64_MAX / (2 * (kMaxThreads + 2))));
-  loop.fn = fn;
-  loop.ctx = ctx;
-  const int64_t ranges = (tasks - 1) / loop.grain + 1;
-  if (pool_ == nullptr || ranges == 1) return RunSlot(&loop, 0);
+  loop_.fn = fn;
+  loop_.ctx = ctx;
+  loop_.started.fetch_add(1, std::memory_order_release);
+  const int64_t ranges = (tasks - 1) / loop_.grain + 1;
+  if (pool_ == nullptr || ranges == 1) return RunSlot(&loop_, 0);
   const size_t slots = static_cast<size_t>(std::min<int64_t>(threads_, ranges));
-  pthreadpool_parallelize_1d(static_cast<pthreadpool_t>(pool_), RunSlot, &loop, slots, 0);
+  pthreadpool_parallelize_1d(static_cast<pthreadpool_t>(pool_), RunSlot, &loop_, slots, 0);
+  loop_.finished.load(std::memory_order_acquire);
 }
 
 }  // namespace whit

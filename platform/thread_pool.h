@@ -2,6 +2,8 @@
 #ifndef WHIT_PLATFORM_THREAD_POOL_H_
 #define WHIT_PLATFORM_THREAD_POOL_H_
 
+#include <atomic>
+#include <cstddef>
 #include <cstdint>
 #include <memory>
 #include <span>
@@ -57,8 +59,22 @@ class ThreadPool {
  private:
   ThreadPool(void* pool, int threads) : pool_(pool), threads_(threads) {}
 
+  // The loop that runs now. Here and not on ParallelFor's stack: with the two counters, a thread
+  // sanitizer then sees the order that pthreadpool (not instrumented) keeps.
+  struct Loop {
+    std::atomic<int64_t> next{0};      // first task that nobody took
+    std::atomic<int64_t> started{0};   // counts loops: published with the fields below
+    std::atomic<int64_t> finished{0};  // counts slots: published with what the tasks wrote
+    int64_t tasks = 0;
+    int64_t grain = 1;
+    TaskFn fn = nullptr;
+    void* ctx = nullptr;
+  };
+  static void RunSlot(void* loop, size_t slot);
+
   void* pool_ = nullptr;
   int threads_ = 1;
+  Loop loop_;
 };
 
 }  // namespace whit
