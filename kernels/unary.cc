@@ -84,9 +84,9 @@ WHIT_FLOAT_FUNCTION(LeakyRelu, x > 0.0f ? x : x * alpha)
 WHIT_FLOAT_FUNCTION(Elu, x > 0.0f ? x : std::expm1(x) * alpha)
 WHIT_FLOAT_FUNCTION(HardSwish, x* ClampKeepNan(x + 3.0f, 0.0f, 6.0f) / 6.0f)
 WHIT_FLOAT_FUNCTION(GeluExact, 0.5f * x * std::erfc(x * -0.70710678118654752f))
-WHIT_FLOAT_FUNCTION(GeluTanh,
-                    0.5f * x *
-                        (1.0f + TanhFloat(0.79788456080286536f * (x + 0.044715f * x * x * x))))
+// (1 + tanh(u)) / 2 = logistic(2 u), which does not cancel for negative u; 1.59... = 2 sqrt(2 /
+// pi).
+WHIT_FLOAT_FUNCTION(GeluTanh, LogisticFloat(1.5957691216057308f * (x + 0.044715f * x * x * x)) * x)
 #undef WHIT_FLOAT_FUNCTION
 
 struct LogicalNotOp {

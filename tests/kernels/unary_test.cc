@@ -56,6 +56,21 @@ TEST(Unary, FloatsFollowTheDoubleFunctions) {
   EXPECT_FALSE(FunctionOf(OpType::kAdd));
 }
 
+// The tails are small: relative, not absolute.
+TEST(Unary, GeluKeepsItsTail) {
+  for (const bool approximate : {false, true}) {
+    const RealFunction f = FunctionOf(OpType::kGelu, 0, approximate);
+    const auto x = RandomValues<float>(500, -5, 5, 8);
+    const auto y = RunUnary<float>(OpType::kGelu, x, 0, approximate);
+    for (size_t i = 0; i < x.size(); ++i) {
+      const double want = f(static_cast<double>(x[i]));
+      // The double function cancels itself in the approximate form, less than this.
+      ASSERT_NEAR(y[i], want, 1e-5 * std::fabs(want)) << x[i];
+    }
+  }
+  EXPECT_EQ(RunUnary<float>(OpType::kGelu, {-50.0f, 50.0f}, 0, true), (std::vector<float>{0, 50}));
+}
+
 TEST(Unary, FloatSpecialValues) {
   EXPECT_EQ(RunUnary<float>(OpType::kRound, {0.5f, 1.5f, 2.5f, -0.5f, -1.5f, 2.4f, 2.6f}),
             (std::vector<float>{0, 2, 2, 0, -2, 2, 3}));
