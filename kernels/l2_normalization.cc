@@ -85,7 +85,6 @@ Status PrepareL2Normalization(const PrepareContext& ctx, Prepared* out) {
   }
   out->tasks = p.depth == 0 ? 0 : in.elements() / p.depth;
   out->macs = in.elements();
-  out->in_place = true;
   out->SetParams(p);
   return OkStatus();
 }

@@ -202,7 +202,6 @@ Status PrepareAny(const PrepareContext& ctx, Prepared* out, bool log, const Kern
   }
   out->tasks = p.depth == 0 ? 0 : in.elements() / p.depth;
   out->macs = in.elements();
-  out->in_place = in.type == ctx.out[0].type;
   out->SetParams(std::move(p));
   return OkStatus();
 }
