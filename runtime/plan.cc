@@ -404,6 +404,7 @@ Status Planner::CheckBudget() {
   for (const Step& step : plan_.steps) {
     plan_.scratch_bytes = std::max<uint64_t>(plan_.scratch_bytes, AlignUp(step.prepared.scratch_per_thread));
     plan_.threads = std::max(plan_.threads, step.prepared.whole ? 1 : step.threads);
+    plan_.heap_bytes += step.prepared.heap_bytes;
   }
   plan_.snapshots_variables = plan_.variable_bytes > 0;
   plan_.peak_bytes = plan_.tensor_bytes + plan_.scratch_bytes * static_cast<uint64_t>(plan_.threads) +
@@ -415,7 +416,8 @@ Status Planner::CheckBudget() {
                                                std::to_string(budgets.max_macs));
   }
   const uint64_t limit = options_.ram_budget > 0 ? options_.ram_budget : budgets.max_arena_bytes;
-  const uint64_t counted = options_.ram_budget > 0 ? plan_.peak_bytes : plan_.peak_bytes + io_bytes;
+  const uint64_t own = plan_.peak_bytes + plan_.heap_bytes;
+  const uint64_t counted = options_.ram_budget > 0 ? own : own + io_bytes;
   if (counted > limit) {
     return Status(StatusCode::kOverBudget, "the plan needs " + std::to_string(counted) +
                                                " writable bytes, the limit is " + std::to_string(limit));

@@ -67,6 +67,7 @@ struct Plan {
   uint64_t variable_bytes = 0;  // arena: variables, one copy
   bool snapshots_variables = false;  // a second copy, restored when a run fails
   uint64_t peak_bytes = 0;      // all of it, for all threads
+  uint64_t heap_bytes = 0;      // beside the arena: copies that an implementation keeps (XNNPACK)
   int threads = 1;
   int64_t macs = 0;
   bool exact = true;

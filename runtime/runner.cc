@@ -281,7 +281,7 @@ Status Runner::Reset() {
   return OkStatus();
 }
 
-uint64_t Runner::peak_arena_bytes() const { return impl_->plan.peak_bytes; }
+uint64_t Runner::peak_arena_bytes() const { return impl_->plan.peak_bytes + impl_->plan.heap_bytes; }
 bool Runner::exact() const { return impl_->plan.exact; }
 
 }  // namespace whit

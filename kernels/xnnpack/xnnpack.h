@@ -1,5 +1,6 @@
-// XNNPACK as an implementation of float operators, through its subgraph API: one operator is a subgraph of one node. Never
-// of integer operators: its bytes differ from ours between CPUs (docs/arithmetic.md).
+// XNNPACK as an implementation of float operators, through its subgraph API: one operator is a
+// subgraph of one node. Never of integer operators: its bytes differ from ours between CPUs
+// (docs/arithmetic.md).
 #ifndef WHIT_KERNELS_XNNPACK_XNNPACK_H_
 #define WHIT_KERNELS_XNNPACK_XNNPACK_H_
 

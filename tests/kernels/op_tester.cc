@@ -126,6 +126,25 @@ bool OpTester::AnyShiftable() const {
   return any(inputs_) || any(outputs_) || any(variables_);
 }
 
+OpTester& OpTester::Kernel(std::string name) {
+  kernel_ = std::move(name);
+  return *this;
+}
+
+Status OpTester::PrepareKernel(const PrepareContext& ctx) {
+  if (kernel_.empty()) return RowOf(type_).prepare(ctx, &prepared_);
+  for (const Implementation& alternative : AlternativesOf(type_)) {
+    if (kernel_ != alternative.name) continue;
+    bool accepted = false;
+    std::string why_not;
+    WHIT_RETURN_IF_ERROR(alternative.prepare(ctx, &prepared_, &accepted, &why_not));
+    if (!accepted) return Status(StatusCode::kUnsupported, why_not);
+    EXPECT_EQ(prepared_.implementation, kernel_);
+    return OkStatus();
+  }
+  return Status(StatusCode::kUnsupported, "no alternative " + kernel_);
+}
+
 Status OpTester::Prepare(Buffers* b, int32_t act_bias) {
   fbs::OperatorT op;
   op.name = "node";
@@ -163,7 +182,7 @@ Status OpTester::Prepare(Buffers* b, int32_t act_bias) {
   ctx.in_variable = in_variable;
   ctx.act_bias = act_bias;
   prepared_ = Prepared{};
-  WHIT_RETURN_IF_ERROR(RowOf(type_).prepare(ctx, &prepared_));
+  WHIT_RETURN_IF_ERROR(PrepareKernel(ctx));
   EXPECT_TRUE(prepared_.run != nullptr || prepared_.alias) << "prepare set no kernel";
   EXPECT_GE(prepared_.tasks, 0);
 

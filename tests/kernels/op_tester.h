@@ -118,6 +118,10 @@ class OpTester {
   /// storage).
   OpTester& NoShift();
 
+  /// Run the alternative of that name (AlternativesOf) in place of the reference; Run() is
+  /// kUnsupported with its reason where it does not accept.
+  OpTester& Kernel(std::string name);
+
   /// Prepares and runs as described above. A refusal by prepare or a failing kernel is returned;
   /// broken promises (bytes that depend on the split, ...) are test failures.
   Status Run();
@@ -159,6 +163,7 @@ class OpTester {
   void CompareSplits(Buffers* buffers);
   void CompareInPlace(Buffers* buffers);
   bool AnyShiftable() const;
+  Status PrepareKernel(const PrepareContext& ctx);
 
   OpType type_;
   fbs::OptionsUnion options_;
@@ -166,6 +171,7 @@ class OpTester {
   std::vector<PackedWeights> weights_;
   std::vector<std::vector<uint8_t>> blobs_;
   bool shift_ = true;
+  std::string kernel_;  // empty: the reference
   Prepared prepared_;
   KernelCode code_ = KernelCode::kOk;
   std::vector<std::vector<uint8_t>> results_, final_variables_, final_inputs_;
