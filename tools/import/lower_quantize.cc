@@ -1,27 +1,17 @@
 // QUANTIZE, DEQUANTIZE and CAST: between stored numbers and real ones.
-#include <bit>
-
+#include "kernels/float16.h"
 #include "tools/import/lowering.h"
 
 namespace whit::tools {
 
 namespace {
 
-float HalfToFloat(uint16_t h) {
-  const uint32_t sign = static_cast<uint32_t>(h & 0x8000) << 16;
-  const uint32_t exponent = (h >> 10) & 31, fraction = h & 1023;
-  if (exponent == 31) return std::bit_cast<float>(sign | 0x7f800000u | (fraction << 13));
-  if (exponent != 0) return std::bit_cast<float>(sign | ((exponent + 112) << 23) | (fraction << 13));
-  const float magnitude = static_cast<float>(fraction) * 0x1p-24f;  // subnormal or zero: exact
-  return std::bit_cast<float>(std::bit_cast<uint32_t>(magnitude) | sign);
-}
-
 Status LowerHalf(Lowering& l) {
   if (!l.input(0).is_const()) return l.Unsupported("float16 computed at run time");
   auto bytes = std::make_shared<Bytes>(l.output(0).bytes());
   size_t at = 0;
   for (uint16_t h : l.input(0).values<uint16_t>()) {
-    const float value = HalfToFloat(h);
+    const float value = FloatFromHalf(h);
     std::memcpy(bytes->data() + at, &value, sizeof(value));
     at += sizeof(value);
   }

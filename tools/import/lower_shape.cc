@@ -67,7 +67,7 @@ Result<int64_t> RangeCount(Lowering& l) {
   int64_t v[3];
   for (size_t i : {0, 1, 2}) {
     WHIT_ASSIGN_OR_RETURN(v[i], l.Int(i, "a bound of the range"));
-    if (std::abs(v[i] / 2) > (int64_t{1} << 61)) return l.Invalid("a bound of " + std::to_string(v[i]));
+    if (std::abs(v[i] / 2) > (int64_t{1} << 60)) return l.Invalid("a bound of " + std::to_string(v[i]));
   }
   if (v[2] == 0) return l.Invalid("a step of 0");
   const int64_t span = v[2] > 0 ? v[1] - v[0] : v[0] - v[1], step = std::abs(v[2]);
