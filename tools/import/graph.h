@@ -137,17 +137,16 @@ void VisitReferences(GraphNode& node, BlobFn blob, WeightsFn weights) {
       break;
     case OpType::kSvdf: {
       auto* o = NodeOptions<fbs::SvdfOptionsT>(node);
-      weights(o->feature_weights), blob(o->time_weights), blob(o->bias);
+      weights(o->feature_weights), blob(o->feature_bias), blob(o->time_weights), blob(o->bias);
       break;
     }
     case OpType::kLstm: {
       auto* o = NodeOptions<fbs::LstmOptionsT>(node);
-      for (auto* list : {&o->input_weights, &o->recurrent_weights}) {
-        for (int32_t& i : *list) weights(i);
-      }
-      for (auto* list : {&o->input_bias, &o->recurrent_bias, &o->peephole, &o->layer_norm,
-                         &o->layer_norm_bias}) {
-        for (int32_t& i : *list) blob(i);
+      for (auto& gate : o->gates) {
+        weights(gate->input_weights), weights(gate->recurrent_weights);
+        for (int32_t* i : {&gate->input_bias, &gate->recurrent_bias, &gate->peephole, &gate->norm, &gate->norm_bias}) {
+          blob(*i);
+        }
       }
       weights(o->projection_weights), blob(o->projection_bias), blob(o->tables);
       break;

@@ -45,13 +45,13 @@ const BinaryRow& RowFor(const BinaryRow (&rows)[N], BuiltinOperator code) {
 tflite::ActivationFunctionType ActivationOf(const Lowering& l) {
   switch (l.code()) {
     case BuiltinOperator::ADD:
-      return l.Options<tflite::AddOptions>().fused_activation_function;
+      return l.Options(&tflite::Operator::builtin_options_as_AddOptions).fused_activation_function;
     case BuiltinOperator::SUB:
-      return l.Options<tflite::SubOptions>().fused_activation_function;
+      return l.Options(&tflite::Operator::builtin_options_as_SubOptions).fused_activation_function;
     case BuiltinOperator::MUL:
-      return l.Options<tflite::MulOptions>().fused_activation_function;
+      return l.Options(&tflite::Operator::builtin_options_as_MulOptions).fused_activation_function;
     case BuiltinOperator::DIV:
-      return l.Options<tflite::DivOptions>().fused_activation_function;
+      return l.Options(&tflite::Operator::builtin_options_as_DivOptions).fused_activation_function;
     default:
       return tflite::ActivationFunctionType::NONE;
   }

@@ -117,7 +117,7 @@ Status ExpectConstWeights(Lowering& l, size_t i) {
 
 Status LowerConv(Lowering& l) {
   WHIT_RETURN_IF_ERROR(l.Expect(2, 3, 1));
-  const auto opt = l.Options<tflite::Conv2DOptions>();
+  const auto opt = l.Options(&tflite::Operator::builtin_options_as_Conv2DOptions);
   WHIT_RETURN_IF_ERROR(ExpectRank4(l, l.input(0)));
   WHIT_RETURN_IF_ERROR(ExpectConstWeights(l, 1));
   const GraphTensor& weights = l.input(1);
@@ -143,7 +143,7 @@ Status LowerConv(Lowering& l) {
 
 Status LowerDepthwise(Lowering& l) {
   WHIT_RETURN_IF_ERROR(l.Expect(2, 3, 1));
-  const auto opt = l.Options<tflite::DepthwiseConv2DOptions>();
+  const auto opt = l.Options(&tflite::Operator::builtin_options_as_DepthwiseConv2DOptions);
   WHIT_RETURN_IF_ERROR(ExpectRank4(l, l.input(0)));
   WHIT_RETURN_IF_ERROR(ExpectConstWeights(l, 1));
   const GraphTensor& weights = l.input(1);
@@ -193,7 +193,7 @@ Status PlaceTransposed(Lowering& l, const char* axis, tflite::Padding padding, W
 
 Status LowerTransposeConv(Lowering& l) {
   WHIT_RETURN_IF_ERROR(l.Expect(3, 4, 1));
-  const auto opt = l.Options<tflite::TransposeConvOptions>();
+  const auto opt = l.Options(&tflite::Operator::builtin_options_as_TransposeConvOptions);
   WHIT_ASSIGN_OR_RETURN(const std::vector<int64_t> dims, l.Ints(0, "the output shape"));
   WHIT_RETURN_IF_ERROR(ExpectConstWeights(l, 1));
   WHIT_RETURN_IF_ERROR(ExpectRank4(l, l.input(2)));
@@ -231,7 +231,7 @@ Status LowerTransposeConv(Lowering& l) {
 
 Status LowerPool(Lowering& l) {
   WHIT_RETURN_IF_ERROR(l.Expect(1, 1, 1));
-  const auto opt = l.Options<tflite::Pool2DOptions>();
+  const auto opt = l.Options(&tflite::Operator::builtin_options_as_Pool2DOptions);
   WHIT_RETURN_IF_ERROR(ExpectRank4(l, l.input(0)));
   const Shape in = l.input(0).shape;
   Window h{in[1], opt.filter_height, opt.stride_h}, w{in[2], opt.filter_width, opt.stride_w};

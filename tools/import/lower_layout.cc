@@ -39,7 +39,7 @@ Status ResolveShape(Lowering& l, int64_t elements, std::vector<int64_t>* dims) {
 Status LowerReshape(Lowering& l) {
   WHIT_RETURN_IF_ERROR(l.Expect(1, 2, 1));
   std::vector<int64_t> dims;
-  const auto opt = l.Options<tflite::ReshapeOptions>();
+  const auto opt = l.Options(&tflite::Operator::builtin_options_as_ReshapeOptions);
   if (l.has(1) && (l.input(1).is_const() || opt.new_shape.empty())) {
     WHIT_ASSIGN_OR_RETURN(dims, l.Ints(1, "the new shape"));
   } else {
@@ -56,7 +56,7 @@ Status LowerReshape(Lowering& l) {
 Status LowerSqueeze(Lowering& l) {
   WHIT_RETURN_IF_ERROR(l.Expect(1, 1, 1));
   const Shape in = l.input(0).shape;
-  const auto opt = l.Options<tflite::SqueezeOptions>();
+  const auto opt = l.Options(&tflite::Operator::builtin_options_as_SqueezeOptions);
   std::vector<bool> gone(static_cast<size_t>(in.rank()), false);
   for (int32_t a : opt.squeeze_dims) {
     WHIT_ASSIGN_OR_RETURN(const int axis, l.Axis(a, in.rank()));
@@ -200,7 +200,7 @@ Status LowerPad(Lowering& l) {
   fbs::PadOptionsT o;
   o.before = ToU32(amounts.before), o.after = ToU32(amounts.after);
   if (mirror) {
-    const bool reflect = l.Options<tflite::MirrorPadOptions>().mode == tflite::MirrorPadMode::REFLECT;
+    const bool reflect = l.Options(&tflite::Operator::builtin_options_as_MirrorPadOptions).mode == tflite::MirrorPadMode::REFLECT;
     o.mode = reflect ? fbs::PadMode::reflect : fbs::PadMode::symmetric;
   } else {
     WHIT_RETURN_IF_ERROR(SetPadValue(l, &o));
@@ -228,7 +228,7 @@ constexpr size_t kMaxParts = 1024;
 
 Status LowerConcatenation(Lowering& l) {
   WHIT_RETURN_IF_ERROR(l.Expect(1, kMaxParts, 1));
-  const auto opt = l.Options<tflite::ConcatenationOptions>();
+  const auto opt = l.Options(&tflite::Operator::builtin_options_as_ConcatenationOptions);
   if (opt.fused_activation_function != tflite::ActivationFunctionType::NONE) {
     return l.Unsupported("a fused activation");
   }
@@ -257,7 +257,7 @@ Status LowerPack(Lowering& l) {
   WHIT_RETURN_IF_ERROR(l.Expect(1, kMaxParts, 1));
   const Shape part = l.input(0).shape;
   std::vector<int64_t> dims = Dims(part);
-  WHIT_ASSIGN_OR_RETURN(const int axis, l.Axis(l.Options<tflite::PackOptions>().axis, part.rank() + 1));
+  WHIT_ASSIGN_OR_RETURN(const int axis, l.Axis(l.Options(&tflite::Operator::builtin_options_as_PackOptions).axis, part.rank() + 1));
   dims.insert(dims.begin() + axis, 1);
   WHIT_RETURN_IF_ERROR(l.PassThrough(0));
   WHIT_RETURN_IF_ERROR(l.SetShape(l.out(0), dims));
@@ -344,7 +344,7 @@ Status LowerUnpack(Lowering& l) {
   WHIT_RETURN_IF_ERROR(ExpectParts(l));
   WHIT_RETURN_IF_ERROR(l.Expect(1, 1, l.outputs()));
   const Shape in = l.input(0).shape;
-  WHIT_ASSIGN_OR_RETURN(const int axis, l.Axis(l.Options<tflite::UnpackOptions>().axis, in.rank()));
+  WHIT_ASSIGN_OR_RETURN(const int axis, l.Axis(l.Options(&tflite::Operator::builtin_options_as_UnpackOptions).axis, in.rank()));
   if (in[axis] != static_cast<int64_t>(l.outputs())) {
     return l.Invalid("axis " + std::to_string(axis) + " of " + in.ToString() + " does not unpack into " +
                      std::to_string(l.outputs()));
@@ -423,8 +423,8 @@ Status LowerSpaceBatch(Lowering& l) {
 Status LowerDepth(Lowering& l) {
   WHIT_RETURN_IF_ERROR(l.Expect(1, 1, 1));
   const bool to_depth = l.code() == BuiltinOperator::SPACE_TO_DEPTH;
-  const int64_t b = to_depth ? l.Options<tflite::SpaceToDepthOptions>().block_size
-                             : l.Options<tflite::DepthToSpaceOptions>().block_size;
+  const int64_t b = to_depth ? l.Options(&tflite::Operator::builtin_options_as_SpaceToDepthOptions).block_size
+                             : l.Options(&tflite::Operator::builtin_options_as_DepthToSpaceOptions).block_size;
   Shape s = l.input(0).shape;
   if (s.rank() != 4 || b < 1 || b > (1 << 15)) {
     return l.Invalid("block " + std::to_string(b) + " on shape " + s.ToString());

@@ -43,7 +43,7 @@ Status LowerDynamicWeights(Lowering& l, int x, tflite::ActivationFunctionType ac
 
 Status LowerFullyConnected(Lowering& l) {
   WHIT_RETURN_IF_ERROR(l.Expect(2, 3, 1));
-  const auto opt = l.Options<tflite::FullyConnectedOptions>();
+  const auto opt = l.Options(&tflite::Operator::builtin_options_as_FullyConnectedOptions);
   if (opt.weights_format != tflite::FullyConnectedOptionsWeightsFormat::DEFAULT) {
     return l.Unsupported("shuffled weights");
   }
@@ -96,7 +96,7 @@ Result<Shape> ProductShape(Lowering& l, const Shape& x, const Shape& y, bool adj
 
 Status LowerBatchMatMul(Lowering& l) {
   WHIT_RETURN_IF_ERROR(l.Expect(2, 2, 1));
-  const auto opt = l.Options<tflite::BatchMatMulOptions>();
+  const auto opt = l.Options(&tflite::Operator::builtin_options_as_BatchMatMulOptions);
   const Shape x = l.input(0).shape, y = l.input(1).shape;
   WHIT_ASSIGN_OR_RETURN(const Shape out, ProductShape(l, x, y, opt.adj_x, opt.adj_y));
   WHIT_RETURN_IF_ERROR(l.SetShape(l.out(0), out));

@@ -28,7 +28,7 @@ OpType ReductionOf(BuiltinOperator code) {
 
 Status LowerReduce(Lowering& l) {
   WHIT_RETURN_IF_ERROR(l.Expect(2, 2, 1));
-  const bool keep = l.Options<tflite::ReducerOptions>().keep_dims;
+  const bool keep = l.Options(&tflite::Operator::builtin_options_as_ReducerOptions).keep_dims;
   const Shape in = l.input(0).shape;
   WHIT_ASSIGN_OR_RETURN(const std::vector<int64_t> listed, l.Ints(1, "the list of axes"));
   std::vector<bool> reduced(static_cast<size_t>(in.rank()));
@@ -83,7 +83,7 @@ Status LowerTopK(Lowering& l) {
 
 Status LowerCumSum(Lowering& l) {
   WHIT_RETURN_IF_ERROR(l.Expect(2, 2, 1));
-  const auto opt = l.Options<tflite::CumsumOptions>();
+  const auto opt = l.Options(&tflite::Operator::builtin_options_as_CumsumOptions);
   WHIT_ASSIGN_OR_RETURN(const int64_t listed, l.Int(1, "the axis"));
   WHIT_ASSIGN_OR_RETURN(const int axis, l.Axis(listed, l.input(0).shape.rank()));
   WHIT_RETURN_IF_ERROR(l.SetShape(l.out(0), l.input(0).shape));

@@ -113,7 +113,7 @@ Status LowerOneHot(Lowering& l) {
   WHIT_RETURN_IF_ERROR(l.Expect(4, 4, 1));
   const Shape in = l.input(0).shape;
   WHIT_ASSIGN_OR_RETURN(const int64_t depth, l.Int(1, "the depth"));
-  WHIT_ASSIGN_OR_RETURN(const int axis, l.Axis(l.Options<tflite::OneHotOptions>().axis, in.rank() + 1));
+  WHIT_ASSIGN_OR_RETURN(const int axis, l.Axis(l.Options(&tflite::Operator::builtin_options_as_OneHotOptions).axis, in.rank() + 1));
   if (depth < 0 || depth > std::numeric_limits<int32_t>::max()) return l.Invalid("depth " + std::to_string(depth));
   std::vector<int64_t> dims;
   for (int i = 0; i < in.rank(); ++i) dims.push_back(in[i]);
@@ -139,10 +139,10 @@ Status LowerResize(Lowering& l) {
   fbs::ResizeOptionsT o;
   const bool bilinear = l.code() == BuiltinOperator::RESIZE_BILINEAR;
   if (bilinear) {
-    const auto opt = l.Options<tflite::ResizeBilinearOptions>();
+    const auto opt = l.Options(&tflite::Operator::builtin_options_as_ResizeBilinearOptions);
     o.align_corners = opt.align_corners, o.half_pixel_centers = opt.half_pixel_centers;
   } else {
-    const auto opt = l.Options<tflite::ResizeNearestNeighborOptions>();
+    const auto opt = l.Options(&tflite::Operator::builtin_options_as_ResizeNearestNeighborOptions);
     o.align_corners = opt.align_corners, o.half_pixel_centers = opt.half_pixel_centers;
   }
   return l.Emit(bilinear ? OpType::kResizeBilinear : OpType::kResizeNearest, std::move(o), {l.in(0)}, {l.out(0)});

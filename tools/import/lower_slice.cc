@@ -96,7 +96,7 @@ Status SliceAxis(Lowering& l, const StridedSpec& spec, size_t i, int64_t dim, St
 
 Result<StridedSpec> ReadStridedSpec(Lowering& l) {
   StridedSpec spec;
-  spec.masks = l.Options<tflite::StridedSliceOptions>();
+  spec.masks = l.Options(&tflite::Operator::builtin_options_as_StridedSliceOptions);
   WHIT_ASSIGN_OR_RETURN(spec.begin, l.Ints(1, "the begin"));
   WHIT_ASSIGN_OR_RETURN(spec.end, l.Ints(2, "the end"));
   WHIT_ASSIGN_OR_RETURN(spec.stride, l.Ints(3, "the strides"));
@@ -153,7 +153,7 @@ Status LowerStridedSlice(Lowering& l) {
 
 Status LowerGather(Lowering& l) {
   WHIT_RETURN_IF_ERROR(l.Expect(2, 2, 1));
-  const auto opt = l.Options<tflite::GatherOptions>();
+  const auto opt = l.Options(&tflite::Operator::builtin_options_as_GatherOptions);
   const Shape x = l.input(0).shape, indices = l.input(1).shape;
   WHIT_ASSIGN_OR_RETURN(const int axis, l.Axis(opt.axis, x.rank()));
   const int batch = opt.batch_dims < 0 ? opt.batch_dims + indices.rank() : opt.batch_dims;

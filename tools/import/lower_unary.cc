@@ -101,9 +101,9 @@ bool FuseClamp(Lowering& l, int in, int out, const UnaryRow& row) {
 
 fbs::UnaryOptionsT OptionsOfUnary(const Lowering& l) {
   fbs::UnaryOptionsT o;
-  if (l.code() == BuiltinOperator::LEAKY_RELU) o.alpha = l.Options<tflite::LeakyReluOptions>().alpha;
+  if (l.code() == BuiltinOperator::LEAKY_RELU) o.alpha = l.Options(&tflite::Operator::builtin_options_as_LeakyReluOptions).alpha;
   if (l.code() == BuiltinOperator::ELU) o.alpha = 1;
-  if (l.code() == BuiltinOperator::GELU) o.approximate = l.Options<tflite::GeluOptions>().approximate;
+  if (l.code() == BuiltinOperator::GELU) o.approximate = l.Options(&tflite::Operator::builtin_options_as_GeluOptions).approximate;
   return o;
 }
 
@@ -164,7 +164,7 @@ Status LowerSoftmax(Lowering& l) {
   WHIT_RETURN_IF_ERROR(l.Expect(1, 1, 1));
   const bool log = l.code() == BuiltinOperator::LOG_SOFTMAX;
   fbs::SoftmaxOptionsT o;
-  if (!log) o.beta = l.Options<tflite::SoftmaxOptions>().beta;
+  if (!log) o.beta = l.Options(&tflite::Operator::builtin_options_as_SoftmaxOptions).beta;
   if (!(o.beta > 0) || !std::isfinite(o.beta)) {
     return l.Invalid("beta must be finite and positive, is " + std::to_string(o.beta));
   }
@@ -177,7 +177,7 @@ Status LowerSoftmax(Lowering& l) {
 Status LowerL2Normalization(Lowering& l) {
   WHIT_RETURN_IF_ERROR(l.Expect(1, 1, 1));
   WHIT_RETURN_IF_ERROR(l.SetShape(l.out(0), l.input(0).shape));
-  const auto opt = l.Options<tflite::L2NormOptions>();
+  const auto opt = l.Options(&tflite::Operator::builtin_options_as_L2NormOptions);
   WHIT_ASSIGN_OR_RETURN(const Clamp clamp, l.Activation(opt.fused_activation_function, l.output(0)));
   fbs::L2NormOptionsT o;
   o.lo = clamp.lo, o.hi = clamp.hi;

@@ -67,11 +67,11 @@ class Lowering {
   /// Axis counted from the front, in [0, rank).
   Result<int> Axis(int64_t axis, int rank);
 
-  /// The operator's options, defaults where the file has none. REQUIRES Table is the option table of this operator.
+  /// The operator's options, defaults where the file has none: Options(&tflite::Operator::builtin_options_as_AddOptions).
   template <typename Table>
-  typename Table::NativeTableType Options() const {
+  typename Table::NativeTableType Options(const Table* (tflite::Operator::*getter)() const) const {
     typename Table::NativeTableType native;
-    const Table* table = op_.builtin_options_as<Table>();
+    const Table* table = (op_.*getter)();
     if (table != nullptr) table->UnPackTo(&native);
     return native;
   }
