@@ -1,0 +1,263 @@
+// CONV_2D, DEPTHWISE_CONV_2D, TRANSPOSE_CONV, and the 2D pools that share their padding rule.
+#include <algorithm>
+
+#include "tools/import/packing.h"
+
+namespace whit::tools {
+
+namespace {
+
+// One spatial axis of a window operator.
+struct Window {
+  int64_t in = 0, kernel = 1, stride = 1, dilation = 1;
+  int64_t out = 0, before = 0, after = 0;
+
+  int64_t extent() const { return (kernel - 1) * dilation + 1; }
+};
+
+// Every number stays far below 2^62 under this bound.
+constexpr int64_t kMaxWindow = 1 << 24;
+
+Status Place(Lowering& l, const char* axis, tflite::Padding padding, Window* w) {
+  for (int64_t v : {w->kernel, w->stride, w->dilation}) {
+    if (v < 1 || v > kMaxWindow) {
+      return l.Invalid(std::string(axis) + ": kernel, stride and dilation must be in 1.." +
+                       std::to_string(kMaxWindow) + ", one is " + std::to_string(v));
+    }
+  }
+  if (padding == tflite::Padding::SAME) {
+    w->out = (w->in + w->stride - 1) / w->stride;
+    const int64_t total = std::max<int64_t>((w->out - 1) * w->stride + w->extent() - w->in, 0);
+    w->before = total / 2;
+    w->after = total - w->before;
+    return OkStatus();
+  }
+  if (w->in < w->extent()) {
+    return l.Invalid(std::string(axis) + ": the input has " + std::to_string(w->in) +
+                     ", the window needs " + std::to_string(w->extent()));
+  }
+  w->out = (w->in - w->extent()) / w->stride + 1;
+  return OkStatus();
+}
+
+Status ExpectRank4(Lowering& l, const GraphTensor& t) {
+  if (t.shape.rank() == 4) return OkStatus();
+  return l.Invalid("'" + t.name + "' must have 4 axes, has shape " + t.shape.ToString());
+}
+
+// Fields that ConvOptions and PoolOptions share.
+template <typename Options>
+void SetPadding(Options& o, const Window& h, const Window& w) {
+  o.stride_h = static_cast<uint32_t>(h.stride), o.stride_w = static_cast<uint32_t>(w.stride);
+  o.pad_top = static_cast<uint32_t>(h.before), o.pad_bottom = static_cast<uint32_t>(h.after);
+  o.pad_left = static_cast<uint32_t>(w.before), o.pad_right = static_cast<uint32_t>(w.after);
+}
+
+// Whether `pad` adds nothing but zero points around height and width of `x`.
+bool PadsWithZeroPoint(const GraphTensor& x, const fbs::PadOptionsT& pad) {
+  if (pad.mode != fbs::PadMode::constant || pad.before.size() != 4 || pad.after.size() != 4) return false;
+  for (size_t axis : {0, 3}) {
+    if (pad.before[axis] != 0 || pad.after[axis] != 0) return false;
+  }
+  if (x.is_float()) return pad.value == 0;
+  return x.per_tensor() && pad.value_i64 == x.z();
+}
+
+// A PAD in front joins the convolution's own padding: both read the zero point there. Returns the tensor to read.
+int AbsorbPad(Lowering& l, int x, Window* h, Window* w) {
+  const int producer = l.state().producer[static_cast<size_t>(x)];
+  if (producer < 0) return x;
+  GraphNode& node = l.graph().nodes[static_cast<size_t>(producer)];
+  if (node.type != OpType::kPad) return x;
+  const auto& pad = *NodeOptions<fbs::PadOptionsT>(node);
+  if (!PadsWithZeroPoint(l.tensor(x), pad)) return x;
+  const int64_t before_h = h->before + pad.before[1], after_h = h->after + pad.after[1];
+  const int64_t before_w = w->before + pad.before[2], after_w = w->after + pad.after[2];
+  // Windows that lie in the padding altogether stay an operator of their own.
+  if (std::max(before_h, after_h) >= h->extent() || std::max(before_w, after_w) >= w->extent()) return x;
+  h->before = before_h, h->after = after_h, w->before = before_w, w->after = after_w;
+  return node.inputs[0];
+}
+
+struct ConvGeometry {
+  tflite::Padding padding;
+  int32_t stride_h, stride_w, dilation_h, dilation_w;
+  tflite::ActivationFunctionType activation;
+};
+
+// What CONV_2D and DEPTHWISE_CONV_2D share once weights and channels are known.
+Status FinishConv(Lowering& l, OpType type, const ConvGeometry& g, WeightSource source, int64_t kernel_h,
+                  int64_t kernel_w) {
+  const Shape in = l.input(0).shape;
+  Window h{in[1], kernel_h, g.stride_h, g.dilation_h}, w{in[2], kernel_w, g.stride_w, g.dilation_w};
+  WHIT_RETURN_IF_ERROR(Place(l, "height", g.padding, &h));
+  WHIT_RETURN_IF_ERROR(Place(l, "width", g.padding, &w));
+  WHIT_RETURN_IF_ERROR(l.SetShape(l.out(0), Shape{in[0], h.out, w.out, source.n}));
+  WHIT_ASSIGN_OR_RETURN(const ProductKind kind, KindOf(l, l.input(0), l.input(1), l.output(0)));
+  WHIT_ASSIGN_OR_RETURN(const Clamp clamp, l.Activation(g.activation, l.output(0)));
+
+  fbs::ConvOptionsT o;
+  WHIT_ASSIGN_OR_RETURN(o.weights, AddWeights(l, source));
+  WHIT_ASSIGN_OR_RETURN(const ProductBlobs blobs,
+                        AddProductBlobs(l, kind, l.input(0), o.weights, l.has(2) ? l.in(2) : -1,
+                                        l.output(0), true));
+  const int x = AbsorbPad(l, l.in(0), &h, &w);
+  SetPadding(o, h, w);
+  o.bias = blobs.bias, o.multiplier = blobs.multiplier;
+  o.dilation_h = static_cast<uint32_t>(h.dilation), o.dilation_w = static_cast<uint32_t>(w.dilation);
+  o.lo = clamp.lo, o.hi = clamp.hi;
+  return l.Emit(type, std::move(o), {x}, {l.out(0)});
+}
+
+Status ExpectConstWeights(Lowering& l, size_t i) {
+  WHIT_RETURN_IF_ERROR(ExpectRank4(l, l.input(i)));
+  if (!l.input(i).is_const()) return l.Unsupported("the weights are computed at run time");
+  return OkStatus();
+}
+
+Status LowerConv(Lowering& l) {
+  WHIT_RETURN_IF_ERROR(l.Expect(2, 3, 1));
+  const auto opt = l.Options(&tflite::Operator::builtin_options_as_Conv2DOptions);
+  WHIT_RETURN_IF_ERROR(ExpectRank4(l, l.input(0)));
+  WHIT_RETURN_IF_ERROR(ExpectConstWeights(l, 1));
+  const GraphTensor& weights = l.input(1);
+  const Shape ws = weights.shape;  // [O, kh, kw, I]
+  const int64_t channels = l.input(0).shape[3];
+  if (ws[3] < 1 || channels % ws[3] != 0 || ws[0] < 1 || ws[0] % std::max<int64_t>(channels / ws[3], 1) != 0) {
+    return l.Invalid("weights " + ws.ToString() + " do not fit an input of " +
+                     std::to_string(channels) + " channels");
+  }
+  WeightSource source;
+  source.tensor = &weights;
+  source.values = *weights.constant;
+  source.n = ws[0];
+  source.groups = channels / ws[3];
+  const Runs runs = ConvRuns(ws[1], ws[2], ws[3], source.groups, opt.dilation_w_factor);
+  source.runs = runs.runs, source.run_length = runs.run_length;
+  source.shape = {ws[0], ws[1], ws[2], ws[3]};
+  return FinishConv(l, OpType::kConv2D,
+                    {opt.padding, opt.stride_h, opt.stride_w, opt.dilation_h_factor,
+                     opt.dilation_w_factor, opt.fused_activation_function},
+                    source, ws[1], ws[2]);
+}
+
+Status LowerDepthwise(Lowering& l) {
+  WHIT_RETURN_IF_ERROR(l.Expect(2, 3, 1));
+  const auto opt = l.Options(&tflite::Operator::builtin_options_as_DepthwiseConv2DOptions);
+  WHIT_RETURN_IF_ERROR(ExpectRank4(l, l.input(0)));
+  WHIT_RETURN_IF_ERROR(ExpectConstWeights(l, 1));
+  const GraphTensor& weights = l.input(1);
+  const Shape ws = weights.shape;  // [1, kh, kw, C * multiplier]
+  const int64_t channels = l.input(0).shape[3];
+  if (ws[0] != 1 || channels < 1 || ws[3] < 1 || ws[3] % channels != 0) {
+    return l.Invalid("weights " + ws.ToString() + " do not fit an input of " +
+                     std::to_string(channels) + " channels");
+  }
+  WeightSource source;
+  source.tensor = &weights;
+  source.values = *weights.constant;
+  source.depthwise = true;
+  source.n = ws[3];
+  source.runs = ws[1] * ws[2];
+  source.run_length = 1;
+  source.shape = {ws[1], ws[2], ws[3]};
+  return FinishConv(l, OpType::kDepthwiseConv2D,
+                    {opt.padding, opt.stride_h, opt.stride_w, opt.dilation_h_factor,
+                     opt.dilation_w_factor, opt.fused_activation_function},
+                    source, ws[1], ws[2]);
+}
+
+// The output size is given; what the full product overhangs is cut off, as much before as after (less before).
+Status PlaceTransposed(Lowering& l, const char* axis, tflite::Padding padding, Window* w) {
+  if (w->stride < 1 || w->stride > kMaxWindow || w->kernel < 1 || w->kernel > kMaxWindow || w->in < 1) {
+    return l.Invalid(std::string(axis) + ": stride " + std::to_string(w->stride) + ", kernel " +
+                     std::to_string(w->kernel) + ", input " + std::to_string(w->in));
+  }
+  const int64_t expected = padding == tflite::Padding::SAME
+                               ? (w->out + w->stride - 1) / w->stride
+                               : (w->out - w->kernel + w->stride) / w->stride;
+  if (w->out < 1 || expected != w->in) {
+    return l.Invalid(std::string(axis) + ": an output of " + std::to_string(w->out) +
+                     " belongs to an input of " + std::to_string(expected) + ", not " +
+                     std::to_string(w->in));
+  }
+  const int64_t overhang = (w->in - 1) * w->stride + w->kernel - w->out;
+  if (overhang < 0) {
+    return l.Unsupported(std::string(axis) + ": the output reaches " + std::to_string(-overhang) +
+                         " beyond the last tap");
+  }
+  w->before = overhang / 2;
+  w->after = overhang - w->before;
+  return OkStatus();
+}
+
+Status LowerTransposeConv(Lowering& l) {
+  WHIT_RETURN_IF_ERROR(l.Expect(3, 4, 1));
+  const auto opt = l.Options(&tflite::Operator::builtin_options_as_TransposeConvOptions);
+  WHIT_ASSIGN_OR_RETURN(const std::vector<int64_t> dims, l.Ints(0, "the output shape"));
+  WHIT_RETURN_IF_ERROR(ExpectConstWeights(l, 1));
+  WHIT_RETURN_IF_ERROR(ExpectRank4(l, l.input(2)));
+  const GraphTensor& weights = l.input(1);
+  const Shape ws = weights.shape, in = l.input(2).shape;  // [O, kh, kw, I], [N, H, W, I]
+  if (dims.size() != 4 || dims[3] != ws[0] || in[3] != ws[3] || dims[0] != in[0]) {
+    return l.Invalid("weights " + ws.ToString() + ", input " + in.ToString() +
+                     " and the output shape do not fit together");
+  }
+  WHIT_RETURN_IF_ERROR(l.SetShape(l.out(0), dims));
+  Window h{in[1], ws[1], opt.stride_h}, w{in[2], ws[2], opt.stride_w};
+  h.out = dims[1], w.out = dims[2];
+  WHIT_RETURN_IF_ERROR(PlaceTransposed(l, "height", opt.padding, &h));
+  WHIT_RETURN_IF_ERROR(PlaceTransposed(l, "width", opt.padding, &w));
+  WHIT_ASSIGN_OR_RETURN(const ProductKind kind, KindOf(l, l.input(2), weights, l.output(0)));
+  WHIT_ASSIGN_OR_RETURN(const Clamp clamp, l.Activation(opt.fused_activation_function, l.output(0)));
+
+  WeightSource source;
+  source.tensor = &weights;
+  source.values = *weights.constant;
+  source.n = ws[0];
+  source.runs = ws[1] * ws[2];  // a tap meets one output pixel, so every tap is a run
+  source.run_length = ws[3];
+  source.shape = {ws[0], ws[1], ws[2], ws[3]};
+  fbs::ConvOptionsT o;
+  WHIT_ASSIGN_OR_RETURN(o.weights, AddWeights(l, source));
+  WHIT_ASSIGN_OR_RETURN(const ProductBlobs blobs,
+                        AddProductBlobs(l, kind, l.input(2), o.weights, l.has(3) ? l.in(3) : -1,
+                                        l.output(0), false));
+  SetPadding(o, h, w);
+  o.bias = blobs.bias, o.multiplier = blobs.multiplier;
+  o.lo = clamp.lo, o.hi = clamp.hi;
+  return l.Emit(OpType::kTransposeConv2D, std::move(o), {l.in(2)}, {l.out(0)});
+}
+
+Status LowerPool(Lowering& l) {
+  WHIT_RETURN_IF_ERROR(l.Expect(1, 1, 1));
+  const auto opt = l.Options(&tflite::Operator::builtin_options_as_Pool2DOptions);
+  WHIT_RETURN_IF_ERROR(ExpectRank4(l, l.input(0)));
+  const Shape in = l.input(0).shape;
+  Window h{in[1], opt.filter_height, opt.stride_h}, w{in[2], opt.filter_width, opt.stride_w};
+  WHIT_RETURN_IF_ERROR(Place(l, "height", opt.padding, &h));
+  WHIT_RETURN_IF_ERROR(Place(l, "width", opt.padding, &w));
+  WHIT_RETURN_IF_ERROR(l.SetShape(l.out(0), Shape{in[0], h.out, w.out, in[3]}));
+  WHIT_ASSIGN_OR_RETURN(const Clamp clamp, l.Activation(opt.fused_activation_function, l.output(0)));
+  fbs::PoolOptionsT o;
+  SetPadding(o, h, w);
+  o.filter_h = static_cast<uint32_t>(h.kernel), o.filter_w = static_cast<uint32_t>(w.kernel);
+  o.lo = clamp.lo, o.hi = clamp.hi;
+  const bool average = l.code() == BuiltinOperator::AVERAGE_POOL_2D;
+  return l.Emit(average ? OpType::kAveragePool2D : OpType::kMaxPool2D, std::move(o), {l.in(0)}, {l.out(0)});
+}
+
+}  // namespace
+
+std::span<const LowerRow> ConvRows() {
+  static constexpr LowerRow kRows[] = {
+      {BuiltinOperator::CONV_2D, LowerConv},
+      {BuiltinOperator::DEPTHWISE_CONV_2D, LowerDepthwise},
+      {BuiltinOperator::TRANSPOSE_CONV, LowerTransposeConv},
+      {BuiltinOperator::AVERAGE_POOL_2D, LowerPool},
+      {BuiltinOperator::MAX_POOL_2D, LowerPool},
+  };
+  return kRows;
+}
+
+}  // namespace whit::tools

@@ -1,0 +1,202 @@
+// Operators of one operand, element by element: a float kernel, or a table for quantized tensors; softmax and its kin.
+#include <algorithm>
+#include <array>
+#include <cmath>
+
+#include "kernels/tables.h"
+#include "tools/import/lowering.h"
+
+namespace whit::tools {
+
+namespace {
+
+constexpr float kInf = std::numeric_limits<float>::infinity();
+
+struct UnaryRow {
+  BuiltinOperator code;
+  OpType type;
+  float lo = -kInf, hi = kInf;  // not infinite: the operator is this clamp of the real value
+};
+
+constexpr UnaryRow kUnary[] = {
+    {BuiltinOperator::ABS, OpType::kAbs},
+    {BuiltinOperator::NEG, OpType::kNeg},
+    {BuiltinOperator::SQRT, OpType::kSqrt},
+    {BuiltinOperator::RSQRT, OpType::kRsqrt},
+    {BuiltinOperator::SQUARE, OpType::kSquare},
+    {BuiltinOperator::EXP, OpType::kExp},
+    {BuiltinOperator::LOG, OpType::kLog},
+    {BuiltinOperator::SIN, OpType::kSin},
+    {BuiltinOperator::COS, OpType::kCos},
+    {BuiltinOperator::FLOOR, OpType::kFloor},
+    {BuiltinOperator::CEIL, OpType::kCeil},
+    {BuiltinOperator::ROUND, OpType::kRound},
+    {BuiltinOperator::LOGISTIC, OpType::kLogistic},
+    {BuiltinOperator::TANH, OpType::kTanh},
+    {BuiltinOperator::RELU, OpType::kRelu, 0, kInf},
+    {BuiltinOperator::RELU6, OpType::kRelu6, 0, 6},
+    {BuiltinOperator::RELU_N1_TO_1, OpType::kReluN1To1, -1, 1},
+    {BuiltinOperator::LEAKY_RELU, OpType::kLeakyRelu},
+    {BuiltinOperator::ELU, OpType::kElu},
+    {BuiltinOperator::HARD_SWISH, OpType::kHardSwish},
+    {BuiltinOperator::GELU, OpType::kGelu},
+    {BuiltinOperator::LOGICAL_NOT, OpType::kLogicalNot},
+};
+
+// The lo and hi of a node that has a fused clamp, or nulls.
+struct ClampFields {
+  float* lo = nullptr;
+  float* hi = nullptr;
+};
+
+template <typename T>
+ClampFields FieldsOf(GraphNode& node) {
+  T* o = NodeOptions<T>(node);
+  return {&o->lo, &o->hi};
+}
+
+ClampFields ClampOf(GraphNode& node) {
+  switch (node.type) {
+    case OpType::kConv2D:
+    case OpType::kDepthwiseConv2D:
+    case OpType::kTransposeConv2D:
+      return FieldsOf<fbs::ConvOptionsT>(node);
+    case OpType::kFullyConnected:
+      return FieldsOf<fbs::FullyConnectedOptionsT>(node);
+    case OpType::kBatchMatMul:
+      return FieldsOf<fbs::BatchMatMulOptionsT>(node);
+    case OpType::kAdd:
+    case OpType::kSub:
+    case OpType::kMul:
+    case OpType::kDiv:
+      return FieldsOf<fbs::BinaryOptionsT>(node);
+    case OpType::kAveragePool2D:
+    case OpType::kMaxPool2D:
+      return FieldsOf<fbs::PoolOptionsT>(node);
+    default:
+      return {};
+  }
+}
+
+// Lets the producer of `in` clamp and write `out` itself: exact where both have one quantization and nobody else reads
+// `in`.
+bool FuseClamp(Lowering& l, int in, int out, const UnaryRow& row) {
+  ImportState& s = l.state();
+  const auto source = static_cast<size_t>(in);
+  const int producer = s.producer[source];
+  if (producer < 0 || source >= s.readers.size() || s.readers[source] != 1) return false;
+  const GraphTensor& t = l.tensor(in);
+  if (!t.is_float() && !((t.q8() || t.q16()) && t.SameQuant(l.tensor(out)))) return false;
+  GraphNode& node = s.graph.nodes[static_cast<size_t>(producer)];
+  const ClampFields fields = ClampOf(node);
+  if (fields.lo == nullptr) return false;
+  const Clamp clamp = Lowering::StoredClamp(t, row.lo, row.hi);
+  const float lo = std::max(*fields.lo, clamp.lo), hi = std::min(*fields.hi, clamp.hi);
+  if (!(lo <= hi)) return false;
+  *fields.lo = lo, *fields.hi = hi;
+  node.outputs[0] = out;
+  s.producer[static_cast<size_t>(out)] = producer;
+  return true;
+}
+
+fbs::UnaryOptionsT OptionsOfUnary(const Lowering& l) {
+  fbs::UnaryOptionsT o;
+  if (l.code() == BuiltinOperator::LEAKY_RELU) o.alpha = l.Options(&tflite::Operator::builtin_options_as_LeakyReluOptions).alpha;
+  if (l.code() == BuiltinOperator::ELU) o.alpha = 1;
+  if (l.code() == BuiltinOperator::GELU) o.approximate = l.Options(&tflite::Operator::builtin_options_as_GeluOptions).approximate;
+  return o;
+}
+
+Status EmitTable(Lowering& l, const UnaryRow& row) {
+  const GraphTensor& in = l.input(0);
+  const GraphTensor& out = l.output(0);
+  const fbs::UnaryOptionsT o = OptionsOfUnary(l);
+  const RealFunction f = FunctionOf(row.type, o.alpha, o.approximate);
+  fbs::TableOptionsT options;
+  options.source = RowOf(row.type).name;
+  if (in.q8()) {
+    const auto table = MakeTable(f, in.s(), in.z(), out.s(), out.z());
+    options.table = l.graph().AddArray(std::span<const int8_t>(table));
+    return l.Emit(OpType::kTable, std::move(options), {l.in(0)}, {l.out(0)});
+  }
+  const auto table = MakeTable16(f, in.s(), in.z(), out.s(), out.z());
+  options.table = l.graph().AddArray(std::span<const int16_t>(table));
+  return l.Emit(OpType::kTable16, std::move(options), {l.in(0)}, {l.out(0)});
+}
+
+Status LowerUnary(Lowering& l) {
+  WHIT_RETURN_IF_ERROR(l.Expect(1, 1, 1));
+  const UnaryRow* row = std::find_if(std::begin(kUnary), std::end(kUnary),
+                                     [&](const UnaryRow& r) { return r.code == l.code(); });
+  WHIT_RETURN_IF_ERROR(l.SetShape(l.out(0), l.input(0).shape));
+  const GraphTensor& in = l.input(0);
+  const GraphTensor& out = l.output(0);
+  const bool is_clamp = std::isfinite(row->lo);
+  if (in.type != out.type) {
+    return l.Unsupported(std::string("types ") + DTypeName(in.type) + " -> " + DTypeName(out.type));
+  }
+  if (is_clamp && FuseClamp(l, l.in(0), l.out(0), *row)) return OkStatus();
+  if (in.q16() && out.q16() && is_clamp) {
+    const Clamp clamp = Lowering::StoredClamp(out, row->lo, row->hi);
+    fbs::QuantizeOptionsT o;
+    o.lo = clamp.lo, o.hi = clamp.hi;
+    return l.Emit(OpType::kQuantize, std::move(o), {l.in(0)}, {l.out(0)});
+  }
+  if ((in.q8() && out.q8()) || (in.q16() && out.q16())) return EmitTable(l, *row);
+  return l.Emit(row->type, OptionsOfUnary(l), {l.in(0)}, {l.out(0)});
+}
+
+// The blob of tables of an integer softmax; -1 for float.
+Result<int> SoftmaxTables(Lowering& l, bool log, float beta) {
+  const GraphTensor& in = l.input(0);
+  if (in.is_float()) return -1;
+  if (!in.q8() && !in.q16()) return l.Unsupported(std::string("type ") + DTypeName(in.type));
+  std::vector<uint32_t> table;
+  if (in.q8()) {
+    table = log ? MakeLogSoftmaxTable8(beta, in.s()) : MakeSoftmaxTable8(beta, in.s());
+  } else {
+    table = log ? MakeLogSoftmaxTable16(beta, in.s()) : MakeSoftmaxTable16(beta, in.s());
+  }
+  return l.graph().AddArray(std::span<const uint32_t>(table));
+}
+
+Status LowerSoftmax(Lowering& l) {
+  WHIT_RETURN_IF_ERROR(l.Expect(1, 1, 1));
+  const bool log = l.code() == BuiltinOperator::LOG_SOFTMAX;
+  fbs::SoftmaxOptionsT o;
+  if (!log) o.beta = l.Options(&tflite::Operator::builtin_options_as_SoftmaxOptions).beta;
+  if (!(o.beta > 0) || !std::isfinite(o.beta)) {
+    return l.Invalid("beta must be finite and positive, is " + std::to_string(o.beta));
+  }
+  if (l.input(0).shape.rank() < 1) return l.Invalid("the input has no axis");
+  WHIT_RETURN_IF_ERROR(l.SetShape(l.out(0), l.input(0).shape));
+  WHIT_ASSIGN_OR_RETURN(o.table, SoftmaxTables(l, log, o.beta));
+  return l.Emit(log ? OpType::kLogSoftmax : OpType::kSoftmax, std::move(o), {l.in(0)}, {l.out(0)});
+}
+
+Status LowerL2Normalization(Lowering& l) {
+  WHIT_RETURN_IF_ERROR(l.Expect(1, 1, 1));
+  WHIT_RETURN_IF_ERROR(l.SetShape(l.out(0), l.input(0).shape));
+  const auto opt = l.Options(&tflite::Operator::builtin_options_as_L2NormOptions);
+  WHIT_ASSIGN_OR_RETURN(const Clamp clamp, l.Activation(opt.fused_activation_function, l.output(0)));
+  fbs::L2NormOptionsT o;
+  o.lo = clamp.lo, o.hi = clamp.hi;
+  return l.Emit(OpType::kL2Normalization, std::move(o), {l.in(0)}, {l.out(0)});
+}
+
+}  // namespace
+
+std::span<const LowerRow> UnaryRows() {
+  static const std::vector<LowerRow> rows = [] {
+    std::vector<LowerRow> all = {
+        {BuiltinOperator::SOFTMAX, LowerSoftmax},
+        {BuiltinOperator::LOG_SOFTMAX, LowerSoftmax},
+        {BuiltinOperator::L2_NORMALIZATION, LowerL2Normalization},
+    };
+    for (const UnaryRow& row : kUnary) all.push_back({row.code, LowerUnary});
+    return all;
+  }();
+  return rows;
+}
+
+}  // namespace whit::tools

@@ -1,0 +1,205 @@
+#include "tools/import/metadata.h"
+
+#include <algorithm>
+#include <cmath>
+
+#include "import/tflite_metadata_generated.h"
+#include "schema/format.h"
+#include "tools/import/source.h"
+
+#if WHIT_LIBSODIUM
+#include <sodium.h>
+#endif
+
+namespace whit::tools {
+
+namespace {
+
+namespace meta = tflite::metadata;
+
+constexpr size_t kMaxLabels = 1 << 20;
+
+std::string Str(const flatbuffers::String* s) { return s == nullptr ? std::string() : s->str(); }
+
+// ---- signatures ----
+
+template <typename Maps>
+void NameIos(const Maps* maps, std::vector<GraphIo>* ios) {
+  if (maps == nullptr) return;
+  for (const tflite::TensorMap* map : *maps) {
+    for (GraphIo& io : *ios) {
+      if (static_cast<uint32_t>(io.tensor) == map->tensor_index() && map->name() != nullptr) io.name = map->name()->str();
+    }
+  }
+}
+
+void ReadSignature(ImportState& state) {
+  const auto* signatures = state.model->signature_defs();
+  if (signatures == nullptr) return;
+  for (const tflite::SignatureDef* s : *signatures) {
+    if (s->subgraph_index() != 0) continue;
+    state.graph.signature = Str(s->signature_key());
+    NameIos(s->inputs(), &state.graph.inputs);
+    NameIos(s->outputs(), &state.graph.outputs);
+    return;
+  }
+}
+
+// ---- labels ----
+
+std::vector<std::string> Lines(const std::string& text) {
+  std::vector<std::string> lines;
+  size_t begin = 0;
+  while (begin < text.size() && lines.size() < kMaxLabels) {
+    size_t end = text.find('\n', begin);
+    if (end == std::string::npos) end = text.size();
+    size_t stop = end;
+    while (stop > begin && (text[stop - 1] == '\r' || text[stop - 1] == ' ')) --stop;
+    lines.push_back(text.substr(begin, stop - begin));
+    begin = end + 1;
+  }
+  while (!lines.empty() && lines.back().empty()) lines.pop_back();
+  return lines;
+}
+
+// Reads the label files of one output; the first becomes the one that `whit classify` uses.
+void ReadLabels(ImportState& state, std::span<const uint8_t> file, const meta::TensorMetadata& source, GraphIo* io) {
+  if (source.associated_files() == nullptr) return;
+  for (const meta::AssociatedFile* f : *source.associated_files()) {
+    if (f->type() != meta::AssociatedFileType::TENSOR_AXIS_LABELS &&
+        f->type() != meta::AssociatedFileType::TENSOR_VALUE_LABELS) {
+      continue;
+    }
+    const std::string name = Str(f->name());
+    std::string text;
+    if (!ReadPackedFile(file, name, &text)) {
+#if WHIT_LIBZIP
+      state.report.warnings.push_back("label file '" + Printable(name) + "' is named but not packed");
+#else
+      state.report.warnings.push_back("label file '" + Printable(name) + "' not read: built without libzip");
+#endif
+      continue;
+    }
+    fbs::LabelsT labels;
+    labels.name = name;
+    labels.locale = Str(f->locale());
+    labels.labels = Lines(text);
+    if (labels.labels.empty()) continue;
+    if (io->labels < 0) io->labels = static_cast<int>(state.graph.labels.size());
+    state.graph.labels.push_back(std::move(labels));
+  }
+}
+
+// ---- normalization ----
+
+template <typename List>
+std::vector<float> Floats(const List* list) {
+  return list == nullptr ? std::vector<float>() : std::vector<float>(list->begin(), list->end());
+}
+
+bool Usable(const fbs::NormalizationT& n) {
+  const auto finite = [](float v) { return std::isfinite(v); };
+  return !n.mean.empty() && n.mean.size() == n.std.size() && n.mean.size() <= 16 &&
+         std::all_of(n.mean.begin(), n.mean.end(), finite) && std::all_of(n.std.begin(), n.std.end(), finite) &&
+         std::all_of(n.std.begin(), n.std.end(), [](float v) { return v != 0; });
+}
+
+void ReadNormalization(ImportState& state, const meta::TensorMetadata& source, GraphIo* io) {
+  const auto* content = source.content();
+  const auto* image = content == nullptr ? nullptr : content->content_properties_as_ImageProperties();
+  if (image != nullptr && image->color_space() == meta::ColorSpaceType::GRAYSCALE) {
+    io->normalization.channels = fbs::ChannelOrder::grey;
+  }
+  if (source.process_units() == nullptr) return;
+  for (const meta::ProcessUnit* unit : *source.process_units()) {
+    const auto* options = unit->options_as_NormalizationOptions();
+    if (options == nullptr) continue;
+    fbs::NormalizationT n = io->normalization;
+    n.mean = Floats(options->mean());
+    n.std = Floats(options->std());
+    if (Usable(n)) {
+      io->normalization = std::move(n);
+    } else {
+      state.report.warnings.push_back("input '" + Printable(io->name) + "': its mean and std are not usable, left out");
+    }
+  }
+}
+
+// ---- the metadata as a whole ----
+
+const meta::ModelMetadata* FindMetadata(ImportState& state, std::span<const uint8_t> file) {
+  if (state.model->metadata() == nullptr) return nullptr;
+  for (const tflite::Metadata* m : *state.model->metadata()) {
+    if (Str(m->name()) != "TFLITE_METADATA") continue;
+    auto bytes = BufferBytes(*state.model, file, m->buffer());
+    if (!bytes.ok()) return nullptr;
+    const auto* data = reinterpret_cast<const uint8_t*>(bytes->data());
+    constexpr size_t kIdentifierEnd = 8;
+    const bool aligned = reinterpret_cast<uintptr_t>(data) % alignof(uint64_t) == 0;
+    if (bytes->size() >= kIdentifierEnd && bytes->size() < FLATBUFFERS_MAX_BUFFER_SIZE && aligned) {
+      flatbuffers::Verifier verifier(data, bytes->size());
+      if (meta::VerifyModelMetadataBuffer(verifier)) return meta::GetModelMetadata(data);
+    }
+    state.report.warnings.push_back("the TFLite metadata is damaged, left out");
+  }
+  return nullptr;
+}
+
+void ReadTensors(ImportState& state, std::span<const uint8_t> file, const meta::SubGraphMetadata& subgraph) {
+  const auto each = [](const auto* list, std::vector<GraphIo>& ios, auto read) {
+    if (list == nullptr) return;
+    const size_t n = std::min<size_t>(list->size(), ios.size());
+    for (size_t i = 0; i < n; ++i) read(*list->Get(static_cast<uint32_t>(i)), &ios[i]);
+  };
+  each(subgraph.input_tensor_metadata(), state.graph.inputs,
+       [&](const meta::TensorMetadata& t, GraphIo* io) { ReadNormalization(state, t, io); });
+  each(subgraph.output_tensor_metadata(), state.graph.outputs,
+       [&](const meta::TensorMetadata& t, GraphIo* io) { ReadLabels(state, file, t, io); });
+}
+
+}  // namespace
+
+Status ReadMetadata(ImportState& state, std::span<const uint8_t> file) {
+  Graph& graph = state.graph;
+  ReadSignature(state);
+  graph.description = Str(state.model->description());
+  const meta::ModelMetadata* m = FindMetadata(state, file);
+  if (m != nullptr) {
+    graph.name = Str(m->name()), graph.version = Str(m->version()), graph.author = Str(m->author());
+    graph.licence = Str(m->license());
+    if (m->description() != nullptr) graph.description = m->description()->str();
+    const auto* subgraphs = m->subgraph_metadata();
+    if (subgraphs != nullptr && subgraphs->size() > 0) ReadTensors(state, file, *subgraphs->Get(0));
+  }
+  if (!state.options.name.empty() && (graph.name.empty() || m == nullptr)) graph.name = state.options.name;
+  const uint32_t subgraphs = state.model->subgraphs()->size();
+  if (subgraphs > 1) {
+    state.report.notes.push_back(std::to_string(subgraphs - 1) + " further subgraphs are left out");
+  }
+  return OkStatus();
+}
+
+void AddProvenance(ImportState& state, std::span<const uint8_t> file) {
+  auto& p = state.graph.provenance;
+  p.emplace_back("tool", "whit import " WHIT_VERSION);
+  p.emplace_back("source.format", "tflite");
+  p.emplace_back("source.bytes", std::to_string(file.size()));
+  constexpr char kHex[] = "0123456789abcdef";
+  std::string digest;
+  const auto append = [&](uint8_t byte) {
+    digest += kHex[byte >> 4];
+    digest += kHex[byte & 15];
+  };
+#if WHIT_LIBSODIUM
+  unsigned char hash[crypto_hash_sha256_BYTES];
+  crypto_hash_sha256(hash, file.data(), file.size());
+  for (unsigned char byte : hash) append(byte);
+  p.emplace_back("source.sha256", digest);
+#else
+  const uint64_t hash = format::Fnv1a64(std::as_bytes(file));
+  for (int shift = 56; shift >= 0; shift -= 8) append(static_cast<uint8_t>(hash >> shift));
+  p.emplace_back("source.fnv1a64", digest);
+#endif
+}
+
+}  // namespace whit::tools

@@ -1,0 +1,23 @@
+// What surrounds the graph in a .tflite: TFLite Metadata (names, labels, normalization), signatures, provenance.
+#ifndef WHIT_TOOLS_IMPORT_METADATA_H_
+#define WHIT_TOOLS_IMPORT_METADATA_H_
+
+#include <span>
+
+#include "tools/import/lowering.h"
+
+namespace whit::tools {
+
+/// Names of inputs and outputs from the signature; name, author, licence, labels and normalization from the metadata.
+/// What cannot be read becomes a warning: a model works without.
+Status ReadMetadata(ImportState& state, std::span<const uint8_t> file);
+
+/// Tool, source format and a digest of the source.
+void AddProvenance(ImportState& state, std::span<const uint8_t> file);
+
+/// The named file of a zip archive that is the tail of `file`; false where there is none.
+bool ReadPackedFile(std::span<const uint8_t> file, const std::string& name, std::string* content);
+
+}  // namespace whit::tools
+
+#endif  // WHIT_TOOLS_IMPORT_METADATA_H_

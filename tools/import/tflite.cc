@@ -1,0 +1,262 @@
+// The importer's course: verify, load tensors, lower each operator, drop what is dead, ask the kernels, write.
+#include <algorithm>
+#include <map>
+
+#include "platform/mapping.h"
+#include "schema/reader.h"
+#include "tools/import/emit.h"
+#include "tools/import/host_run.h"
+#include "tools/import/metadata.h"
+#include "tools/import/source.h"
+
+namespace whit::tools {
+
+class Importer {
+ public:
+  Importer(std::span<const uint8_t> file, const ImportOptions& options) : file_(file) { state_.options = options; }
+
+  Status Run(FileWriter* writer) {
+    WHIT_ASSIGN_OR_RETURN(state_.model, VerifyTflite(file_));
+    state_.main = state_.model->subgraphs()->Get(0);
+    WHIT_RETURN_IF_ERROR(LoadTensors(state_, file_, &faults_));
+    Begin();
+    WHIT_RETURN_IF_ERROR(BindInputs());
+    WHIT_RETURN_IF_ERROR(LowerAll());
+    WHIT_RETURN_IF_ERROR(BindOutputs());
+    WHIT_RETURN_IF_ERROR(RefuseUnsupported());
+    RemoveDeadNodes(&state_.graph);
+    for (const GraphNode& node : state_.graph.nodes) WHIT_RETURN_IF_ERROR(Collect(CheckNode(state_.graph, node)));
+    WHIT_RETURN_IF_ERROR(RefuseUnsupported());
+    WHIT_RETURN_IF_ERROR(ReadMetadata(state_, file_));
+    AddProvenance(state_, file_);
+    state_.report.operators = state_.graph.nodes.size();
+    Emit(std::move(state_.graph), writer);
+    return OkStatus();
+  }
+
+  ImportReport& report() { return state_.report; }
+
+ private:
+  // kUndefined: nobody has written it yet. kPoisoned: its operator is not supported, so neither can its readers be judged.
+  enum class Value : uint8_t { kUndefined, kReady, kPoisoned };
+
+  void Begin() {
+    Graph& graph = state_.graph;
+    const size_t tensors = graph.tensors.size();
+    values_.assign(tensors, Value::kUndefined);
+    state_.readers.assign(tensors, 0);
+    state_.producer.assign(tensors, -1);
+    state_.handle_of.assign(tensors, -1);
+    for (size_t i = 0; i < tensors; ++i) {
+      if (graph.tensors[i].is_const()) values_[i] = Value::kReady;
+      if (state_.main->tensors()->Get(static_cast<uint32_t>(i))->is_variable()) BindVariable(i);
+    }
+    ForEach(state_.main->outputs(), [&](size_t t) { ++state_.readers[t]; });
+    if (state_.main->operators() == nullptr) return;
+    for (const tflite::Operator* op : *state_.main->operators()) {
+      ForEach(op->inputs(), [&](size_t t) { ++state_.readers[t]; });
+    }
+  }
+
+  template <typename Fn>
+  static void ForEach(const flatbuffers::Vector<int32_t>* list, Fn fn) {
+    if (list == nullptr) return;
+    for (int32_t t : *list) {
+      if (t >= 0) fn(static_cast<size_t>(t));
+    }
+  }
+
+  // A state that an operator reads and writes in place: it starts as real 0 and persists.
+  void BindVariable(size_t i) {
+    GraphTensor& t = state_.graph.tensors[i];
+    if (!faults_[i].empty()) return;
+    fbs::VariableT v;
+    v.name = t.name;
+    v.type = static_cast<fbs::DType>(t.type);
+    for (int a = 0; a < t.shape.rank(); ++a) v.shape.push_back(static_cast<uint32_t>(t.shape[a]));
+    if (t.quantized()) {
+      v.quantization = std::make_unique<fbs::QuantizationT>();
+      v.quantization->scale = t.scale;
+      v.quantization->zero_point = t.zero_point;
+    }
+    t.variable = static_cast<int>(state_.graph.variables.size());
+    state_.graph.variables.push_back(std::move(v));
+    values_[i] = Value::kReady;
+  }
+
+  Status BindInputs() {
+    Status status;
+    ForEach(state_.main->inputs(), [&](size_t t) {
+      const GraphTensor& tensor = state_.graph.tensors[t];
+      const std::string label = "model input '" + Printable(tensor.name) + "'";
+      if (!faults_[t].empty()) {
+        unsupported_[faults_[t]].push_back(label);
+        values_[t] = Value::kPoisoned;
+      } else if (values_[t] != Value::kUndefined) {
+        status = Status(StatusCode::kInvalidModel, label + " is a constant, a variable or listed twice");
+      } else {
+        values_[t] = Value::kReady;
+        state_.graph.inputs.push_back({tensor.name, static_cast<int>(t), {}, -1});
+      }
+    });
+    return status;
+  }
+
+  Status BindOutputs() {
+    Status status;
+    ForEach(state_.main->outputs(), [&](size_t t) {
+      const std::string& name = state_.graph.tensors[t].name;
+      if (values_[t] == Value::kUndefined && status.ok()) {
+        status = Status(StatusCode::kInvalidModel, "model output '" + Printable(name) + "' is written by no operator");
+      }
+      state_.graph.outputs.push_back({name, static_cast<int>(t), {}, -1});
+    });
+    return status;
+  }
+
+  Status LowerAll() {
+    if (state_.main->operators() == nullptr) return OkStatus();
+    uint32_t index = 0;
+    for (const tflite::Operator* op : *state_.main->operators()) WHIT_RETURN_IF_ERROR(LowerOne(*op, index++));
+    state_.report.source_operators = index;
+    return OkStatus();
+  }
+
+  Status LowerOne(const tflite::Operator& op, uint32_t index) {
+    const tflite::OperatorCode& code = *state_.model->operator_codes()->Get(op.opcode_index());
+    const auto builtin = static_cast<BuiltinOperator>(
+        std::max<int32_t>(code.deprecated_builtin_code(), static_cast<int32_t>(code.builtin_code())));
+    Lowering lowering(state_, op, index, builtin);
+    WHIT_RETURN_IF_ERROR(CheckOutputs(op, lowering));
+    bool judge = true;
+    WHIT_RETURN_IF_ERROR(CheckInputs(op, lowering, &judge));
+    auto* lower = FindLowering(builtin);
+    if (lower == nullptr) {
+      unsupported_["operator " + Printable(OperatorName(state_, op))].push_back(NodeName(lowering, index));
+      judge = false;
+    }
+    Status status = judge ? lower(lowering) : OkStatus();
+    if (!status.ok() && status.code() != StatusCode::kUnsupported) return status;
+    if (!status.ok()) unsupported_[status.message()];
+    const bool good = judge && status.ok();
+    ForEach(op.outputs(), [&](size_t t) { values_[t] = good ? Value::kReady : Value::kPoisoned; });
+    return OkStatus();
+  }
+
+  static std::string NodeName(const Lowering& l, uint32_t index) {
+    const std::string name = Printable(l.name());
+    return name.empty() ? "operator " + std::to_string(index) : "'" + name + "'";
+  }
+
+  // Single assignment: no operator writes what another one, or the file, has written.
+  Status CheckOutputs(const tflite::Operator& op, const Lowering& l) {
+    Status status;
+    ForEach(op.outputs(), [&](size_t t) {
+      if (values_[t] == Value::kUndefined) {
+        values_[t] = Value::kPoisoned;  // until it is lowered; catches an output listed twice
+      } else if (status.ok()) {
+        status = l.Invalid("writes tensor " + std::to_string(t) + ", which has a value already");
+      }
+    });
+    return status;
+  }
+
+  Status CheckInputs(const tflite::Operator& op, Lowering& l, bool* judge) {
+    Status status;
+    const auto fault_of = [&](size_t t) {
+      if (faults_[t].empty()) return;
+      unsupported_[faults_[t]].push_back("'" + Printable(state_.graph.tensors[t].name) + "' of " +
+                                         Printable(OperatorName(state_, op)));
+      *judge = false;
+    };
+    ForEach(op.inputs(), [&](size_t t) {
+      fault_of(t);
+      if (values_[t] == Value::kPoisoned) *judge = false;
+      if (values_[t] != Value::kUndefined || !faults_[t].empty()) return;
+      GraphTensor& tensor = state_.graph.tensors[t];
+      if (tensor.shape.rank() > 0 && tensor.shape.elements() == 0) {
+        tensor.constant = std::make_shared<const Bytes>();  // nothing to know about an empty tensor
+        values_[t] = Value::kReady;
+      } else if (status.ok()) {
+        status = l.Invalid("reads tensor " + std::to_string(t) + ", which nobody has written");
+      }
+    });
+    ForEach(op.outputs(), fault_of);
+    return status;
+  }
+
+  // Keeps kUnsupported for the one message that lists everything; other errors end the import.
+  Status Collect(Status status) {
+    if (status.code() != StatusCode::kUnsupported) return status;
+    unsupported_[status.message()];
+    return OkStatus();
+  }
+
+  Status RefuseUnsupported() const {
+    if (unsupported_.empty()) return OkStatus();
+    std::string text = "not supported:";
+    for (const auto& [what, names] : unsupported_) {
+      text += "\n  " + what;
+      for (size_t i = 0; i < names.size(); ++i) text += (i == 0 ? ": " : ", ") + names[i];
+    }
+    return Status(StatusCode::kUnsupported, text);
+  }
+
+  std::span<const uint8_t> file_;
+  ImportState state_;
+  TensorFaults faults_;
+  std::vector<Value> values_;
+  std::map<std::string, std::vector<std::string>> unsupported_;  // what: where
+};
+
+namespace {
+
+// The importer, and the proof that a reader takes what it made.
+Result<std::vector<std::byte>> ImportToBytes(std::span<const uint8_t> file, const ImportOptions& options,
+                                             ImportReport* report, FileWriter* writer) {
+  // FlatBuffers' widest scalar is read in place.
+  std::vector<uint64_t> aligned;
+  if (reinterpret_cast<uintptr_t>(file.data()) % sizeof(uint64_t) != 0) {
+    aligned.resize(file.size() / sizeof(uint64_t) + 1);
+    std::memcpy(aligned.data(), file.data(), file.size());
+    file = {reinterpret_cast<const uint8_t*>(aligned.data()), file.size()};
+  }
+  Importer importer(file, options);
+  const Status status = importer.Run(writer);
+  if (report != nullptr) *report = importer.report();
+  WHIT_RETURN_IF_ERROR(status);
+  WHIT_ASSIGN_OR_RETURN(std::vector<std::byte> bytes, writer->Serialize());
+  auto opened = ModelFile::Open(Mapping::Borrow(bytes));
+  if (!opened.ok()) return Status(opened.status()).WithContext("the result is not a valid .whit file");
+  return bytes;
+}
+
+std::string Stem(const std::string& path) {
+  const size_t slash = path.find_last_of('/');
+  const std::string file = slash == std::string::npos ? path : path.substr(slash + 1);
+  return file.substr(0, file.find_last_of('.'));
+}
+
+constexpr uint64_t kMaxFileBytes = uint64_t{16} << 30;
+
+}  // namespace
+
+Result<std::vector<std::byte>> ImportTfliteBytes(std::span<const uint8_t> tflite, const ImportOptions& options,
+                                                 ImportReport* report) {
+  FileWriter writer;
+  return ImportToBytes(tflite, options, report, &writer);
+}
+
+Status ImportTflite(const std::string& in_path, const std::string& out_path, const ImportOptions& options,
+                    ImportReport* report) {
+  WHIT_ASSIGN_OR_RETURN(const std::vector<std::byte> file, ReadWholeFile(in_path, kMaxFileBytes));
+  ImportOptions named = options;
+  if (named.name.empty()) named.name = Stem(in_path);
+  FileWriter writer;
+  auto bytes = ImportToBytes({reinterpret_cast<const uint8_t*>(file.data()), file.size()}, named, report, &writer);
+  if (!bytes.ok()) return Status(bytes.status()).WithContext(in_path);
+  const std::span<const std::byte> chunk(*bytes);
+  return WriteFileAtomically(out_path, {&chunk, 1});
+}
+
+}  // namespace whit::tools
