@@ -1,0 +1,161 @@
+// whit info: what a model is, or what this CPU can do.
+#include <cstdio>
+
+#include "platform/cpu.h"
+#include "tools/whit/open_model.h"
+
+namespace whit::tools {
+
+namespace {
+
+struct InfoFlags {
+  std::string file;
+  bool cpu = false, json = false;
+};
+
+Status InfoCpu(bool as_json) {
+  const std::vector<Tier> tiers = CpuTiers();
+  if (as_json) {
+    Json list = Json::array();
+    for (const Tier& tier : tiers) {
+      list.push_back({{"name", tier.name}, {"usable", tier.usable}, {"reason", tier.reason}});
+    }
+    PrintJson({{"cpu", CpuName()}, {"tiers", list}});
+    return OkStatus();
+  }
+  std::printf("%s\n", CpuName().c_str());
+  for (const Tier& tier : tiers) {
+    std::printf("  %-12s %-4s %s\n", tier.name.c_str(), tier.usable ? "yes" : "no", tier.reason.c_str());
+  }
+  return OkStatus();
+}
+
+// The facts that only a plan knows.
+struct PlanFacts {
+  int64_t macs = 0;
+  uint64_t interface_bytes = 0;
+};
+
+PlanFacts FactsOf(const Runner& runner) {
+  PlanFacts facts;
+  for (const PlanStep& step : DescribePlan(runner)) facts.macs += step.macs;
+  for (size_t i = 0; i < runner.input_count(); ++i) facts.interface_bytes += runner.input(i).data.size();
+  for (size_t i = 0; i < runner.output_count(); ++i) facts.interface_bytes += runner.output(i).data.size();
+  return facts;
+}
+
+Json InterfaceJson(std::span<const TensorView> views) {
+  Json list = Json::array();
+  for (const TensorView& view : views) {
+    Json item = {{"name", view.name}, {"type", TypeName(view.type)}, {"shape", view.shape}};
+    if (view.scale != 0) {
+      item["scale"] = view.scale;
+      item["zero_point"] = view.zero_point;
+    }
+    list.push_back(item);
+  }
+  return list;
+}
+
+size_t LabelCount(const Model& model) {
+  size_t count = 0;
+  for (size_t i = 0; i < model.outputs().size(); ++i) count = std::max(count, model.labels(i).size());
+  return count;
+}
+
+void PrintInfoJson(const InfoFlags& flags, const Model& model, const Runner& runner) {
+  const ModelInfo info = Describe(model);
+  const PlanFacts facts = FactsOf(runner);
+  Json counts = Json::object(), provenance = Json::object();
+  for (const auto& [name, count] : info.operator_counts) counts[name] = count;
+  for (const auto& [key, value] : info.provenance) provenance[key] = value;
+  PrintJson({{"file", flags.file},
+             {"name", info.name},
+             {"version", info.version},
+             {"author", info.author},
+             {"licence", info.licence},
+             {"description", info.description},
+             {"file_bytes", info.file_bytes},
+             {"parameters", info.parameters},
+             {"parameter_bytes", info.weight_bytes},
+             {"macs", facts.macs},
+             {"operators", info.operators},
+             {"operator_counts", counts},
+             {"tensors", info.tensors},
+             {"peak_arena_bytes", runner.peak_arena_bytes()},
+             {"interface_bytes", facts.interface_bytes},
+             {"exact", runner.exact()},
+             {"labels", LabelCount(model)},
+             {"hash_tree", info.has_hash_tree},
+             {"signature", info.has_signature},
+             {"inputs", InterfaceJson(model.inputs())},
+             {"outputs", InterfaceJson(model.outputs())},
+             {"provenance", provenance}});
+}
+
+void PrintInterface(const char* what, std::span<const TensorView> views) {
+  for (const TensorView& view : views) {
+    std::printf("%-11s %s %s", what, Printable(view.name).c_str(), TypeAndShape(view).c_str());
+    if (view.scale != 0) std::printf("  real = %g * (stored - %d)", view.scale, view.zero_point);
+    std::printf("\n");
+  }
+}
+
+void PrintText(const char* what, const std::string& text) {
+  if (!text.empty()) std::printf("%-11s %s\n", what, Printable(text).c_str());
+}
+
+void PrintInfo(const InfoFlags& flags, const Model& model, const Runner& runner) {
+  const ModelInfo info = Describe(model);
+  const PlanFacts facts = FactsOf(runner);
+  PrintText("file", flags.file + ", " + HumanBytes(info.file_bytes));
+  PrintText("name", info.name);
+  PrintText("version", info.version);
+  PrintText("author", info.author);
+  PrintText("licence", info.licence);
+  PrintText("description", info.description);
+  PrintInterface("input", model.inputs());
+  PrintInterface("output", model.outputs());
+  if (const size_t labels = LabelCount(model); labels > 0) std::printf("labels      %zu\n", labels);
+  std::printf("operators   %llu:", static_cast<unsigned long long>(info.operators));
+  const char* separator = " ";
+  for (const auto& [name, count] : info.operator_counts) {
+    std::printf("%s%s %llu", separator, name.c_str(), static_cast<unsigned long long>(count));
+    separator = ", ";
+  }
+  std::printf("\nMACs        %s\n", HumanCount(static_cast<uint64_t>(facts.macs)).c_str());
+  std::printf("parameters  %s in %s of the file, used in place\n", HumanCount(info.parameters).c_str(),
+              HumanBytes(info.weight_bytes).c_str());
+  std::printf("peak RAM    %s, and %s of inputs and outputs\n",
+              HumanBytes(runner.peak_arena_bytes()).c_str(), HumanBytes(facts.interface_bytes).c_str());
+  std::printf("exact       %s\n", runner.exact() ? "yes: the same bytes on every device"
+                                                 : "no: floating-point steps lead to an output");
+  std::printf("trust       %s%s\n", info.has_hash_tree ? "hash tree (not checked by this build)" : "no hash tree",
+              info.has_signature ? ", signed (not checked by this build)" : ", no signature");
+  for (const auto& [key, value] : info.provenance) {
+    std::printf("%-11s %s\n", Printable(key).c_str(), Printable(value).c_str());
+  }
+}
+
+Status RunInfo(const InfoFlags& flags) {
+  if (flags.cpu != flags.file.empty()) return UsageError("give either a model FILE or --cpu");
+  if (flags.cpu) return InfoCpu(flags.json);
+  WHIT_ASSIGN_OR_RETURN(const OpenedModel opened, OpenModel(flags.file));
+  auto runner = Runner::Create(opened.model);
+  if (!runner.ok()) return Status(runner.status()).WithContext(flags.file);
+  (flags.json ? PrintInfoJson : PrintInfo)(flags, opened.model, *runner);
+  return OkStatus();
+}
+
+}  // namespace
+
+void AddInfo(CLI::App& app, Action* action) {
+  auto [cli, flags] = AddCommand<InfoFlags>(
+      app, action, "info", "Inputs, outputs, operators, MACs, parameter bytes and peak RAM of a model; or this CPU",
+      "whit info mobilenet.tflite\n  whit info --cpu", RunInfo);
+  cli->add_option("FILE", flags->file, "A .whit or .tflite file");
+  cli->add_flag("--cpu", flags->cpu, "The instruction-set tiers of this build on this CPU");
+  cli->add_flag("--json", flags->json, "One line of JSON");
+}
+
+}  // namespace whit::tools

@@ -1,0 +1,81 @@
+#include "tools/whit/open_model.h"
+
+#include <cstring>
+#include <filesystem>
+#include <utility>
+
+#include "platform/mapping.h"
+#include "tools/import/import.h"
+#include "tools/whit/progress.h"
+
+namespace whit::tools {
+
+namespace {
+
+// The FlatBuffers file identifier of TFLite, at byte 4.
+bool LooksLikeTflite(std::span<const std::byte> bytes) {
+  return bytes.size() >= 8 && std::memcmp(bytes.data() + 4, "TFL3", 4) == 0;
+}
+
+}  // namespace
+
+Result<OpenedModel> OpenModel(const std::string& path) {
+  // Mapped by the kernel before the model is: the first page decides what the file is.
+  WHIT_ASSIGN_OR_RETURN(Mapping file, Mapping::MapFile(path));
+  if (!LooksLikeTflite(file.bytes())) {
+    WHIT_ASSIGN_OR_RETURN(Model model, Model::Open(path));
+    return OpenedModel{{}, std::move(model)};
+  }
+  Progress progress("importing " + path);
+  const auto bytes = file.bytes();
+  auto imported =
+      ImportTfliteBytes({reinterpret_cast<const uint8_t*>(bytes.data()), bytes.size()});
+  if (!imported.ok()) return Status(imported.status()).WithContext(path);
+  std::vector<std::byte> whit = std::move(imported).value();
+  auto model = Model::OpenBytes(whit);
+  if (!model.ok()) return Status(model.status()).WithContext(path);
+  return OpenedModel{std::move(whit), std::move(model).value()};
+}
+
+void RunFlags::AddTo(CLI::App* cli) {
+  cli->add_option("--threads", threads, "Threads, at most")
+      ->check(CLI::Range(1, 1024))
+      ->capture_default_str();
+  cli->add_option("--isa", isa, "Force an instruction-set tier (whit info --cpu lists them)");
+  cli->add_flag("--plain", plain, "The plain executor: one buffer a tensor, reference kernels");
+  cli->add_option("--xnnpack", xnnpack, "May XNNPACK serve float operators")
+      ->check(CLI::IsMember({"on", "off"}))
+      ->capture_default_str();
+}
+
+RunnerOptions RunFlags::ToOptions() const {
+  RunnerOptions options;
+  options.threads = threads;
+  options.isa = isa;
+  options.plain = plain;
+  options.xnnpack = xnnpack == "off" ? Xnnpack::kOff : Xnnpack::kAuto;
+  return options;
+}
+
+std::string TiersOf(const Runner& runner) {
+  std::vector<std::string> seen;
+  std::string text;
+  for (const PlanStep& step : DescribePlan(runner)) {
+    if (step.tier.empty() || std::find(seen.begin(), seen.end(), step.tier) != seen.end()) continue;
+    seen.push_back(step.tier);
+    text += (text.empty() ? "" : ", ") + step.tier;
+  }
+  return text.empty() ? "none" : text;
+}
+
+std::string ShapeText(std::span<const int64_t> shape) {
+  std::string text = "[";
+  for (size_t i = 0; i < shape.size(); ++i) text += (i ? "," : "") + std::to_string(shape[i]);
+  return text + "]";
+}
+
+std::string TypeAndShape(const TensorView& view) { return TypeName(view.type) + ShapeText(view.shape); }
+
+std::string Stem(const std::string& path) { return std::filesystem::path(path).stem().string(); }
+
+}  // namespace whit::tools

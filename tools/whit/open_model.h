@@ -1,0 +1,45 @@
+// Any model FILE of the command line as a whit::Model, and the options that runs share.
+#ifndef WHIT_TOOLS_WHIT_OPEN_MODEL_H_
+#define WHIT_TOOLS_WHIT_OPEN_MODEL_H_
+
+#include <string>
+#include <vector>
+
+#include "runtime/whit.h"
+#include "tools/whit/command.h"
+
+namespace whit::tools {
+
+/// A model and, where it was imported from another format, the bytes it lies in.
+struct OpenedModel {
+  std::vector<std::byte> bytes;  // empty: the model is mapped from its own file
+  Model model;
+};
+
+/// Opens a .whit file, or imports a .tflite file (told apart by content) in memory and opens that.
+Result<OpenedModel> OpenModel(const std::string& path);
+
+/// Options of the commands that run a model.
+struct RunFlags {
+  int threads = 1;
+  std::string isa;
+  bool plain = false;
+  std::string xnnpack = "on";
+
+  void AddTo(CLI::App* cli);
+  RunnerOptions ToOptions() const;
+};
+
+/// The tiers that a plan uses, in order of first use, for -v: "scalar, xnnpack".
+std::string TiersOf(const Runner& runner);
+
+/// "int8[1,16,16,1]" and quantization: " scale 0.0039 zero point -128".
+std::string ShapeText(std::span<const int64_t> shape);
+std::string TypeAndShape(const TensorView& view);
+
+/// File name without folders and suffix.
+std::string Stem(const std::string& path);
+
+}  // namespace whit::tools
+
+#endif  // WHIT_TOOLS_WHIT_OPEN_MODEL_H_
