@@ -31,10 +31,15 @@ struct Int8Taps {
   void Begin(const Src*, int64_t) {}
   float scale() const { return 1; }
   void Add(const Src* x, const W* w, Acc* acc) const {
+    // In three passes over locals: bytes may alias anything, and gcc vectorizes each of them alone.
+    int16_t value[16];
     for (int c = 0; c < 16; ++c) {
-      const auto value = static_cast<int16_t>(static_cast<int8_t>(x[c] ^ flip));
-      acc[c] =
-          static_cast<Acc>(static_cast<uint32_t>(acc[c]) + static_cast<uint32_t>(value * w[c]));
+      value[c] = static_cast<int16_t>(static_cast<int8_t>(x[c] ^ flip));
+    }
+    int32_t product[16];
+    for (int c = 0; c < 16; ++c) product[c] = int32_t{value[c]} * int32_t{w[c]};
+    for (int c = 0; c < 16; ++c) {
+      acc[c] = static_cast<Acc>(static_cast<uint32_t>(acc[c]) + static_cast<uint32_t>(product[c]));
     }
   }
   uint8_t flip;

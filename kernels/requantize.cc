@@ -4,7 +4,7 @@
 
 namespace whit {
 
-Result<Requant> MakeRequant(const PrepareContext& ctx, const TensorView& out, float lo, float hi) {
+Result<Requant> MakeRequant(const PrepareContext& ctx, const View& out, float lo, float hi) {
   WHIT_RETURN_IF_ERROR(
       ctx.ExpectType("the output", out.type, {DType::kInt8, DType::kUint8, DType::kInt16}));
   WHIT_RETURN_IF_ERROR(ctx.ExpectPerTensorQuant("the output", out));

@@ -27,7 +27,7 @@ struct Requant {
 /// Reads zero point and clamp of a quantized output: per-tensor quantization, a zero point inside
 /// the type, lo and hi (canonical stored units) integers or infinite, and an interval that is not
 /// empty. Integer outputs only.
-Result<Requant> MakeRequant(const PrepareContext& ctx, const TensorView& out, float lo, float hi);
+Result<Requant> MakeRequant(const PrepareContext& ctx, const View& out, float lo, float hi);
 
 /// min(max(x, lo), hi); NaN gives lo (as maxps does), so any multiplier a file may hold yields a
 /// defined result.
