@@ -16,10 +16,11 @@ class HostContext {
     BorrowStorage(graph, node);
     Serialize(node);
     for (int i : node.inputs) {
-      in_.push_back(i < 0 ? TensorView{} : View(graph.tensors[static_cast<size_t>(i)]));
+      in_.push_back(i < 0 ? View{} : ViewOf(graph.tensors[static_cast<size_t>(i)]));
       present_.push_back(i >= 0);
+      in_variable_.push_back(i < 0 ? -1 : graph.tensors[static_cast<size_t>(i)].variable);
     }
-    for (int i : node.outputs) out_.push_back(View(graph.tensors[static_cast<size_t>(i)]));
+    for (int i : node.outputs) out_.push_back(ViewOf(graph.tensors[static_cast<size_t>(i)]));
     present_flags_ = std::make_unique<bool[]>(std::max<size_t>(present_.size(), 1));
     std::copy(present_.begin(), present_.end(), present_flags_.get());
     context_.op = flatbuffers::GetRoot<fbs::Operator>(builder_.GetBufferPointer());
@@ -30,12 +31,13 @@ class HostContext {
     context_.weights = weights_;
     context_.blobs = blobs_;
     context_.variables = variables_;
+    context_.in_variable = in_variable_;
     context_.allow_xnnpack = false;
   }
 
   const PrepareContext& context() const { return context_; }
-  std::span<TensorView> in() { return in_; }
-  std::span<TensorView> out() { return out_; }
+  std::span<View> in() { return in_; }
+  std::span<View> out() { return out_; }
 
  private:
   // Views of the blobs and weights that the node names, renumbered to these alone: the work does not grow with the graph.
@@ -56,7 +58,7 @@ class HostContext {
     const bool stateful = node.type == OpType::kReadVariable || node.type == OpType::kAssignVariable ||
                           node.type == OpType::kLstm || node.type == OpType::kSvdf;
     if (!stateful) return;
-    for (const fbs::VariableT& v : graph.variables) variables_.push_back(View(v));
+    for (const fbs::VariableT& v : graph.variables) variables_.push_back(ViewOf(v));
   }
 
   void Serialize(const GraphNode& node) {
@@ -68,8 +70,8 @@ class HostContext {
     builder_.Finish(fbs::Operator::Pack(builder_, &op));
   }
 
-  static TensorView View(const GraphTensor& t) {
-    TensorView v;
+  static View ViewOf(const GraphTensor& t) {
+    View v;
     v.type = t.type;
     v.shape = t.shape;
     v.quant = {t.scale, t.zero_point, t.axis};
@@ -78,8 +80,8 @@ class HostContext {
     return v;
   }
 
-  static TensorView View(const fbs::VariableT& variable) {
-    TensorView v;
+  static View ViewOf(const fbs::VariableT& variable) {
+    View v;
     v.type = static_cast<DType>(variable.type);
     v.shape = Shape::OfRank(static_cast<int>(variable.shape.size()));
     for (size_t i = 0; i < variable.shape.size(); ++i) v.shape[static_cast<int>(i)] = variable.shape[i];
@@ -112,8 +114,9 @@ class HostContext {
   }
 
   flatbuffers::FlatBufferBuilder builder_;
-  std::vector<TensorView> in_, out_, variables_;
+  std::vector<View> in_, out_, variables_;
   std::vector<bool> present_;
+  std::vector<int> in_variable_;
   std::unique_ptr<bool[]> present_flags_;
   std::vector<PackedWeights> weights_;
   std::vector<BlobView> blobs_;

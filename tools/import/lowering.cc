@@ -4,13 +4,14 @@
 #include <cmath>
 
 #include "tools/import/host_run.h"
+#include "tools/import/source.h"
 
 namespace whit::tools {
 
 namespace {
 
 std::string NodeLabel(uint32_t index, const std::string& kind, const std::string& name) {
-  return "operator " + std::to_string(index) + " (" + kind + (name.empty() ? "" : " '" + name + "'") +
+  return "operator " + std::to_string(index) + " (" + kind + (name.empty() ? "" : " '" + Printable(name) + "'") +
          ")";
 }
 
@@ -28,19 +29,19 @@ Lowering::Lowering(ImportState& state, const tflite::Operator& op, uint32_t inde
 }
 
 Status Lowering::Unsupported(const std::string& what) const {
-  return Status(StatusCode::kUnsupported, NodeLabel(index_, OperatorName(state_, op_), name_) + ": " + what);
+  return Status(StatusCode::kUnsupported, NodeLabel(index_, Printable(OperatorName(state_, op_)), name_) + ": " + what);
 }
 
 Status Lowering::Invalid(const std::string& what) const {
-  return Status(StatusCode::kInvalidModel, NodeLabel(index_, OperatorName(state_, op_), name_) + ": " + what);
+  return Status(StatusCode::kInvalidModel, NodeLabel(index_, Printable(OperatorName(state_, op_)), name_) + ": " + what);
 }
 
 void Lowering::Warn(const std::string& what) {
-  state_.report.warnings.push_back(NodeLabel(index_, OperatorName(state_, op_), name_) + ": " + what);
+  state_.report.warnings.push_back(NodeLabel(index_, Printable(OperatorName(state_, op_)), name_) + ": " + what);
 }
 
 void Lowering::Note(const std::string& what) {
-  state_.report.notes.push_back(NodeLabel(index_, OperatorName(state_, op_), name_) + ": " + what);
+  state_.report.notes.push_back(NodeLabel(index_, Printable(OperatorName(state_, op_)), name_) + ": " + what);
 }
 
 Status Lowering::Expect(size_t least, size_t most, size_t outs) {
@@ -268,7 +269,8 @@ Result<Shape> BroadcastShape(const Lowering& l, const Shape& a, const Shape& b) 
   return out;
 }
 
-Status (*FindLowering(BuiltinOperator code))(Lowering&) {
+Status (*FindLowering(BuiltinOperator code, const std::string& custom_name))(Lowering&) {
+  if (code == BuiltinOperator::CUSTOM && custom_name != kDetectionPostProcess) return nullptr;
   for (auto rows : {ConvRows(), MatmulRows(), BinaryRows(), UnaryRows(), QuantizeRows(), ReduceRows(),
                     LayoutRows(), SliceRows(), ShapeRows(), VariableRows(), RecurrentRows(),
                     DetectionRows()}) {

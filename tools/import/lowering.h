@@ -24,10 +24,12 @@ struct ImportState {
   ImportReport report;
   const tflite::Model* model = nullptr;
   const tflite::SubGraph* main = nullptr;
+  std::span<const uint8_t> file;
   std::vector<int> readers;   // per source tensor: how many operators and model outputs read it
   std::vector<int> producer;  // per graph tensor: index of the node that writes it, or -1
-  std::map<std::string, int> variable_handles;   // shared name -> Graph::variables
-  std::vector<int> handle_of;                    // per graph tensor: variable behind a resource handle, or -1
+  std::map<std::string, int> variable_handles;  // container and shared name -> Graph::variables
+  std::vector<bool> variable_known;             // per variable: its type and shape are set
+  std::vector<int> handle_of;                   // per graph tensor: variable behind a resource handle, or -1
   std::map<std::pair<const void*, std::string>, int> packed;  // weights already packed, by constant and form
   uint64_t folded_bytes = 0;
 };
@@ -131,6 +133,9 @@ class Lowering {
   std::vector<int> in_, out_;
 };
 
+/// The one custom operator that is known: the end of an SSD detector.
+inline constexpr char kDetectionPostProcess[] = "TFLite_Detection_PostProcess";
+
 struct LowerRow {
   BuiltinOperator code;
   Status (*lower)(Lowering&);
@@ -149,8 +154,8 @@ std::span<const LowerRow> VariableRows();
 std::span<const LowerRow> RecurrentRows();
 std::span<const LowerRow> DetectionRows();
 
-/// The function for a source operator, or null.
-Status (*FindLowering(BuiltinOperator code))(Lowering&);
+/// The function for a source operator, or null; `custom_name` counts for CUSTOM alone.
+Status (*FindLowering(BuiltinOperator code, const std::string& custom_name))(Lowering&);
 
 /// "CONV_2D", or the custom operator's own name.
 std::string OperatorName(const ImportState& state, const tflite::Operator& op);

@@ -28,28 +28,6 @@ Status CheckIndices(const std::string& thing, const flatbuffers::Vector<int32_t>
   return OkStatus();
 }
 
-Status CheckOperators(const tflite::Model& model, const tflite::SubGraph& graph) {
-  const uint32_t tensors = SizeOf(graph.tensors()), codes = SizeOf(model.operator_codes());
-  if (tensors > kMaxTensors || SizeOf(graph.operators()) > kMaxOperators) {
-    return Status(StatusCode::kOverBudget, std::to_string(tensors) + " tensors and " +
-                                               std::to_string(SizeOf(graph.operators())) +
-                                               " operators; 65536 of each are allowed");
-  }
-  for (uint32_t i = 0; i < SizeOf(graph.operators()); ++i) {
-    const tflite::Operator& op = *graph.operators()->Get(i);
-    const std::string thing = "operator " + std::to_string(i);
-    if (op.opcode_index() >= codes) {
-      return Bad(thing + ": code " + std::to_string(op.opcode_index()) + " does not exist, there are " +
-                 std::to_string(codes));
-    }
-    WHIT_RETURN_IF_ERROR(CheckIndices(thing + " inputs", op.inputs(), tensors, true));
-    WHIT_RETURN_IF_ERROR(CheckIndices(thing + " outputs", op.outputs(), tensors, false));
-    WHIT_RETURN_IF_ERROR(CheckIndices(thing + " intermediates", op.intermediates(), tensors, true));
-  }
-  WHIT_RETURN_IF_ERROR(CheckIndices("model inputs", graph.inputs(), tensors, false));
-  return CheckIndices("model outputs", graph.outputs(), tensors, false);
-}
-
 // The element type here, or false with the fault written down.
 bool ReadType(tflite::TensorType type, DType* out, std::string* fault) {
   switch (type) {
@@ -171,8 +149,8 @@ class ConstantCache {
   std::map<std::pair<uint32_t, bool>, SharedBytes> cache_;
 };
 
-Status LoadTensor(const ImportState& state, std::span<const uint8_t> file, const tflite::Tensor& source,
-                  ConstantCache* cache, GraphTensor* t, std::string* fault) {
+Status Load(const ImportState& state, const tflite::Tensor& source, ConstantCache* cache, GraphTensor* t,
+            std::string* fault) {
   t->name = source.name() == nullptr ? "" : source.name()->str();
   const std::string label = "tensor '" + Printable(t->name) + "'";
   if (!ReadType(source.type(), &t->type, fault)) return OkStatus();
@@ -182,7 +160,7 @@ Status LoadTensor(const ImportState& state, std::span<const uint8_t> file, const
   WHIT_RETURN_IF_ERROR(ReadQuantization(source.quantization(), t, fault));
   Shift(t);
   if (!fault->empty()) return OkStatus();
-  WHIT_ASSIGN_OR_RETURN(const auto data, BufferBytes(*state.model, file, source.buffer()));
+  WHIT_ASSIGN_OR_RETURN(const auto data, BufferBytes(*state.model, state.file, source.buffer()));
   if (!shape_ok && data.empty()) return OkStatus();  // computed: lowering finds the shape
   if (!shape_ok) return Bad(label + ": the shape of a constant has more than 8 axes, a negative or too many elements");
   if (data.empty() || source.is_variable()) return OkStatus();
@@ -218,6 +196,28 @@ void DropIdleScales(ImportState& state) {
 }
 
 }  // namespace
+
+Status CheckOperators(const tflite::Model& model, const tflite::SubGraph& graph) {
+  const uint32_t tensors = SizeOf(graph.tensors()), codes = SizeOf(model.operator_codes());
+  if (tensors > kMaxTensors || SizeOf(graph.operators()) > kMaxOperators) {
+    return Status(StatusCode::kOverBudget, std::to_string(tensors) + " tensors and " +
+                                               std::to_string(SizeOf(graph.operators())) +
+                                               " operators; 65536 of each are allowed");
+  }
+  for (uint32_t i = 0; i < SizeOf(graph.operators()); ++i) {
+    const tflite::Operator& op = *graph.operators()->Get(i);
+    const std::string thing = "operator " + std::to_string(i);
+    if (op.opcode_index() >= codes) {
+      return Bad(thing + ": code " + std::to_string(op.opcode_index()) + " does not exist, there are " +
+                 std::to_string(codes));
+    }
+    WHIT_RETURN_IF_ERROR(CheckIndices(thing + " inputs", op.inputs(), tensors, true));
+    WHIT_RETURN_IF_ERROR(CheckIndices(thing + " outputs", op.outputs(), tensors, false));
+    WHIT_RETURN_IF_ERROR(CheckIndices(thing + " intermediates", op.intermediates(), tensors, true));
+  }
+  WHIT_RETURN_IF_ERROR(CheckIndices("model inputs", graph.inputs(), tensors, false));
+  return CheckIndices("model outputs", graph.outputs(), tensors, false);
+}
 
 std::string Printable(const std::string& text) {
   constexpr size_t kLongest = 120;
@@ -261,14 +261,18 @@ Result<std::span<const std::byte>> BufferBytes(const tflite::Model& model, std::
   return std::as_bytes(file.subspan(buffer.offset(), buffer.size()));
 }
 
-Status LoadTensors(ImportState& state, std::span<const uint8_t> file, TensorFaults* faults) {
+Status LoadTensor(const ImportState& state, const tflite::Tensor& source, GraphTensor* tensor, std::string* fault) {
+  ConstantCache cache;
+  return Load(state, source, &cache, tensor, fault);
+}
+
+Status LoadTensors(ImportState& state, TensorFaults* faults) {
   ConstantCache cache;
   const uint32_t count = SizeOf(state.main->tensors());
   faults->resize(count);
   state.graph.tensors.resize(count);
   for (uint32_t i = 0; i < count; ++i) {
-    WHIT_RETURN_IF_ERROR(LoadTensor(state, file, *state.main->tensors()->Get(i), &cache, &state.graph.tensors[i],
-                                    &(*faults)[i]));
+    WHIT_RETURN_IF_ERROR(Load(state, *state.main->tensors()->Get(i), &cache, &state.graph.tensors[i], &(*faults)[i]));
   }
   DropIdleScales(state);
   return OkStatus();

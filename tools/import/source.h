@@ -18,7 +18,13 @@ using TensorFaults = std::vector<std::string>;
 Result<const tflite::Model*> VerifyTflite(std::span<const uint8_t> file);
 
 /// Fills state.graph.tensors with one tensor for each of the main subgraph. Quantized uint8 becomes int8, constants too.
-Status LoadTensors(ImportState& state, std::span<const uint8_t> file, TensorFaults* faults);
+Status LoadTensors(ImportState& state, TensorFaults* faults);
+
+/// One tensor of any subgraph, by itself. `fault`: why it is not supported, or empty.
+Status LoadTensor(const ImportState& state, const tflite::Tensor& source, GraphTensor* tensor, std::string* fault);
+
+/// Every index that the subgraph's operators hold is in range.
+Status CheckOperators(const tflite::Model& model, const tflite::SubGraph& graph);
 
 /// Bytes of buffer `index`: in the FlatBuffer or behind it. Empty: no data.
 Result<std::span<const std::byte>> BufferBytes(const tflite::Model& model, std::span<const uint8_t> file, uint32_t index);

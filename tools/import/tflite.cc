@@ -13,12 +13,15 @@ namespace whit::tools {
 
 class Importer {
  public:
-  Importer(std::span<const uint8_t> file, const ImportOptions& options) : file_(file) { state_.options = options; }
+  Importer(std::span<const uint8_t> file, const ImportOptions& options) : file_(file) {
+    state_.options = options;
+    state_.file = file;
+  }
 
   Status Run(FileWriter* writer) {
     WHIT_ASSIGN_OR_RETURN(state_.model, VerifyTflite(file_));
     state_.main = state_.model->subgraphs()->Get(0);
-    WHIT_RETURN_IF_ERROR(LoadTensors(state_, file_, &faults_));
+    WHIT_RETURN_IF_ERROR(LoadTensors(state_, &faults_));
     Begin();
     WHIT_RETURN_IF_ERROR(BindInputs());
     WHIT_RETURN_IF_ERROR(LowerAll());
@@ -130,7 +133,8 @@ class Importer {
     WHIT_RETURN_IF_ERROR(CheckOutputs(op, lowering));
     bool judge = true;
     WHIT_RETURN_IF_ERROR(CheckInputs(op, lowering, &judge));
-    auto* lower = FindLowering(builtin);
+    const std::string custom = code.custom_code() == nullptr ? "" : code.custom_code()->str();
+    auto* lower = FindLowering(builtin, custom);
     if (lower == nullptr) {
       unsupported_["operator " + Printable(OperatorName(state_, op))].push_back(NodeName(lowering, index));
       judge = false;
