@@ -4,10 +4,24 @@ import struct
 
 import numpy as np
 
-from arith import Approx, f32, f64
+from arith import f32, f64
 from elementwise import real_values
 
-SLACK = 1e-5  # boxes near 1, through one exp
+
+def stated_exp(x):
+    """exp in float64 by the page's own steps: which box wins depends on its last bits."""
+    x = float(x)
+    if math.isnan(x):
+        return x
+    if x < -708 or x > 709:
+        return 0.0 if x < 0 else math.inf
+    turns = x * float.fromhex("0x1.71547652b82fep0")
+    n = math.trunc(turns + (-0.5 if turns < 0 else 0.5))
+    r = (x - n * float.fromhex("0x1.62e42fee00000p-1")) - n * float.fromhex("0x1.a39ef35793c76p-33")
+    s = 1.0
+    for k in range(13, 0, -1):
+        s = 1 + (r * s) / k
+    return s * 2.0 ** n
 
 
 def overlap(a, b):
@@ -15,10 +29,10 @@ def overlap(a, b):
     (ay0, ax0), (ay1, ax1) = np.minimum(a[:2], a[2:]), np.maximum(a[:2], a[2:])
     (by0, bx0), (by1, bx1) = np.minimum(b[:2], b[2:]), np.maximum(b[:2], b[2:])
     area_a, area_b = (ay1 - ay0) * (ax1 - ax0), (by1 - by0) * (bx1 - bx0)
-    if area_a <= 0 or area_b <= 0:
+    if not (area_a > 0 and area_b > 0):
         return f32(0)
-    h, w = max(min(ay1, by1) - max(ay0, by0), f32(0)), max(min(ax1, bx1) - max(ax0, bx0), f32(0))
-    return h * w / (area_a + area_b - h * w)
+    both = max(min(ay1, by1) - max(ay0, by0), f32(0)) * max(min(ax1, bx1) - max(ax0, bx0), f32(0))
+    return both / ((area_a + area_b) - both)
 
 
 # ---- NON_MAX_SUPPRESSION_V4, V5 ----
@@ -39,7 +53,7 @@ def non_max_suppression(n):
                 score = None
                 break
             if sigma > 0:
-                score = f32(score * f32(math.exp(f32(-0.5) / sigma * v * v)))
+                score = score * f32(stated_exp((f32(-0.5) / sigma * v) * v))
             if score <= least:
                 break
         if score is None:
@@ -50,8 +64,7 @@ def non_max_suppression(n):
             waiting.append((score, i, len(chosen)))
     index, kept = np.zeros(most, np.int64), np.zeros(most, f32)
     index[:len(chosen)], kept[:len(chosen)] = [i for _, i in chosen], [s for s, _ in chosen]
-    values = [Approx(kept, np.full(most, SLACK))] if n.has(5) else []
-    return [index] + values + [np.array(len(chosen), np.int64)]
+    return [index] + ([kept] if n.has(5) else []) + [np.array(len(chosen), np.int64)]
 
 
 # ---- TFLite_Detection_PostProcess ----
@@ -72,10 +85,11 @@ def flexbuffer_map(data):
 
 
 def decoded(encodings, anchors, o):
-    """Boxes [y0, x0, y1, x1] from offsets to the anchors' centres and sizes."""
-    scale = [f32(o[k]) for k in ("y_scale", "x_scale", "h_scale", "w_scale")]
-    centre = encodings[:, :2] / np.array(scale[:2]) * anchors[:, 2:] + anchors[:, :2]
-    half = f32(0.5) * np.exp(f64(encodings[:, 2:] / np.array(scale[2:]))).astype(f32) * anchors[:, 2:]
+    """Boxes [y0, x0, y1, x1] from offsets to the anchors' centres and sizes: float64, then corners in float32."""
+    scale = np.array([f64(f32(o[k])) for k in ("y_scale", "x_scale", "h_scale", "w_scale")])
+    t, anchors = f64(encodings[:, :4]) / scale, f64(anchors)
+    centre = (t[:, :2] * anchors[:, 2:] + anchors[:, :2]).astype(f32)
+    half = (0.5 * np.vectorize(stated_exp, [f64])(t[:, 2:]) * anchors[:, 2:]).astype(f32)
     return np.concatenate([centre - half, centre + half], 1)
 
 
@@ -96,7 +110,7 @@ def detections(boxes, scores, o):
     if o["use_regular_nms"]:
         found = [(scores[i, c], i, c) for c in range(scores.shape[1])
                  for i in suppress(boxes, scores[:, c], o["detections_per_class"], o)]
-        return sorted(found, key=lambda d: -d[0])[:o["max_detections"]]
+        return sorted(found, key=lambda d: (-d[0], d[2], d[1]))[:o["max_detections"]]
     classes = min(o["max_classes_per_detection"], scores.shape[1])
     best = np.argsort(-scores, 1, kind="stable")[:, :classes]
     kept = suppress(boxes, scores.max(1), o["max_detections"], o)
@@ -108,12 +122,11 @@ def post_process(n):
     encodings, scores, anchors = (t.data if t.is_float else real_values(t) for t in n.inputs)
     boxes = decoded(encodings[0], anchors, o)
     found = detections(boxes, scores[0][:, scores.shape[2] - o["num_classes"]:], o)
-    rows = n.out.shape[1]
+    rows, per_box = n.out.shape[1], min(o["max_classes_per_detection"], o["num_classes"])
     out = np.zeros((1, rows, 4), f32), np.zeros((1, rows), f32), np.zeros((1, rows), f32)
     for k, (score, i, c) in enumerate(found[:rows]):
         out[0][0, k], out[1][0, k], out[2][0, k] = boxes[i], c, score
-    slack = np.maximum(np.abs(f64(out[0])), 1) * SLACK
-    return [Approx(out[0], slack), out[1], out[2], np.array([len(found)], f32)]
+    return list(out) + [np.array([len(found) if o["use_regular_nms"] else len(found) // per_box], f32)]
 
 
 OPERATORS = {"NON_MAX_SUPPRESSION_V4": non_max_suppression, "NON_MAX_SUPPRESSION_V5": non_max_suppression,

@@ -6,7 +6,7 @@ import numpy as np
 from arith import (RELU, RELU6, RELU_N1_TO_1, TYPE_RANGE, Approx, bounds, clamp_float, f32, f64, multiplier,
                    requantized, rne, store, wrap)
 
-LIBRARY = 1e-5  # relative: functions of the C library
+LIBRARY = 1e-5  # relative: transcendental functions
 
 
 # ---- Two operands ----
@@ -17,7 +17,7 @@ def binary_quantized(n, a, b):
     if n.op == "MUL":
         return (fa * fb) * multiplier(a.s * b.s / out.s)
     if n.op == "DIV":
-        return np.where(fa == 0, f32(0), (fa / fb) * multiplier(a.s / b.s / out.s)).astype(f32)
+        return (fa / np.where(fa == 0, f32(1), fb)) * multiplier(a.s / b.s / out.s)
     if n.op == "SQUARED_DIFFERENCE":
         d = fa * multiplier(a.s / math.sqrt(out.s)) - fb * multiplier(b.s / math.sqrt(out.s))
         return d * d
