@@ -95,7 +95,8 @@ def select(n):
 
 def gelu(approximate):
     if approximate:
-        return lambda x: x / 2 * (1 + np.tanh(np.sqrt(2 / np.pi) * (x + 0.044715 * x ** 3)))
+        # x/2 * (1 + tanh u) without the cancellation where u is far below 0
+        return lambda x: x / (1 + np.exp(-2 * np.sqrt(2 / np.pi) * (x + 0.044715 * x ** 3)))
     return lambda x: x / 2 * np.vectorize(math.erfc, [f64])(-x / np.sqrt(2))
 
 

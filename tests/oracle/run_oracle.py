@@ -2,7 +2,7 @@
 """Compares `whit run` with the oracle on every case of tests/fixtures/make_ops.py: integers to the bit, floats within the
 slack that the oracle states with each result.
 
-    run_oracle.py --whit BIN [--only PART] [--jobs N] [--keep FOLDER] [--whit-args "--plain"]
+    run_oracle.py --whit BIN [--steps BIN] [--only PART] [--jobs N] [--keep FOLDER] [--plain]
     run_oracle.py --litert [--only PART]      the oracle against LiteRT (needs ai_edge_litert; not a test)
 
 Exit: 0 all agree, 1 some do not, 77 nothing could be run. The last line counts passed, failed and skipped cases."""
@@ -24,6 +24,9 @@ try:
 except ImportError as missing:
     print("oracle: skipped, %s" % missing)
     sys.exit(77)
+
+# Cases that whit refuses on purpose, and the words that its message must hold.
+REFUSED = {"dequantize_plain_f16": "float16 computed at run time"}
 
 CASES = {}
 
@@ -52,59 +55,85 @@ def difference(got, want, slack):
         bad.sum(), bad.size)
 
 
-def run_whit(whit, folder, case, extra):
-    """Outputs of step 0 by the command line; raises RuntimeError with the command's message."""
+def command(*words):
+    """Runs a program; raises RuntimeError with its message."""
+    done = subprocess.run([str(w) for w in words], capture_output=True, text=True, errors="replace", timeout=60)
+    if done.returncode:
+        raise RuntimeError("exit %d: %s" % (done.returncode, " ".join((done.stderr or done.stdout).split())[:300]))
+
+
+def run_once(args, folder, case):
+    """Outputs of step 0 by the command line."""
     model = folder / (case.name + ".tflite")
-    model.write_bytes(case.model.build())
-    command = [whit, "run", str(model)] + extra
+    words = [args.whit, "run", model] + args.extra
     for k, a in enumerate(case.steps[0]):
         np.save(folder / ("%s.in%d.npy" % (case.name, k)), a)
-        command += ["--in", str(folder / ("%s.in%d.npy" % (case.name, k)))]
+        words += ["--in", folder / ("%s.in%d.npy" % (case.name, k))]
     outputs = [folder / ("%s.out%d.npy" % (case.name, k)) for k in range(len(case.g.outputs))]
     for o in outputs:
         o.unlink(missing_ok=True)
-        command += ["--out", str(o)]
-    done = subprocess.run(command, capture_output=True, text=True, errors="replace", timeout=60)
-    if done.returncode:
-        raise RuntimeError("exit %d: %s" % (done.returncode, (done.stderr or done.stdout).strip()[:300]))
+        words += ["--out", o]
+    command(*words)
     return [np.load(o) for o in outputs]
 
 
-def check(name, whit, folder, extra):
+def run_steps(args, folder, case, want):
+    """Outputs of every step, and of the first once more after Reset, in one process; raw bytes both ways."""
+    model, source, result = (folder / (case.name + end) for end in (".whit", ".in.bin", ".out.bin"))
+    command(args.whit, "import", folder / (case.name + ".tflite"), "-o", model)
+    source.write_bytes(b"".join(np.ascontiguousarray(a).tobytes() for arrays in case.steps for a in arrays))
+    command(args.steps, model, len(case.steps), source, result, *(["plain"] if args.plain else []))
+    data, at, found = result.read_bytes(), 0, []
+    for outputs in want + want[:1]:
+        found.append([])
+        for w, _ in outputs:
+            found[-1].append(np.frombuffer(data, w.dtype, w.size, at).reshape(w.shape))
+            at += w.nbytes
+    if at != len(data):
+        raise RuntimeError("%d bytes of outputs, expected %d" % (len(data), at))
+    return found
+
+
+def check(name, args, folder):
     """(operator, name, "passed" | "failed" | "skipped", note)."""
-    case = cases()[name]
+    case, folder = cases()[name], pathlib.Path(folder)
     op = case.op if case.op != "CUSTOM" else case.g.ops[-1]["custom"]
+    (folder / (name + ".tflite")).write_bytes(case.model.build())
+    run = Run(case.model)
     try:
-        want = Run(case.model).call(case.steps[0])
+        want = [run.call(arrays) for arrays in case.steps]
+        got = [run_once(args, folder, case)]
+        note = "" if len(want) == 1 else "first step only"
+        if len(want) > 1 and args.steps:
+            got, note = got + run_steps(args, folder, case, want), ""
+            want = want[:1] + want + want[:1]
     except NotCovered as why:
         return op, name, "skipped", str(why)
-    try:
-        got = run_whit(whit, pathlib.Path(folder), case, extra)
-    except (RuntimeError, OSError, subprocess.TimeoutExpired) as e:
-        return op, name, "failed", str(e)
-    for k, (g, (w, slack)) in enumerate(zip(got, want)):
-        wrong = difference(g, w, slack)
-        if wrong:
-            return op, name, "failed", "output %d %s" % (k, wrong)
-    return op, name, "passed", "step 0 of %d" % len(case.steps) if len(case.steps) > 1 else ""
+    except (RuntimeError, OSError, ValueError, subprocess.TimeoutExpired) as e:
+        refused = name in REFUSED and REFUSED[name] in str(e)
+        return op, name, "skipped" if refused else "failed", str(e)
+    for s, (outputs, expected) in enumerate(zip(got, want)):
+        for k, (g, (w, slack)) in enumerate(zip(outputs, expected)):
+            wrong = difference(g, w, slack)
+            if wrong:
+                return op, name, "failed", "run %d output %d %s" % (s, k, wrong)
+    return op, name, "passed", note
 
 
 def compare_with_whit(args, names, folder):
     counts = collections.defaultdict(collections.Counter)
-    later = []
-    extra = args.whit_args.split()
+    first_only = []
     with concurrent.futures.ProcessPoolExecutor(args.jobs) as pool:
-        for op, name, state, note in pool.map(check, names, *([v] * len(names) for v in (args.whit, folder, extra)),
-                                              chunksize=8):
+        for op, name, state, note in pool.map(check, names, [args] * len(names), [folder] * len(names), chunksize=8):
             counts[op][state] += 1
             if state != "passed":
                 print("%s %s: %s" % (state.upper(), name, note), flush=True)
             elif note:
-                later.append(name)
+                first_only.append(name)
     for op in sorted(counts):
         print("%-30s %s" % (op, ", ".join("%d %s" % (n, s) for s, n in sorted(counts[op].items()))))
-    if later:
-        print("first step only (the command line forgets variables between runs): " + " ".join(later))
+    if first_only:
+        print("first step only, for want of --steps: " + " ".join(first_only))
     total = sum(counts.values(), collections.Counter())
     print("oracle: %d passed, %d failed, %d skipped" % (total["passed"], total["failed"], total["skipped"]))
     return 1 if total["failed"] else 0 if total["passed"] else 77
@@ -176,10 +205,14 @@ def main():
     p.add_argument("--only", default="", help="part of a case's name")
     p.add_argument("--jobs", type=int, default=2)
     p.add_argument("--keep", help="folder for models, inputs and outputs (default: temporary)")
-    p.add_argument("--whit-args", default="--xnnpack off", help="passed on to whit run (default: %(default)s)")
+    p.add_argument("--steps", help="the whit_steps program: runs of one process, for models with variables")
+    p.add_argument("--plain", action="store_true", help="the plain executor")
+    p.add_argument("--threads", type=int, default=1)
+    p.add_argument("--xnnpack", action="store_true", help="let XNNPACK serve float operators")
     args = p.parse_args()
     if not args.litert and not args.whit:
         p.error("--whit or --litert is needed")
+    args.extra = ["--xnnpack", "on" if args.xnnpack else "off", "--threads", args.threads] + ["--plain"] * args.plain
     names = [name for name in cases() if args.only in name]
     with tempfile.TemporaryDirectory() as scratch:
         folder = args.keep or scratch
