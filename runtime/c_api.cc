@@ -1,0 +1,133 @@
+// whit_c.h on top of whit.h: handles, copies of names, messages. No logic of its own.
+#include <algorithm>
+#include <cstring>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "runtime/whit.h"
+#include "runtime/whit_c.h"
+
+struct whit_model {
+  whit::Model model;
+};
+
+struct whit_runner {
+  whit::Runner runner;
+  std::vector<std::string> input_names, output_names;  // with a zero byte at the end
+};
+
+namespace {
+
+static_assert(static_cast<int>(whit::StatusCode::kCancelled) == WHIT_CANCELLED);
+static_assert(static_cast<int>(whit::Type::kFloat16) == WHIT_FLOAT16);
+
+whit_status Report(const whit::Status& status, whit_error* error) {
+  const auto code = static_cast<whit_status>(status.code());
+  if (status.ok() || error == nullptr) return code;
+  error->status = code;
+  const size_t length = std::min(status.message().size(), sizeof error->message - 1);
+  std::memcpy(error->message, status.message().data(), length);
+  error->message[length] = '\0';
+  return code;
+}
+
+whit_status MissingArgument(const char* what, whit_error* error) {
+  return Report({whit::StatusCode::kInvalidArgument, std::string(what) + " is NULL"}, error);
+}
+
+whit_status HandOut(whit::Result<whit::Model> opened, whit_model** model, whit_error* error) {
+  if (!opened.ok()) return Report(opened.status(), error);
+  *model = new whit_model{std::move(opened).value()};
+  return WHIT_OK;
+}
+
+whit_status View(const whit::TensorView& view, const std::string& name, whit_tensor* tensor) {
+  tensor->name = name.c_str();
+  tensor->type = static_cast<whit_type>(view.type);
+  tensor->shape = view.shape.data();
+  tensor->rank = view.shape.size();
+  tensor->scale = view.scale;
+  tensor->zero_point = view.zero_point;
+  tensor->data = view.data.data();
+  tensor->size = view.data.size();
+  return WHIT_OK;
+}
+
+// A caller compiled against an older header has a shorter struct: what it lacks keeps its default.
+whit::RunnerOptions OptionsOf(const whit_runner_options* given) {
+  whit_runner_options c;
+  whit_runner_options_init(&c);
+  if (given != nullptr) std::memcpy(&c, given, std::min(given->size, sizeof c));
+  whit::RunnerOptions options;
+  options.threads = c.threads;
+  if (c.isa != nullptr) options.isa = c.isa;
+  options.plain = c.plain != 0;
+  options.xnnpack = c.xnnpack == 0 ? whit::Xnnpack::kOff : whit::Xnnpack::kAuto;
+  if (c.arena != nullptr) options.arena = {static_cast<std::byte*>(c.arena), c.arena_size};
+  return options;
+}
+
+}  // namespace
+
+extern "C" {
+
+whit_status whit_model_open(const char* path, whit_model** model, whit_error* error) {
+  if (path == nullptr || model == nullptr) return MissingArgument(path ? "model" : "path", error);
+  return HandOut(whit::Model::Open(path), model, error);
+}
+
+whit_status whit_model_open_fd(int fd, uint64_t offset, uint64_t size, whit_model** model, whit_error* error) {
+  if (model == nullptr) return MissingArgument("model", error);
+  return HandOut(whit::Model::OpenFd(fd, offset, size), model, error);
+}
+
+whit_status whit_model_open_bytes(const void* bytes, size_t size, whit_model** model, whit_error* error) {
+  if (bytes == nullptr || model == nullptr) return MissingArgument(bytes ? "model" : "bytes", error);
+  return HandOut(whit::Model::OpenBytes({static_cast<const std::byte*>(bytes), size}), model, error);
+}
+
+void whit_model_free(whit_model* model) { delete model; }
+
+const char* whit_model_label(const whit_model* model, size_t output, size_t index) {
+  if (output >= model->model.outputs().size()) return nullptr;
+  const auto labels = model->model.labels(output);
+  return index < labels.size() ? labels[index].c_str() : nullptr;
+}
+
+void whit_runner_options_init(whit_runner_options* options) {
+  *options = {sizeof(whit_runner_options), 1, nullptr, 0, 1, nullptr, 0};
+}
+
+whit_status whit_runner_create(const whit_model* model, const whit_runner_options* options, whit_runner** runner,
+                               whit_error* error) {
+  if (model == nullptr || runner == nullptr) return MissingArgument(model ? "runner" : "model", error);
+  auto created = whit::Runner::Create(model->model, OptionsOf(options));
+  if (!created.ok()) return Report(created.status(), error);
+  auto* out = new whit_runner{std::move(created).value(), {}, {}};
+  for (size_t i = 0; i < out->runner.input_count(); ++i) out->input_names.emplace_back(out->runner.input(i).name);
+  for (size_t i = 0; i < out->runner.output_count(); ++i) out->output_names.emplace_back(out->runner.output(i).name);
+  *runner = out;
+  return WHIT_OK;
+}
+
+void whit_runner_free(whit_runner* runner) { delete runner; }
+
+size_t whit_runner_input_count(const whit_runner* runner) { return runner->runner.input_count(); }
+size_t whit_runner_output_count(const whit_runner* runner) { return runner->runner.output_count(); }
+
+whit_status whit_runner_input(const whit_runner* runner, size_t index, whit_tensor* tensor) {
+  if (index >= runner->runner.input_count()) return WHIT_INVALID_ARGUMENT;
+  return View(runner->runner.input(index), runner->input_names[index], tensor);
+}
+
+whit_status whit_runner_output(const whit_runner* runner, size_t index, whit_tensor* tensor) {
+  if (index >= runner->runner.output_count()) return WHIT_INVALID_ARGUMENT;
+  return View(runner->runner.output(index), runner->output_names[index], tensor);
+}
+
+whit_status whit_runner_run(whit_runner* runner, whit_error* error) { return Report(runner->runner.Run(), error); }
+whit_status whit_runner_reset(whit_runner* runner, whit_error* error) { return Report(runner->runner.Reset(), error); }
+uint64_t whit_runner_peak_arena_bytes(const whit_runner* runner) { return runner->runner.peak_arena_bytes(); }
+
+}  // extern "C"

@@ -1,0 +1,113 @@
+/* whit: run a .whit model from C. Installed as <whit/whit_c.h>; C89, the C library only.
+ *
+ *   whit_model* model; whit_runner* runner; whit_tensor in, out; whit_error error;
+ *   if (whit_model_open("m.whit", &model, &error) != WHIT_OK) { puts(error.message); return 1; }
+ *   whit_runner_create(model, NULL, &runner, &error);
+ *   whit_runner_input(runner, 0, &in);
+ *   memcpy(in.data, pixels, in.size);
+ *   whit_runner_run(runner, &error);
+ *   whit_runner_output(runner, 0, &out);
+ *
+ * Threads: a model may be shared by any number of threads; a runner is used by one at a time. Runners keep what they need
+ * of their model alive, so the two may be freed in any order. */
+#ifndef WHIT_WHIT_C_H_
+#define WHIT_WHIT_C_H_
+
+#include <stddef.h>
+#include <stdint.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+typedef struct whit_model whit_model;
+typedef struct whit_runner whit_runner;
+
+/* Values equal whit::StatusCode of <whit/status.h>. */
+typedef enum whit_status {
+  WHIT_OK = 0,
+  WHIT_INVALID_ARGUMENT = 1,
+  WHIT_INVALID_MODEL = 2,
+  WHIT_UNSUPPORTED = 3,
+  WHIT_OVER_BUDGET = 4,
+  WHIT_OUT_OF_MEMORY = 5,
+  WHIT_IO = 6,
+  WHIT_INTEGRITY = 7,
+  WHIT_RUNTIME = 8,
+  WHIT_CANCELLED = 9
+} whit_status;
+
+/* Values equal whit::Type of <whit/whit.h>. */
+typedef enum whit_type {
+  WHIT_FLOAT32 = 0,
+  WHIT_INT8 = 1,
+  WHIT_UINT8 = 2,
+  WHIT_INT16 = 3,
+  WHIT_INT32 = 4,
+  WHIT_INT64 = 5,
+  WHIT_BOOL = 6,
+  WHIT_FLOAT16 = 7
+} whit_type;
+
+/* Why a call failed. Every `error` argument may be NULL; it is written on failure only. Longer messages are cut. */
+typedef struct whit_error {
+  whit_status status;
+  char message[1024];
+} whit_error;
+
+/* Start from whit_runner_options_init, which fills in size and the defaults. Fields are only ever appended. */
+typedef struct whit_runner_options {
+  size_t size;       /* sizeof(whit_runner_options) of the caller */
+  int threads;       /* at most; default 1 */
+  const char* isa;   /* force a tier by name; NULL: the best usable */
+  int plain;         /* not 0: the plain executor */
+  int xnnpack;       /* 0: never; default 1 */
+  void* arena;       /* caller's memory, 64-aligned; NULL: owned by the runner */
+  size_t arena_size; /* bytes of it */
+} whit_runner_options;
+
+/* A model input or output. Borrowed: valid while the runner lives. real = scale * (stored - zero_point) unless scale is 0. */
+typedef struct whit_tensor {
+  const char* name; /* ends with a zero byte */
+  whit_type type;
+  const int64_t* shape;
+  size_t rank;
+  float scale;
+  int32_t zero_point;
+  void* data;
+  size_t size; /* bytes of data */
+} whit_tensor;
+
+/* The file is mapped, or the `size` bytes at `offset` of it (size 0: all that follow). The descriptor may be closed
+ * afterwards. whit_model_open_bytes: `bytes` must outlive the model and its runners. */
+whit_status whit_model_open(const char* path, whit_model** model, whit_error* error);
+whit_status whit_model_open_fd(int fd, uint64_t offset, uint64_t size, whit_model** model, whit_error* error);
+whit_status whit_model_open_bytes(const void* bytes, size_t size, whit_model** model, whit_error* error);
+void whit_model_free(whit_model* model); /* NULL is fine */
+
+/* Label `index` of output `output`, or NULL. Borrowed from the model. */
+const char* whit_model_label(const whit_model* model, size_t output, size_t index);
+
+void whit_runner_options_init(whit_runner_options* options);
+/* `options` NULL: the defaults. */
+whit_status whit_runner_create(const whit_model* model, const whit_runner_options* options, whit_runner** runner,
+                               whit_error* error);
+void whit_runner_free(whit_runner* runner); /* NULL is fine */
+
+size_t whit_runner_input_count(const whit_runner* runner);
+size_t whit_runner_output_count(const whit_runner* runner);
+/* WHIT_INVALID_ARGUMENT if there is no such input or output. Outputs are valid after a run, until the next. */
+whit_status whit_runner_input(const whit_runner* runner, size_t index, whit_tensor* tensor);
+whit_status whit_runner_output(const whit_runner* runner, size_t index, whit_tensor* tensor);
+
+whit_status whit_runner_run(whit_runner* runner, whit_error* error);
+/* Variables (LSTM states and the like) back to their initial values. */
+whit_status whit_runner_reset(whit_runner* runner, whit_error* error);
+/* Exact writable bytes of the runner, without inputs and outputs. */
+uint64_t whit_runner_peak_arena_bytes(const whit_runner* runner);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif /* WHIT_WHIT_C_H_ */
