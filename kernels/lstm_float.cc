@@ -2,6 +2,7 @@
 #include <cmath>
 #include <cstring>
 
+#include "kernels/float_math.h"
 #include "kernels/lstm_parts.h"
 
 namespace whit {
@@ -69,11 +70,11 @@ void SumGate(const FloatLstm& p, const Gate& gate, const FloatRow& x, const Floa
 }
 
 void Logistic(float* values, int64_t n) {
-  for (int64_t i = 0; i < n; ++i) values[i] = 1.0f / (1.0f + std::exp(-values[i]));
+  for (int64_t i = 0; i < n; ++i) values[i] = LogisticFloat(values[i]);
 }
 
 void Tanh(float* values, int64_t n) {
-  for (int64_t i = 0; i < n; ++i) values[i] = std::tanh(values[i]);
+  for (int64_t i = 0; i < n; ++i) values[i] = TanhFloat(values[i]);
 }
 
 void UpdateCells(const FloatLstm& p, const Arrays& a, float* cell) {
@@ -101,9 +102,10 @@ void Step(const FloatLstm& p, const Arrays& a, const float* x, float* hidden, fl
   UpdateCells(p, a, cell);
   SumGate(p, p.gates[kGateO], row, before, cell, a.o);
   Logistic(a.o, cells);
-  for (int64_t c = 0; c < cells; ++c) a.o[c] *= std::tanh(cell[c]);
+  for (int64_t c = 0; c < cells; ++c) a.o[c] *= TanhFloat(cell[c]);
   if (!p.projection.present()) {
     std::copy_n(a.o, cells, hidden);
+    Clip(p.projection_clip, hidden, p.d.outputs);
     return;
   }
   if (p.projection_bias != nullptr) {

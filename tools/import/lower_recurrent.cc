@@ -175,7 +175,9 @@ Status IntegerGate(Lowering& l, const LstmSource& s, size_t k, fbs::LstmGateT* g
 
 Status FloatGate(Lowering& l, const LstmSource& s, size_t k, fbs::LstmGateT* gate) {
   const size_t peephole = kPeepholes + (k == 3 ? 2 : k);
-  if (k != 2) WHIT_ASSIGN_OR_RETURN(gate->peephole, FloatBlob(l, peephole, s.cells));
+  if (k != 2) {
+    WHIT_ASSIGN_OR_RETURN(gate->peephole, FloatBlob(l, peephole, s.cells));
+  }
   WHIT_ASSIGN_OR_RETURN(gate->norm, FloatBlob(l, kNorms + k, s.cells));
   WHIT_ASSIGN_OR_RETURN(const int bias, FloatBlob(l, kBiases + k, s.cells));
   (gate->norm >= 0 ? gate->norm_bias : gate->input_bias) = bias;
@@ -212,13 +214,13 @@ Status IntegerOptions(Lowering& l, const LstmSource& s, fbs::LstmOptionsT* o) {
   }
   o->cell_shift = exponent - 1;
   o->cell_clip = std::trunc(std::min(s.options.cell_clip / c.s(), 32767.0f));
-  o->projection_clip = std::trunc(std::min(s.options.proj_clip / h.s(), 255.0f));
   o->tables = LstmTables(l.graph());
   double hidden = h.s();
   if (s.projection) {
     WHIT_ASSIGN_OR_RETURN(const GraphTensor* inner, Intermediate(l, kHiddenIntermediate));
     WHIT_ASSIGN_OR_RETURN(const double sp, SymmetricScale(l, l.input(kProjection)));
     hidden = inner->s();
+    o->projection_clip = std::trunc(std::min(s.options.proj_clip / h.s(), 127.0f));
     o->hidden_zero_point = inner->z();
     WHIT_ASSIGN_OR_RETURN(o->projection_bias, FoldedBias(l, kProjection, kProjectionBias, inner->z()));
     WHIT_ASSIGN_OR_RETURN(o->projection_multiplier,
@@ -231,7 +233,7 @@ Status IntegerOptions(Lowering& l, const LstmSource& s, fbs::LstmOptionsT* o) {
 /// Sizes from the shapes, states, types; sets the output's shape and quantization.
 Result<LstmSource> ReadLstm(Lowering& l) {
   LstmSource s;
-  s.options = l.Options<tflite::UnidirectionalSequenceLSTMOptions>();
+  s.options = l.Options(&tflite::Operator::builtin_options_as_UnidirectionalSequenceLSTMOptions);
   if (s.options.fused_activation_function != tflite::ActivationFunctionType::TANH) {
     return l.Unsupported(std::string("activation ") +
                          tflite::EnumNameActivationFunctionType(s.options.fused_activation_function) +
@@ -277,7 +279,7 @@ Status LowerLstm(Lowering& l) {
     WHIT_RETURN_IF_ERROR(IntegerOptions(l, s, &o));
   } else {
     o.cell_clip = s.options.cell_clip;
-    o.projection_clip = s.options.proj_clip;
+    o.projection_clip = s.projection ? s.options.proj_clip : 0.0f;  // TFLite reads it with a projection alone
     WHIT_ASSIGN_OR_RETURN(o.projection_bias, FloatBlob(l, kProjectionBias, s.outputs));
   }
   return l.Emit(OpType::kLstm, std::move(o), {l.in(kX), l.in(kHidden), l.in(kCell)}, {l.out(0)});
@@ -313,7 +315,7 @@ Status IntegerSvdf(Lowering& l, int64_t filters, int64_t units, fbs::SvdfOptions
 Status LowerSvdf(Lowering& l) {
   WHIT_RETURN_IF_ERROR(l.Expect(3, 5, 1));
   if (!l.has(kState)) return l.Invalid("the state is absent");
-  const auto opt = l.Options<tflite::SVDFOptions>();
+  const auto opt = l.Options(&tflite::Operator::builtin_options_as_SVDFOptions);
   const Shape x = l.input(kSvdfX).shape, feature = l.input(kFeature).shape, time = l.input(kTime).shape;
   if (x.rank() != 2 || feature.rank() != 2 || time.rank() != 2 || opt.rank < 1 || feature[0] % opt.rank != 0 ||
       time[0] != feature[0] || time[1] < 1) {
