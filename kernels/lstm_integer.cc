@@ -176,8 +176,10 @@ Status ReadHidden(const PrepareContext& ctx, const fbs::LstmOptions& options, In
                         ReadClip(ctx, "projection clip", options.projection_clip(), 127));
   if (clip != 0) {  // of the stored value, as TFLite does: [-clip, clip] whatever the zero point
     const int32_t stored_zero = p->flip;  // 128 where canonical int8 is stored as uint8
-    p->output.lo = std::max(p->output.lo, static_cast<float>(stored_zero - clip - p->output.zero_point));
-    p->output.hi = std::min(p->output.hi, static_cast<float>(stored_zero + clip - p->output.zero_point));
+    p->output.lo =
+        std::max(p->output.lo, static_cast<float>(stored_zero - clip - p->output.zero_point));
+    p->output.hi =
+        std::min(p->output.hi, static_cast<float>(stored_zero + clip - p->output.zero_point));
   }
   p->hidden_multiplier = options.hidden_multiplier();
   WHIT_RETURN_IF_ERROR(ExpectMultiplier(ctx, "hidden multiplier", p->hidden_multiplier));

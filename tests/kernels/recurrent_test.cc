@@ -251,22 +251,21 @@ class NaiveLstm {
     for (int64_t n = 0; n < s_.cells; ++n) {
       const int up = 12 + s_.cell_shift;
       const int64_t t = Table16(tanh_, up >= 0 ? Sat(int64_t{c[n]} << up) : Rshift(c[n], -up));
-      const int64_t clip = s_.projection || s_.projection_clip == 0 ? 255 : s_.projection_clip;
+      const int64_t clip = s_.projection || s_.projection_clip == 0 ? 128 : s_.projection_clip;
       const int64_t z = s_.projection ? s_.zm : s_.zh;
       m.push_back(static_cast<int8_t>(
           NaiveRequantize(static_cast<double>(o[static_cast<size_t>(n)] * t), kHiddenMultiplier, z,
-                          std::max<int64_t>(-128, z - clip), std::min<int64_t>(127, z + clip))));
+                          -clip, std::min<int64_t>(127, clip))));
     }
     if (!s_.projection) {
       std::copy(m.begin(), m.end(), h);
       return;
     }
-    const int64_t clip = s_.projection_clip == 0 ? 255 : s_.projection_clip;
+    const int64_t clip = s_.projection_clip == 0 ? 128 : s_.projection_clip;
     for (int64_t n = 0; n < s_.outputs; ++n) {
       const int64_t acc = bias_p_[static_cast<size_t>(n)] + Dot(m.data(), p_, n, s_.cells);
       h[n] = static_cast<int8_t>(NaiveRequantize(static_cast<double>(acc), kProjectionMultiplier,
-                                                 s_.zh, std::max<int64_t>(-128, s_.zh - clip),
-                                                 std::min<int64_t>(127, s_.zh + clip)));
+                                                 s_.zh, -clip, std::min<int64_t>(127, clip)));
     }
   }
 

@@ -93,11 +93,11 @@ def int8_cell(l, i, f, g, c):
 
 def int8_hidden(l, o, t):
     lo, hi = -128, 127
-    if l.projection_clip:
-        clip = int(min(l.projection_clip / l.h.s, 255))
-        lo, hi = max(lo, l.out.z - clip), min(hi, l.out.z + clip)
     if not l.projection:
         return requantize(o * t, multiplier(2.0 ** -30 / l.out.s), l.out.z, lo, hi)
+    if l.projection_clip:  # of the stored value, whatever the zero point
+        clip = int(min(l.projection_clip / l.h.s, 127))
+        lo, hi = -clip, clip
     inner = l.inner[4]
     m = requantize(o * t, multiplier(2.0 ** -30 / inner.s), inner.z, -128, 127)
     acc = (m - inner.z) @ l.projection.data.T + (l.projection_bias.data if l.projection_bias else 0)

@@ -1,4 +1,5 @@
-// UNIDIRECTIONAL_SEQUENCE_LSTM and SVDF. The numbers are those of the tables in docs/arithmetic.md, Recurrent.
+// UNIDIRECTIONAL_SEQUENCE_LSTM and SVDF. The numbers are those of the tables in docs/arithmetic.md,
+// Recurrent.
 #include <algorithm>
 #include <cfloat>
 #include <cmath>
@@ -10,19 +11,31 @@ namespace whit::tools {
 
 namespace {
 
-// Places among the inputs of UNIDIRECTIONAL_SEQUENCE_LSTM. Gates follow each other in the order i, f, g, o; peepholes i, f, o.
+// Places among the inputs of UNIDIRECTIONAL_SEQUENCE_LSTM. Gates follow each other in the order i,
+// f, g, o; peepholes i, f, o.
 enum LstmInput : size_t {
-  kX = 0, kInputWeights = 1, kRecurrentWeights = 5, kPeepholes = 9, kBiases = 12,
-  kProjection = 16, kProjectionBias = 17, kHidden = 18, kCell = 19, kNorms = 20, kLstmInputs = 24,
+  kX = 0,
+  kInputWeights = 1,
+  kRecurrentWeights = 5,
+  kPeepholes = 9,
+  kBiases = 12,
+  kProjection = 16,
+  kProjectionBias = 17,
+  kHidden = 18,
+  kCell = 19,
+  kNorms = 20,
+  kLstmInputs = 24,
 };
 constexpr size_t kGates = 4;
 constexpr size_t kHiddenIntermediate = 4;
 
-/// f32(value) as a multiplier: finite, and above the range in which every product rounds to zero anyway.
+/// f32(value) as a multiplier: finite, and above the range in which every product rounds to zero
+/// anyway.
 Result<float> Multiplier(Lowering& l, const char* what, double value) {
   const float m = static_cast<float>(value);
   if (!std::isfinite(m) || !(m >= 0)) {
-    return l.Invalid(std::string(what) + " multiplier is " + std::to_string(value) + ", must be finite and positive");
+    return l.Invalid(std::string(what) + " multiplier is " + std::to_string(value) +
+                     ", must be finite and positive");
   }
   return std::max(m, FLT_MIN);
 }
@@ -32,9 +45,11 @@ Result<const GraphTensor*> ConstantInput(Lowering& l, size_t i, DType type, int6
   const GraphTensor& t = l.input(i);
   const std::string label = "input " + std::to_string(i) + " '" + t.name + "'";
   if (!t.is_const()) return l.Unsupported(label + " is computed at run time");
-  if (t.type != type) return l.Unsupported(label + " is " + DTypeName(t.type) + ", must be " + DTypeName(type));
+  if (t.type != type)
+    return l.Unsupported(label + " is " + DTypeName(t.type) + ", must be " + DTypeName(type));
   if (t.shape.elements() != count) {
-    return l.Invalid(label + " has shape " + t.shape.ToString() + ", " + std::to_string(count) + " elements expected");
+    return l.Invalid(label + " has shape " + t.shape.ToString() + ", " + std::to_string(count) +
+                     " elements expected");
   }
   return &t;
 }
@@ -53,13 +68,16 @@ Result<int> Matrix(Lowering& l, size_t i, int64_t n, int64_t k) {
   const std::string label = "weights '" + t.name + "'";
   if (!t.is_const()) return l.Unsupported(label + " are computed at run time");
   if (t.type != DType::kFloat32 && !(t.type == DType::kInt8 && t.quantized())) {
-    return l.Unsupported(label + " are " + DTypeName(t.type) + ", must be float32 or quantized int8");
+    return l.Unsupported(label + " are " + DTypeName(t.type) +
+                         ", must be float32 or quantized int8");
   }
   if (t.shape != Shape{n, k}) {
-    return l.Invalid(label + " have shape " + t.shape.ToString() + ", " + Shape{n, k}.ToString() + " expected");
+    return l.Invalid(label + " have shape " + t.shape.ToString() + ", " + Shape{n, k}.ToString() +
+                     " expected");
   }
   for (int32_t z : t.zero_point) {
-    if (z != 0) return l.Unsupported(label + " have zero point " + std::to_string(z) + ", must be 0");
+    if (z != 0)
+      return l.Unsupported(label + " have zero point " + std::to_string(z) + ", must be 0");
   }
   WeightSource source;
   source.tensor = &t;
@@ -88,7 +106,8 @@ Result<int> FoldedBias(Lowering& l, size_t weights, size_t bias, int32_t zero_po
                            std::to_string(folded[row]) + " can exceed 2^31");
     }
     int32_t sum = 0;
-    for (int64_t j = 0; j < k; ++j) sum += values[row * static_cast<size_t>(k) + static_cast<size_t>(j)];
+    for (int64_t j = 0; j < k; ++j)
+      sum += values[row * static_cast<size_t>(k) + static_cast<size_t>(j)];
     folded[row] = FoldBias(folded[row], sum, k, zero_point, 0);
   }
   return l.graph().AddArray(std::span<const int32_t>(folded));
@@ -116,8 +135,8 @@ Status ExpectState(Lowering& l, size_t i, DType type, const Shape& shape) {
   const GraphTensor& t = l.input(i);
   if (t.variable < 0) return l.Unsupported("state '" + t.name + "' is not a variable tensor");
   if (t.type != type || t.shape != shape) {
-    return l.Invalid("state '" + t.name + "' is " + DTypeName(t.type) + t.shape.ToString() + ", " + DTypeName(type) +
-                     shape.ToString() + " expected");
+    return l.Invalid("state '" + t.name + "' is " + DTypeName(t.type) + t.shape.ToString() + ", " +
+                     DTypeName(type) + shape.ToString() + " expected");
   }
   return OkStatus();
 }
@@ -155,15 +174,19 @@ Status IntegerGate(Lowering& l, const LstmSource& s, size_t k, fbs::LstmGateT* g
   }
   WHIT_ASSIGN_OR_RETURN(const double sw, SymmetricScale(l, l.input(kInputWeights + k)));
   WHIT_ASSIGN_OR_RETURN(const double sr, SymmetricScale(l, l.input(kRecurrentWeights + k)));
-  WHIT_ASSIGN_OR_RETURN(gate->input_bias, FoldedBias(l, kInputWeights + k, norm ? kNoBias : kBiases + k, x.z()));
+  WHIT_ASSIGN_OR_RETURN(gate->input_bias,
+                        FoldedBias(l, kInputWeights + k, norm ? kNoBias : kBiases + k, x.z()));
   WHIT_ASSIGN_OR_RETURN(gate->recurrent_bias, FoldedBias(l, kRecurrentWeights + k, kNoBias, h.z()));
-  WHIT_ASSIGN_OR_RETURN(gate->input_multiplier, Multiplier(l, "input", static_cast<double>(x.s()) * sw / unit));
-  WHIT_ASSIGN_OR_RETURN(gate->recurrent_multiplier, Multiplier(l, "recurrent", static_cast<double>(h.s()) * sr / unit));
+  WHIT_ASSIGN_OR_RETURN(gate->input_multiplier,
+                        Multiplier(l, "input", static_cast<double>(x.s()) * sw / unit));
+  WHIT_ASSIGN_OR_RETURN(gate->recurrent_multiplier,
+                        Multiplier(l, "recurrent", static_cast<double>(h.s()) * sr / unit));
   const size_t peephole = kPeepholes + (k == 3 ? 2 : k);
   if (k != 2 && l.has(peephole)) {
     WHIT_ASSIGN_OR_RETURN(gate->peephole, PlainBlob(l, peephole, DType::kInt16, s.cells));
     WHIT_ASSIGN_OR_RETURN(const double sp, SymmetricScale(l, l.input(peephole)));
-    WHIT_ASSIGN_OR_RETURN(gate->peephole_multiplier, Multiplier(l, "peephole", static_cast<double>(c.s()) * sp / unit));
+    WHIT_ASSIGN_OR_RETURN(gate->peephole_multiplier,
+                          Multiplier(l, "peephole", static_cast<double>(c.s()) * sp / unit));
   }
   if (!norm) return OkStatus();
   WHIT_ASSIGN_OR_RETURN(gate->norm, PlainBlob(l, kNorms + k, DType::kInt16, s.cells));
@@ -191,8 +214,10 @@ Result<std::unique_ptr<fbs::LstmGateT>> LowerGate(Lowering& l, const LstmSource&
     return l.Invalid("gate " + std::to_string(k) + " lacks input or recurrent weights");
   }
   WHIT_ASSIGN_OR_RETURN(gate->input_weights, Matrix(l, kInputWeights + k, s.cells, s.inputs));
-  WHIT_ASSIGN_OR_RETURN(gate->recurrent_weights, Matrix(l, kRecurrentWeights + k, s.cells, s.outputs));
-  WHIT_RETURN_IF_ERROR(s.integer ? IntegerGate(l, s, k, gate.get()) : FloatGate(l, s, k, gate.get()));
+  WHIT_ASSIGN_OR_RETURN(gate->recurrent_weights,
+                        Matrix(l, kRecurrentWeights + k, s.cells, s.outputs));
+  WHIT_RETURN_IF_ERROR(s.integer ? IntegerGate(l, s, k, gate.get())
+                                 : FloatGate(l, s, k, gate.get()));
   return gate;
 }
 
@@ -210,7 +235,8 @@ Status IntegerOptions(Lowering& l, const LstmSource& s, fbs::LstmOptionsT* o) {
   WHIT_RETURN_IF_ERROR(SymmetricScale(l, c).status());
   int exponent = 0;
   if (std::frexp(c.s(), &exponent) != 0.5f) {
-    return l.Unsupported("the cell state's scale " + std::to_string(c.s()) + " is not a power of 2");
+    return l.Unsupported("the cell state's scale " + std::to_string(c.s()) +
+                         " is not a power of 2");
   }
   o->cell_shift = exponent - 1;
   o->cell_clip = std::trunc(std::min(s.options.cell_clip / c.s(), 32767.0f));
@@ -222,7 +248,8 @@ Status IntegerOptions(Lowering& l, const LstmSource& s, fbs::LstmOptionsT* o) {
     hidden = inner->s();
     o->projection_clip = std::trunc(std::min(s.options.proj_clip / h.s(), 127.0f));
     o->hidden_zero_point = inner->z();
-    WHIT_ASSIGN_OR_RETURN(o->projection_bias, FoldedBias(l, kProjection, kProjectionBias, inner->z()));
+    WHIT_ASSIGN_OR_RETURN(o->projection_bias,
+                          FoldedBias(l, kProjection, kProjectionBias, inner->z()));
     WHIT_ASSIGN_OR_RETURN(o->projection_multiplier,
                           Multiplier(l, "projection", hidden * sp / static_cast<double>(h.s())));
   }
@@ -235,29 +262,33 @@ Result<LstmSource> ReadLstm(Lowering& l) {
   LstmSource s;
   s.options = l.Options(&tflite::Operator::builtin_options_as_UnidirectionalSequenceLSTMOptions);
   if (s.options.fused_activation_function != tflite::ActivationFunctionType::TANH) {
-    return l.Unsupported(std::string("activation ") +
-                         tflite::EnumNameActivationFunctionType(s.options.fused_activation_function) +
-                         ", TANH is implemented");
+    return l.Unsupported(
+        std::string("activation ") +
+        tflite::EnumNameActivationFunctionType(s.options.fused_activation_function) +
+        ", TANH is implemented");
   }
   if (s.options.diagonal_recurrent_tensors) return l.Unsupported("diagonal recurrent tensors");
   if (!l.has(kHidden) || !l.has(kCell)) return l.Invalid("hidden or cell state is absent");
   const GraphTensor &x = l.input(kX), &h = l.input(kHidden), &c = l.input(kCell);
   if (x.shape.rank() != 3 || h.shape.rank() != 2 || c.shape.rank() != 2) {
-    return l.Invalid("input, hidden and cell state need 3, 2 and 2 axes, have " + x.shape.ToString() + ", " +
-                     h.shape.ToString() + ", " + c.shape.ToString());
+    return l.Invalid("input, hidden and cell state need 3, 2 and 2 axes, have " +
+                     x.shape.ToString() + ", " + h.shape.ToString() + ", " + c.shape.ToString());
   }
   s.inputs = x.shape[2], s.outputs = h.shape[1], s.cells = c.shape[1];
   s.integer = x.q8() && h.q8();
   s.projection = l.has(kProjection);
-  if (!s.integer && !x.is_float()) return l.Unsupported(std::string("input of type ") + DTypeName(x.type));
+  if (!s.integer && !x.is_float())
+    return l.Unsupported(std::string("input of type ") + DTypeName(x.type));
   const int64_t batch = x.shape[s.options.time_major ? 1 : 0];
   WHIT_RETURN_IF_ERROR(ExpectState(l, kHidden, x.type, {batch, s.outputs}));
-  WHIT_RETURN_IF_ERROR(ExpectState(l, kCell, s.integer ? DType::kInt16 : DType::kFloat32, {batch, s.cells}));
+  WHIT_RETURN_IF_ERROR(
+      ExpectState(l, kCell, s.integer ? DType::kInt16 : DType::kFloat32, {batch, s.cells}));
   Shape y = x.shape;
   y[2] = s.outputs;
   WHIT_RETURN_IF_ERROR(l.SetShape(l.out(0), y));
   if (l.output(0).type != x.type) return l.Unsupported("input and output of different types");
-  // The output is the hidden state of each step, byte for byte, whatever scale the file states for it.
+  // The output is the hidden state of each step, byte for byte, whatever scale the file states for
+  // it.
   if (s.integer) l.output(0).CopyQuantFrom(h);
   return s;
 }
@@ -279,7 +310,8 @@ Status LowerLstm(Lowering& l) {
     WHIT_RETURN_IF_ERROR(IntegerOptions(l, s, &o));
   } else {
     o.cell_clip = s.options.cell_clip;
-    o.projection_clip = s.projection ? s.options.proj_clip : 0.0f;  // TFLite reads it with a projection alone
+    o.projection_clip =
+        s.projection ? s.options.proj_clip : 0.0f;  // TFLite reads it with a projection alone
     WHIT_ASSIGN_OR_RETURN(o.projection_bias, FloatBlob(l, kProjectionBias, s.outputs));
   }
   return l.Emit(OpType::kLstm, std::move(o), {l.in(kX), l.in(kHidden), l.in(kCell)}, {l.out(0)});
@@ -305,8 +337,10 @@ Status IntegerSvdf(Lowering& l, int64_t filters, int64_t units, fbs::SvdfOptions
   WHIT_ASSIGN_OR_RETURN(const double st, SymmetricScale(l, l.input(kTime)));
   WHIT_ASSIGN_OR_RETURN(const double ss, SymmetricScale(l, state));
   WHIT_ASSIGN_OR_RETURN(o->feature_bias, FoldedBias(l, kFeature, kNoBias, x.z()));
-  WHIT_ASSIGN_OR_RETURN(o->feature_multiplier, Multiplier(l, "feature", static_cast<double>(x.s()) * sf / ss));
-  WHIT_ASSIGN_OR_RETURN(o->time_multiplier, Multiplier(l, "time", ss * st / static_cast<double>(y.s())));
+  WHIT_ASSIGN_OR_RETURN(o->feature_multiplier,
+                        Multiplier(l, "feature", static_cast<double>(x.s()) * sf / ss));
+  WHIT_ASSIGN_OR_RETURN(o->time_multiplier,
+                        Multiplier(l, "time", ss * st / static_cast<double>(y.s())));
   WHIT_ASSIGN_OR_RETURN(o->time_weights, TimeWeights(l, filters * o->memory));
   WHIT_ASSIGN_OR_RETURN(o->bias, PlainBlob(l, kBias, DType::kInt32, units));
   return OkStatus();
@@ -316,21 +350,25 @@ Status LowerSvdf(Lowering& l) {
   WHIT_RETURN_IF_ERROR(l.Expect(3, 5, 1));
   if (!l.has(kState)) return l.Invalid("the state is absent");
   const auto opt = l.Options(&tflite::Operator::builtin_options_as_SVDFOptions);
-  const Shape x = l.input(kSvdfX).shape, feature = l.input(kFeature).shape, time = l.input(kTime).shape;
-  if (x.rank() != 2 || feature.rank() != 2 || time.rank() != 2 || opt.rank < 1 || feature[0] % opt.rank != 0 ||
-      time[0] != feature[0] || time[1] < 1) {
-    return l.Invalid("input " + x.ToString() + ", feature weights " + feature.ToString() + ", time weights " +
-                     time.ToString() + " and rank " + std::to_string(opt.rank) + " do not fit together");
+  const Shape x = l.input(kSvdfX).shape, feature = l.input(kFeature).shape,
+              time = l.input(kTime).shape;
+  if (x.rank() != 2 || feature.rank() != 2 || time.rank() != 2 || opt.rank < 1 ||
+      feature[0] % opt.rank != 0 || time[0] != feature[0] || time[1] < 1) {
+    return l.Invalid("input " + x.ToString() + ", feature weights " + feature.ToString() +
+                     ", time weights " + time.ToString() + " and rank " + std::to_string(opt.rank) +
+                     " do not fit together");
   }
   const int64_t filters = feature[0], units = filters / opt.rank;
   const bool integer = l.input(kSvdfX).q8();
-  if (!integer && !l.input(kSvdfX).is_float()) return l.Unsupported("input is neither float32 nor quantized int8");
-  const DType state = !integer                                 ? DType::kFloat32
+  if (!integer && !l.input(kSvdfX).is_float())
+    return l.Unsupported("input is neither float32 nor quantized int8");
+  const DType state = !integer                               ? DType::kFloat32
                       : l.input(kState).type == DType::kInt8 ? DType::kInt8
-                                                               : DType::kInt16;
+                                                             : DType::kInt16;
   WHIT_RETURN_IF_ERROR(ExpectState(l, kState, state, {x[0], filters * time[1]}));
   WHIT_RETURN_IF_ERROR(l.SetShape(l.out(0), Shape{x[0], units}));
-  WHIT_ASSIGN_OR_RETURN(const Clamp clamp, l.Activation(opt.fused_activation_function, l.output(0)));
+  WHIT_ASSIGN_OR_RETURN(const Clamp clamp,
+                        l.Activation(opt.fused_activation_function, l.output(0)));
   fbs::SvdfOptionsT o;
   o.rank = static_cast<uint32_t>(opt.rank);
   o.memory = static_cast<uint32_t>(time[1]);
