@@ -1,4 +1,5 @@
 // Weights are used where the file is mapped: no byte is copied, no page becomes private and dirty.
+#include <fcntl.h>
 #include <gtest/gtest.h>
 #include <unistd.h>
 
@@ -19,6 +20,10 @@ class TemporaryFile {
       : path_(std::filesystem::temp_directory_path() / ("whit_residency_" + std::to_string(getpid()) + ".whit")) {
     std::ofstream(path_, std::ios::binary)
         .write(reinterpret_cast<const char*>(bytes.data()), static_cast<std::streamsize>(bytes.size()));
+    // Pages of the cache that are not written back yet would count as dirty.
+    const int fd = open(path_.c_str(), O_RDONLY);
+    EXPECT_EQ(fsync(fd), 0);
+    close(fd);
   }
   ~TemporaryFile() { std::filesystem::remove(path_); }
   std::string path() const { return path_.string(); }
