@@ -50,7 +50,9 @@ void ExpectValid(const std::vector<BufferLife>& buffers, const MemoryPlan& plan)
   ASSERT_EQ(plan.offsets.size(), buffers.size());
   for (size_t i = 0; i < buffers.size(); ++i) {
     EXPECT_EQ(plan.offsets[i] % kBufferAlignment, 0u);
-    if (buffers[i].size > 0) EXPECT_LE(plan.offsets[i] + buffers[i].size, plan.total);
+    if (buffers[i].size > 0) {
+      EXPECT_LE(plan.offsets[i] + buffers[i].size, plan.total);
+    }
     for (size_t j = 0; j < i; ++j) {
       const BufferLife &a = buffers[i], &b = buffers[j];
       const bool meet = a.first <= b.last && b.first <= a.last && a.size > 0 && b.size > 0;
