@@ -21,7 +21,7 @@ std::string Printable(std::string_view text) {
   std::string out(text);
   for (char& c : out) {
     const auto byte = static_cast<unsigned char>(c);
-    if (byte < 0x20 || byte == 0x7f) c = '?';
+    if ((byte < 0x20 && c != '\n') || byte == 0x7f) c = '?';
   }
   return out;
 }
