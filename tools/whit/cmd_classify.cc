@@ -223,10 +223,12 @@ void PrintAnswer(const Answer& answer, const Image& image, uint64_t ram_bytes, b
   const TextPicture picture = no_picture ? TextPicture{} : DrawPicture(image, ColourTerminal());
   const size_t lines = std::max(text.size(), picture.lines.size());
   for (size_t i = 0; i < lines; ++i) {
-    const std::string left = i < picture.lines.size()
-                                 ? picture.lines[i]
-                                 : std::string(static_cast<size_t>(picture.columns), ' ');
-    std::printf("%s%s%s\n", left.c_str(), picture.columns > 0 ? "   " : "", i < text.size() ? text[i].c_str() : "");
+    if (i < picture.lines.size()) std::printf("%s", picture.lines[i].c_str());
+    if (i < text.size()) {
+      const int indent = (i < picture.lines.size() ? 0 : picture.columns) + (picture.columns > 0 ? 3 : 0);
+      std::printf("%*s%s", indent, "", text[i].c_str());
+    }
+    std::printf("\n");
   }
   std::printf("\n");
 }

@@ -96,7 +96,7 @@ void PrintInfoJson(const InfoFlags& flags, const Model& model, const Runner& run
 void PrintInterface(const char* what, std::span<const TensorView> views) {
   for (const TensorView& view : views) {
     std::printf("%-11s %s %s", what, Printable(view.name).c_str(), TypeAndShape(view).c_str());
-    if (view.scale != 0) std::printf("  real = %g * (stored - %d)", view.scale, view.zero_point);
+    if (view.scale != 0) std::printf("  real = %g * (stored %+d)", view.scale, -view.zero_point);
     std::printf("\n");
   }
 }

@@ -1,0 +1,122 @@
+/* c_api_test MODEL: the C interface on the demo's model (int8 [1,16,16,1] to int8 [1,10]). */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <whit/whit_c.h>
+
+static int failures = 0;
+
+#define EXPECT(condition)                                              \
+  do {                                                                 \
+    if (!(condition)) {                                                \
+      printf("%s:%d: not true: %s\n", __FILE__, __LINE__, #condition); \
+      ++failures;                                                      \
+    }                                                                  \
+  } while (0)
+
+static void Fill(const whit_tensor* in) {
+  size_t i;
+  for (i = 0; i < in->size; ++i) ((signed char*)in->data)[i] = (signed char)(i % 255 - 127);
+}
+
+static void TestRun(whit_model* model) {
+  whit_runner *runner = NULL, *plain = NULL;
+  whit_runner_options options;
+  whit_tensor in, out, in2, out2;
+  whit_error error;
+  EXPECT(whit_runner_create(model, NULL, &runner, &error) == WHIT_OK);
+  EXPECT(whit_runner_input_count(runner) == 1 && whit_runner_output_count(runner) == 1);
+  EXPECT(whit_runner_input(runner, 0, &in) == WHIT_OK);
+  EXPECT(whit_runner_input(runner, 1, &in2) == WHIT_INVALID_ARGUMENT);
+  EXPECT(whit_runner_output(runner, 1, &out) == WHIT_INVALID_ARGUMENT);
+  EXPECT(strcmp(in.name, "image") == 0 && in.type == WHIT_INT8 && in.rank == 4 && in.size == 256);
+  EXPECT(in.shape[1] == 16 && in.shape[2] == 16 && in.zero_point == -128 && in.scale > 0);
+  EXPECT(whit_runner_peak_arena_bytes(runner) > 0);
+
+  whit_runner_options_init(&options);
+  options.plain = 1;
+  options.threads = 2;
+  options.isa = "scalar";
+  EXPECT(whit_runner_create(model, &options, &plain, &error) == WHIT_OK);
+  EXPECT(whit_runner_input(plain, 0, &in2) == WHIT_OK);
+  Fill(&in);
+  Fill(&in2);
+  EXPECT(whit_runner_run(runner, &error) == WHIT_OK && whit_runner_run(plain, &error) == WHIT_OK);
+  EXPECT(whit_runner_output(runner, 0, &out) == WHIT_OK && whit_runner_output(plain, 0, &out2) == WHIT_OK);
+  EXPECT(out.size == 10 && out2.size == 10 && memcmp(out.data, out2.data, 10) == 0);
+  EXPECT(whit_runner_reset(runner, &error) == WHIT_OK);
+  whit_runner_free(plain);
+  whit_runner_free(runner);
+}
+
+/* A caller that was compiled when the struct ended behind `threads`: the rest is rubbish and must not be read. */
+static void TestShortOptions(whit_model* model) {
+  whit_runner_options options;
+  whit_runner* runner = NULL;
+  memset(&options, 0xee, sizeof options);
+  options.size = offsetof(whit_runner_options, isa);
+  options.threads = 1;
+  EXPECT(whit_runner_create(model, &options, &runner, NULL) == WHIT_OK);
+  whit_runner_free(runner);
+}
+
+static void TestErrors(whit_model* model) {
+  whit_model* other = NULL;
+  whit_runner* runner = NULL;
+  whit_runner_options options;
+  whit_error error;
+  char arena[64];
+  EXPECT(whit_model_open("/nowhere/at/all.whit", &other, &error) == WHIT_IO && other == NULL);
+  EXPECT(error.status == WHIT_IO && strstr(error.message, "/nowhere/at/all.whit") != NULL);
+  EXPECT(whit_model_open("/nowhere/at/all.whit", &other, NULL) == WHIT_IO);
+  EXPECT(whit_model_open(NULL, &other, &error) == WHIT_INVALID_ARGUMENT);
+  EXPECT(whit_model_open_bytes("no model", 8, &other, &error) == WHIT_INVALID_MODEL);
+  whit_runner_options_init(&options);
+  options.isa = "z80";
+  EXPECT(whit_runner_create(model, &options, &runner, &error) == WHIT_INVALID_ARGUMENT && runner == NULL);
+  whit_runner_options_init(&options);
+  options.arena = arena;
+  options.arena_size = 1;
+  EXPECT(whit_runner_create(model, &options, &runner, &error) != WHIT_OK && runner == NULL);
+  whit_model_free(NULL);
+  whit_runner_free(NULL);
+}
+
+/* From memory; the runner outlives its model's handle. */
+static void TestOtherSources(const char* path) {
+  FILE* file = fopen(path, "rb");
+  long size = 0;
+  void* bytes;
+  whit_model* model = NULL;
+  whit_runner* runner = NULL;
+  whit_error error;
+  EXPECT(file != NULL && fseek(file, 0, SEEK_END) == 0 && (size = ftell(file)) > 0);
+  rewind(file);
+  bytes = malloc((size_t)size);
+  EXPECT(fread(bytes, 1, (size_t)size, file) == (size_t)size);
+  fclose(file);
+  EXPECT(whit_model_open_bytes(bytes, (size_t)size, &model, &error) == WHIT_OK);
+  EXPECT(whit_runner_create(model, NULL, &runner, &error) == WHIT_OK);
+  whit_model_free(model);
+  EXPECT(whit_runner_run(runner, &error) == WHIT_OK);
+  whit_runner_free(runner);
+  free(bytes);
+}
+
+int main(int argc, char** argv) {
+  whit_model* model = NULL;
+  whit_error error;
+  if (argc != 2) return 1;
+  if (whit_model_open(argv[1], &model, &error) != WHIT_OK) {
+    printf("%s\n", error.message);
+    return 1;
+  }
+  EXPECT(whit_model_label(model, 99, 0) == NULL && whit_model_label(model, 0, 99999) == NULL);
+  TestRun(model);
+  TestShortOptions(model);
+  TestErrors(model);
+  whit_model_free(model);
+  TestOtherSources(argv[1]);
+  return failures != 0;
+}

@@ -1,0 +1,260 @@
+#!/usr/bin/env python3
+"""Contract of the whit command on the demo's own model: JSON keys, exit codes, messages, hostile .npy and pictures.
+
+    command_test.py WHIT EXAMPLES_CLASSIFY [unittest options]"""
+import io
+import json
+import pathlib
+import random
+import struct
+import subprocess
+import sys
+import tempfile
+import unittest
+
+import numpy as np
+
+WHIT, CLASSIFY = pathlib.Path(sys.argv[1]).resolve(), pathlib.Path(sys.argv[2]).resolve()
+COMMANDS = ["import", "info", "run", "classify", "bench", "plan", "ops", "verify"]
+
+
+def whit(*args):
+    return subprocess.run([str(WHIT), *map(str, args)], stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+                          stdin=subprocess.DEVNULL, timeout=120, encoding="utf-8", errors="replace")
+
+
+class CommandTest(unittest.TestCase):
+    @classmethod
+    def setUpClass(cls):
+        cls.scratch = tempfile.TemporaryDirectory()
+        cls.folder = pathlib.Path(cls.scratch.name)
+        cls.tflite, cls.model = CLASSIFY / "digits.tflite", cls.folder / "digits.whit"
+        done = whit("import", cls.tflite, "-o", cls.model)
+        assert done.returncode == 0, done.stderr
+        cls.picture = CLASSIFY / "pictures" / "digit_7_a.png"
+
+    @classmethod
+    def tearDownClass(cls):
+        cls.scratch.cleanup()
+
+    def ok(self, *args):
+        done = whit(*args)
+        self.assertEqual(done.returncode, 0, f"{args}: {done.stderr}")
+        return done.stdout
+
+    def fails(self, code, words, *args):
+        """One line on stderr that holds `words`, nothing on stdout."""
+        done = whit(*args)
+        self.assertEqual(done.returncode, code, f"{args}: {done.stderr}")
+        self.assertEqual(done.stderr.count("\n"), 1, done.stderr)
+        for word in [words] if isinstance(words, str) else words:
+            self.assertIn(word, done.stderr)
+
+    def json(self, *args):
+        out = self.ok(*args, "--json")
+        self.assertEqual(out.count("\n"), 1)
+        return json.loads(out)
+
+    def save(self, name, array):
+        np.save(self.folder / name, array)
+        return self.folder / name
+
+    def input(self):
+        return self.save("in.npy", np.arange(256, dtype=np.int64).astype(np.int8).reshape(1, 16, 16, 1))
+
+    # ---- every command ----
+    def test_help_holds_an_example(self):
+        for command in COMMANDS:
+            self.assertIn(f"Example:\n  whit {command}", self.ok(command, "--help"))
+
+    def test_usage_errors_end_with_1(self):
+        for args in ([], ["nonsense"], ["info", "--nonsense"], ["run"], ["bench", self.model, "--threads", "0"],
+                     ["run", self.model, "--xnnpack", "maybe"], ["info"]):
+            self.assertEqual(whit(*args).returncode, 1, args)
+
+    def test_a_misspelt_command_is_guessed(self):
+        self.fails(1, "did you mean 'info'?", "inof")
+
+    def test_bad_models_end_with_2(self):
+        empty, noise = self.folder / "empty.whit", self.folder / "noise.whit"
+        empty.write_bytes(b"")
+        noise.write_bytes(bytes(range(256)) * 4)
+        for command in ["info", "bench", "plan", "verify"]:
+            for file in [self.folder / "missing", self.folder, empty, noise]:
+                self.fails(2, "", command, file)
+
+    # ---- import ----
+    def test_a_failed_import_leaves_nothing(self):
+        bad, out = self.folder / "bad.tflite", self.folder / "bad.whit"
+        bad.write_bytes(self.tflite.read_bytes()[:1000])
+        self.fails(2, "", "import", bad, "-o", out)
+        self.assertFalse(out.exists())
+
+    # ---- info, plan, ops, verify ----
+    def test_info(self):
+        for file in [self.model, self.tflite]:
+            info = self.json("info", file)
+            self.assertEqual(info["inputs"][0]["type"], "int8")
+            self.assertEqual(info["inputs"][0]["shape"], [1, 16, 16, 1])
+            self.assertEqual(info["outputs"][0]["shape"], [1, 10])
+            self.assertEqual(info["outputs"][0]["zero_point"], -128)
+            self.assertIs(info["exact"], True)
+            self.assertEqual(info["operators"], sum(info["operator_counts"].values()))
+            for key in ("macs", "parameters", "parameter_bytes", "peak_arena_bytes", "file_bytes"):
+                self.assertGreater(info[key], 0, key)
+        self.assertIn("peak RAM", self.ok("info", self.model))
+
+    def test_info_cpu(self):
+        tiers = self.json("info", "--cpu")["tiers"]
+        for tier in tiers:
+            self.assertEqual(set(tier), {"name", "usable", "reason"})
+        self.assertIn("scalar", [t["name"] for t in tiers if t["usable"]])
+
+    def test_plan(self):
+        plan = self.json("plan", self.model)
+        self.assertEqual(plan["peak_arena_bytes"], self.json("info", self.model)["peak_arena_bytes"])
+        for key in ("node", "op", "implementation", "tier", "inputs", "outputs", "scratch_bytes", "macs", "tasks"):
+            self.assertIn(key, plan["steps"][0])
+
+    def test_ops(self):
+        operators = {op["name"]: op for op in self.json("ops")["operators"]}
+        self.assertIn("scalar", operators["Conv2D"]["implementations"])
+
+    def test_verify_notices_changed_sums(self):
+        found = self.json("verify", self.model)
+        self.assertIs(found["derived_arrays_consistent"], True)
+        self.assertIs(found["hash_tree_checked"], False)
+        blob = bytearray(self.model.read_bytes())
+        noticed = 0
+        for at in range(16384, len(blob), 509):  # the weights section starts at a multiple of 16 KiB
+            mutant = bytearray(blob)
+            mutant[at] ^= 0x55
+            changed = self.folder / "changed.whit"
+            changed.write_bytes(mutant)
+            noticed += "derived arrays differ" in whit("verify", changed).stderr
+        self.assertGreater(noticed, 3)
+
+    # ---- run ----
+    def test_run(self):
+        source, out = self.input(), self.folder / "out.npy"
+        self.ok("run", self.model, "--in", source, "--out", out)
+        first = np.load(out)
+        self.assertEqual((first.dtype, first.shape), (np.int8, (1, 10)))
+        variants = [["--plain"], ["--threads", "3"], ["--xnnpack", "off"], ["--isa", "scalar"]]
+        for variant in variants:
+            self.ok("run", self.model, "--in", source, "--out", out, *variant)
+            self.assertTrue(np.array_equal(np.load(out), first), variant)
+        self.ok("run", self.tflite, "--in", f"image={source}", "--out", f"probabilities={out}")
+        self.assertTrue(np.array_equal(np.load(out), first))
+
+    def test_run_says_its_tier(self):
+        self.assertIn("scalar", whit("run", self.model, "--in", self.input(), "--isa", "scalar", "-v").stderr)
+
+    def test_run_takes_what_has_the_same_elements(self):
+        plane = self.save("plane.npy", np.zeros((16, 16, 1), np.int8))
+        self.ok("run", self.model, "--in", plane)
+
+    def test_run_names_both_shapes(self):
+        wrong = self.save("wrong.npy", np.zeros((1, 15, 16, 1), np.int8))
+        self.fails(2, ["int8[1,15,16,1]", "int8[1,16,16,1]"], "run", self.model, "--in", wrong)
+        wrong = self.save("wrong.npy", np.zeros((1, 16, 16, 1), np.float32))
+        self.fails(2, ["float32[1,16,16,1]", "int8[1,16,16,1]"], "run", self.model, "--in", wrong)
+
+    def test_run_bindings(self):
+        source = self.input()
+        self.fails(1, "no --in", "run", self.model)
+        self.fails(1, "more --in", "run", self.model, "--in", source, "--in", source)
+        self.fails(1, "twice", "run", self.model, "--in", source, "--in", f"image={source}")
+        self.fails(1, "nobody", "run", self.model, "--in", "nobody=a.npy")
+        self.fails(1, "no tier", "run", self.model, "--in", source, "--isa", "z80")
+
+    def test_npy_kinds(self):
+        fortran = self.save("f.npy", np.asfortranarray(np.zeros((16, 16), np.int8).reshape(1, 16, 16, 1).transpose(0, 2, 1, 3)
+                                                       + np.zeros((1, 16, 16, 2), np.int8)))
+        self.fails(2, "Fortran order", "run", self.model, "--in", fortran)
+        for array in (np.zeros((1, 16, 16, 1), np.complex64), np.zeros((1, 16, 16, 1), ">i2"),
+                      np.zeros((1, 16, 16, 1), [("a", "i1")])):
+            self.fails(2, "npy", "run", self.model, "--in", self.save("kind.npy", array))
+        for version in ((1, 0), (2, 0)):
+            buffer = io.BytesIO()
+            np.lib.format.write_array(buffer, np.zeros((1, 16, 16, 1), np.int8), version=version)
+            path = self.folder / "version.npy"
+            path.write_bytes(buffer.getvalue())
+            self.ok("run", self.model, "--in", path)
+
+    def test_hostile_npy(self):
+        good, path = bytearray(self.input().read_bytes()), self.folder / "hostile.npy"
+        rng = random.Random(1)
+        for k in range(200):
+            mutant = bytearray(good)
+            if k % 3 == 0:
+                del mutant[rng.randrange(len(mutant)):]
+            elif k % 3 == 1:
+                mutant[rng.randrange(128)] = rng.randrange(256)
+            else:
+                at = rng.randrange(8, 124)
+                mutant[at:at + 4] = rng.choice([b"9999", b"((((", b"\xff\xff\xff\xff", b"''''", b"{{}}"])
+            path.write_bytes(mutant)
+            self.assertIn(whit("run", self.model, "--in", path).returncode, (0, 2), f"mutant {k}")
+        huge = b"\x93NUMPY\x01\x00" + struct.pack("<H", 118)
+        header = b"{'descr': '<f8', 'fortran_order': False, 'shape': (999999999999999, 999999999999999), }"
+        path.write_bytes(huge + header.replace(b"f8", b"f4").ljust(117) + b"\n")
+        self.fails(2, "too large", "run", self.model, "--in", path)
+
+    # ---- classify ----
+    def test_classify(self):
+        pictures = sorted((CLASSIFY / "pictures").glob("*.png"))
+        answers = self.json("classify", self.model, *pictures, "--labels", CLASSIFY / "digits.labels.txt", "--top", "2")
+        facts = json.loads((CLASSIFY / "digits.json").read_text())["pictures"]
+        self.assertEqual(len(answers), len(facts))
+        for answer in answers:
+            self.assertEqual(list(answer), ["image", "ms", "top"])
+            self.assertEqual([list(t) for t in answer["top"]], [["class", "label", "probability"]] * 2)
+            fact = facts[pathlib.Path(answer["image"]).name]
+            self.assertEqual(answer["top"][0]["label"], fact["predicted"])
+            self.assertAlmostEqual(answer["top"][0]["probability"], fact["probability"], delta=0.05)
+        text = self.ok("classify", self.tflite, self.picture)
+        self.assertIn("█", text)
+        self.assertNotIn("\033", text)  # not a terminal: no colours
+
+    def test_classify_options(self):
+        for options in (["--resize", "crop"], ["--mean", "0", "--std", "255"], ["--threads", "2"]):
+            top = self.json("classify", self.model, self.picture, *options)[0]["top"][0]
+            self.assertEqual((top["class"], top["label"]), (7, "7") if not self.own_labels() else (7, top["label"]))
+        self.fails(1, "mean and std", "classify", self.model, self.picture, "--mean", "1,2,3", "--std", "1")
+        self.fails(1, "std", "classify", self.model, self.picture, "--mean", "1", "--std", "0")
+
+    def own_labels(self):
+        return self.json("info", self.model)["labels"] > 0
+
+    def test_hostile_pictures(self):
+        good, path = self.picture.read_bytes(), self.folder / "hostile.png"
+        rng = random.Random(2)
+        for k in range(100):
+            mutant = bytearray(good)
+            if k % 2:
+                del mutant[rng.randrange(len(mutant)):]
+            else:
+                for _ in range(4):
+                    mutant[rng.randrange(len(mutant))] = rng.randrange(256)
+            path.write_bytes(mutant)
+            self.assertIn(whit("classify", self.model, path).returncode, (0, 2), f"mutant {k}")
+        bomb = b"BM" + struct.pack("<IHHIIiiHHIIiiII", 54, 0, 0, 54, 40, 30000, 30000, 1, 24, 0, 0, 0, 0, 0, 0)
+        path.write_bytes(bomb)
+        self.fails(2, "pixels", "classify", self.model, path)
+        self.fails(2, "not a JPEG", "classify", self.model, self.model)
+
+    # ---- bench ----
+    def test_bench(self):
+        keys = ["model", "threads", "isa", "clock_ghz", "load_ms", "first_ms", "peak_arena_bytes", "ms"]
+        found = self.json("bench", self.model, "--runs", "3", "--warmup", "1", "--threads", "2")
+        self.assertEqual(list(found), keys)
+        self.assertEqual((found["model"], found["threads"], len(found["ms"])), ("digits", 2, 3))
+        self.assertEqual(self.json("bench", self.model, "--runs", "0", "--warmup", "0")["ms"], [])
+        profile = self.ok("bench", self.model, "--runs", "2", "--profile", "--in", self.input())
+        self.assertIn("Conv2D", profile)
+        self.assertIn("median", profile)
+
+
+if __name__ == "__main__":
+    unittest.main(argv=[sys.argv[0], *sys.argv[3:]])
