@@ -40,8 +40,11 @@ class Renumber {
 class Emitter {
  public:
   Emitter(Graph graph, FileWriter* writer)
-      : graph_(std::move(graph)), writer_(*writer), tensor_index_(graph_.tensors.size()),
-        weights_index_(graph_.weights.size()), blob_index_(graph_.blobs.size(), -1) {}
+      : graph_(std::move(graph)),
+        writer_(*writer),
+        tensor_index_(graph_.tensors.size()),
+        weights_index_(graph_.weights.size()),
+        blob_index_(graph_.blobs.size(), -1) {}
 
   void Run() {
     auto subgraph = std::make_unique<fbs::SubgraphT>();
@@ -60,7 +63,8 @@ class Emitter {
       if (v.init >= 0) v.init = Blob(v.init);
       model.variables.push_back(std::make_unique<fbs::VariableT>(v));
     }
-    for (const fbs::LabelsT& l : graph_.labels) model.labels.push_back(std::make_unique<fbs::LabelsT>(l));
+    for (const fbs::LabelsT& l : graph_.labels)
+      model.labels.push_back(std::make_unique<fbs::LabelsT>(l));
     model.name = graph_.name, model.version = graph_.version, model.author = graph_.author;
     model.licence = graph_.licence, model.description = graph_.description;
     for (const auto& [key, value] : graph_.provenance) {
@@ -92,7 +96,8 @@ class Emitter {
       auto out = std::make_unique<fbs::TensorT>();
       out->name = t.name;
       out->type = static_cast<fbs::DType>(t.type);
-      for (int a = 0; a < t.shape.rank(); ++a) out->shape.push_back(static_cast<uint32_t>(t.shape[a]));
+      for (int a = 0; a < t.shape.rank(); ++a)
+        out->shape.push_back(static_cast<uint32_t>(t.shape[a]));
       out->quantization = QuantizationOf(t);
       if (t.is_const()) out->blob = writer_.AddBlob(*t.constant);
       out->variable = t.variable;

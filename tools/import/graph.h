@@ -1,5 +1,5 @@
-// The importer's own graph: what lies between a foreign model and a .whit file. Plain data with owned constants; the
-// lowering functions append to it, emit.cc writes it.
+// The importer's own graph: what lies between a foreign model and a .whit file. Plain data with
+// owned constants; the lowering functions append to it, emit.cc writes it.
 #ifndef WHIT_TOOLS_IMPORT_GRAPH_H_
 #define WHIT_TOOLS_IMPORT_GRAPH_H_
 
@@ -96,7 +96,8 @@ struct Graph {
   }
 };
 
-/// The options union of an operator: fbs::Options has the numbers of OpType. `T` must be the table of model.fbs for it.
+/// The options union of an operator: fbs::Options has the numbers of OpType. `T` must be the table
+/// of model.fbs for it.
 template <typename T>
 fbs::OptionsUnion MakeOptions(OpType type, T options) {
   fbs::OptionsUnion u;
@@ -144,7 +145,8 @@ void VisitReferences(GraphNode& node, BlobFn blob, WeightsFn weights) {
       auto* o = NodeOptions<fbs::LstmOptionsT>(node);
       for (auto& gate : o->gates) {
         weights(gate->input_weights), weights(gate->recurrent_weights);
-        for (int32_t* i : {&gate->input_bias, &gate->recurrent_bias, &gate->peephole, &gate->norm, &gate->norm_bias}) {
+        for (int32_t* i : {&gate->input_bias, &gate->recurrent_bias, &gate->peephole, &gate->norm,
+                           &gate->norm_bias}) {
           blob(*i);
         }
       }

@@ -40,7 +40,8 @@ class HostContext {
   std::span<View> out() { return out_; }
 
  private:
-  // Views of the blobs and weights that the node names, renumbered to these alone: the work does not grow with the graph.
+  // Views of the blobs and weights that the node names, renumbered to these alone: the work does
+  // not grow with the graph.
   void BorrowStorage(const Graph& graph, GraphNode& node) {
     const auto blob = [&](int32_t& i) {
       if (i < 0) return;
@@ -55,8 +56,9 @@ class HostContext {
       weights_.push_back(Packed(graph, w));
     };
     VisitReferences(node, blob, weights);
-    const bool stateful = node.type == OpType::kReadVariable || node.type == OpType::kAssignVariable ||
-                          node.type == OpType::kLstm || node.type == OpType::kSvdf;
+    const bool stateful = node.type == OpType::kReadVariable ||
+                          node.type == OpType::kAssignVariable || node.type == OpType::kLstm ||
+                          node.type == OpType::kSvdf;
     if (!stateful) return;
     for (const fbs::VariableT& v : graph.variables) variables_.push_back(ViewOf(v));
   }
@@ -84,7 +86,8 @@ class HostContext {
     View v;
     v.type = static_cast<DType>(variable.type);
     v.shape = Shape::OfRank(static_cast<int>(variable.shape.size()));
-    for (size_t i = 0; i < variable.shape.size(); ++i) v.shape[static_cast<int>(i)] = variable.shape[i];
+    for (size_t i = 0; i < variable.shape.size(); ++i)
+      v.shape[static_cast<int>(i)] = variable.shape[i];
     if (variable.quantization != nullptr) {
       v.quant = {variable.quantization->scale, variable.quantization->zero_point, -1};
     }
@@ -169,7 +172,8 @@ Result<bool> TryFold(ImportState& state, const GraphNode& node, std::string* why
   if (prepared.alias) {
     *results[0] = *state.graph.tensors[static_cast<size_t>(node.inputs[0])].constant;
   } else {
-    std::vector<std::max_align_t> scratch(prepared.scratch_per_thread / sizeof(std::max_align_t) + 8);
+    std::vector<std::max_align_t> scratch(prepared.scratch_per_thread / sizeof(std::max_align_t) +
+                                          8);
     auto address = reinterpret_cast<uintptr_t>(scratch.data());
     RunContext run;
     run.params = prepared.params.get();

@@ -1,6 +1,6 @@
-// Reading foreign models: .tflite in, .whit out. Importers run on a workstation; nothing here is linked into a device
-// program. Any bytes are accepted as input: the result is a file that the schema reader opens, or a Status that names
-// what is wrong.
+// Reading foreign models: .tflite in, .whit out. Importers run on a workstation; nothing here is
+// linked into a device program. Any bytes are accepted as input: the result is a file that the
+// schema reader opens, or a Status that names what is wrong.
 #ifndef WHIT_TOOLS_IMPORT_IMPORT_H_
 #define WHIT_TOOLS_IMPORT_IMPORT_H_
 
@@ -15,20 +15,22 @@
 namespace whit::tools {
 
 struct ImportOptions {
-  std::string name;                            // model name; empty: the file's metadata, else the path's stem
+  std::string name;  // model name; empty: the file's metadata, else the path's stem
   uint64_t max_fold_bytes = 16 * 1024 * 1024;  // largest constant that folding may create
 };
 
 /// What happened, for people.
 struct ImportReport {
   uint64_t source_operators = 0;
-  uint64_t operators = 0;             // in the .whit file
-  std::vector<std::string> notes;     // what was left out or changed, harmless
-  std::vector<std::string> warnings;  // what may surprise: results can differ from the source's own runtime
+  uint64_t operators = 0;          // in the .whit file
+  std::vector<std::string> notes;  // what was left out or changed, harmless
+  std::vector<std::string>
+      warnings;  // what may surprise: results can differ from the source's own runtime
 };
 
-/// Imports `in_path` and writes `out_path` (by temporary file and rename: a failed import leaves nothing behind).
-/// kUnsupported: one message listing every operator and type that is not implemented, with node names.
+/// Imports `in_path` and writes `out_path` (by temporary file and rename: a failed import leaves
+/// nothing behind). kUnsupported: one message listing every operator and type that is not
+/// implemented, with node names.
 Status ImportTflite(const std::string& in_path, const std::string& out_path,
                     const ImportOptions& options = {}, ImportReport* report = nullptr);
 

@@ -1,4 +1,5 @@
-// Operators of two or three broadcast operands: arithmetic, comparisons, logic, SELECT, PRELU, ADD_N.
+// Operators of two or three broadcast operands: arithmetic, comparisons, logic, SELECT, PRELU,
+// ADD_N.
 #include "tools/import/lowering.h"
 
 namespace whit::tools {
@@ -59,7 +60,8 @@ tflite::ActivationFunctionType ActivationOf(const Lowering& l) {
 
 Status ExpectOneType(Lowering& l, const GraphTensor& a, const GraphTensor& b) {
   if (a.type == b.type) return OkStatus();
-  return l.Unsupported(std::string("operands of two types, ") + DTypeName(a.type) + " and " + DTypeName(b.type));
+  return l.Unsupported(std::string("operands of two types, ") + DTypeName(a.type) + " and " +
+                       DTypeName(b.type));
 }
 
 Status LowerBinary(Lowering& l) {
@@ -125,7 +127,8 @@ Status LowerAddN(Lowering& l) {
   const Shape shape = l.input(0).shape;
   WHIT_RETURN_IF_ERROR(l.SetShape(l.out(0), shape));
   for (size_t i = 0; i < l.inputs(); ++i) {
-    if (!l.has(i) || l.input(i).shape != shape) return l.Invalid("all inputs must have shape " + shape.ToString());
+    if (!l.has(i) || l.input(i).shape != shape)
+      return l.Invalid("all inputs must have shape " + shape.ToString());
     WHIT_RETURN_IF_ERROR(ExpectOneType(l, l.input(i), l.output(0)));
   }
   if (l.output(0).quantized()) return l.Unsupported("quantized operands");

@@ -55,7 +55,8 @@ void SetPadding(Options& o, const Window& h, const Window& w) {
 
 // Whether `pad` adds nothing but zero points around height and width of `x`.
 bool PadsWithZeroPoint(const GraphTensor& x, const fbs::PadOptionsT& pad) {
-  if (pad.mode != fbs::PadMode::constant || pad.before.size() != 4 || pad.after.size() != 4) return false;
+  if (pad.mode != fbs::PadMode::constant || pad.before.size() != 4 || pad.after.size() != 4)
+    return false;
   for (size_t axis : {0, 3}) {
     if (pad.before[axis] != 0 || pad.after[axis] != 0) return false;
   }
@@ -63,7 +64,8 @@ bool PadsWithZeroPoint(const GraphTensor& x, const fbs::PadOptionsT& pad) {
   return x.per_tensor() && pad.value_i64 == x.z();
 }
 
-// A PAD in front joins the convolution's own padding: both read the zero point there. Returns the tensor to read.
+// A PAD in front joins the convolution's own padding: both read the zero point there. Returns the
+// tensor to read.
 int AbsorbPad(Lowering& l, int x, Window* h, Window* w) {
   const int producer = l.state().producer[static_cast<size_t>(x)];
   if (producer < 0) return x;
@@ -74,7 +76,8 @@ int AbsorbPad(Lowering& l, int x, Window* h, Window* w) {
   const int64_t before_h = h->before + pad.before[1], after_h = h->after + pad.after[1];
   const int64_t before_w = w->before + pad.before[2], after_w = w->after + pad.after[2];
   // Windows that lie in the padding altogether stay an operator of their own.
-  if (std::max(before_h, after_h) >= h->extent() || std::max(before_w, after_w) >= w->extent()) return x;
+  if (std::max(before_h, after_h) >= h->extent() || std::max(before_w, after_w) >= w->extent())
+    return x;
   h->before = before_h, h->after = after_h, w->before = before_w, w->after = after_w;
   return node.inputs[0];
 }
@@ -86,8 +89,8 @@ struct ConvGeometry {
 };
 
 // What CONV_2D and DEPTHWISE_CONV_2D share once weights and channels are known.
-Status FinishConv(Lowering& l, OpType type, const ConvGeometry& g, WeightSource source, int64_t kernel_h,
-                  int64_t kernel_w) {
+Status FinishConv(Lowering& l, OpType type, const ConvGeometry& g, WeightSource source,
+                  int64_t kernel_h, int64_t kernel_w) {
   const Shape in = l.input(0).shape;
   Window h{in[1], kernel_h, g.stride_h, g.dilation_h}, w{in[2], kernel_w, g.stride_w, g.dilation_w};
   WHIT_RETURN_IF_ERROR(Place(l, "height", g.padding, &h));
@@ -98,13 +101,14 @@ Status FinishConv(Lowering& l, OpType type, const ConvGeometry& g, WeightSource 
 
   fbs::ConvOptionsT o;
   WHIT_ASSIGN_OR_RETURN(o.weights, AddWeights(l, source));
-  WHIT_ASSIGN_OR_RETURN(const ProductBlobs blobs,
-                        AddProductBlobs(l, kind, l.input(0), o.weights, l.has(2) ? l.in(2) : -1,
-                                        l.output(0), true));
+  WHIT_ASSIGN_OR_RETURN(
+      const ProductBlobs blobs,
+      AddProductBlobs(l, kind, l.input(0), o.weights, l.has(2) ? l.in(2) : -1, l.output(0), true));
   const int x = AbsorbPad(l, l.in(0), &h, &w);
   SetPadding(o, h, w);
   o.bias = blobs.bias, o.multiplier = blobs.multiplier;
-  o.dilation_h = static_cast<uint32_t>(h.dilation), o.dilation_w = static_cast<uint32_t>(w.dilation);
+  o.dilation_h = static_cast<uint32_t>(h.dilation),
+  o.dilation_w = static_cast<uint32_t>(w.dilation);
   o.lo = clamp.lo, o.hi = clamp.hi;
   return l.Emit(type, std::move(o), {x}, {l.out(0)});
 }
@@ -123,7 +127,8 @@ Status LowerConv(Lowering& l) {
   const GraphTensor& weights = l.input(1);
   const Shape ws = weights.shape;  // [O, kh, kw, I]
   const int64_t channels = l.input(0).shape[3];
-  if (ws[3] < 1 || channels % ws[3] != 0 || ws[0] < 1 || ws[0] % std::max<int64_t>(channels / ws[3], 1) != 0) {
+  if (ws[3] < 1 || channels % ws[3] != 0 || ws[0] < 1 ||
+      ws[0] % std::max<int64_t>(channels / ws[3], 1) != 0) {
     return l.Invalid("weights " + ws.ToString() + " do not fit an input of " +
                      std::to_string(channels) + " channels");
   }
@@ -167,9 +172,11 @@ Status LowerDepthwise(Lowering& l) {
                     source, ws[1], ws[2]);
 }
 
-// The output size is given; what the full product overhangs is cut off, as much before as after (less before).
+// The output size is given; what the full product overhangs is cut off, as much before as after
+// (less before).
 Status PlaceTransposed(Lowering& l, const char* axis, tflite::Padding padding, Window* w) {
-  if (w->stride < 1 || w->stride > kMaxWindow || w->kernel < 1 || w->kernel > kMaxWindow || w->in < 1) {
+  if (w->stride < 1 || w->stride > kMaxWindow || w->kernel < 1 || w->kernel > kMaxWindow ||
+      w->in < 1) {
     return l.Invalid(std::string(axis) + ": stride " + std::to_string(w->stride) + ", kernel " +
                      std::to_string(w->kernel) + ", input " + std::to_string(w->in));
   }
@@ -209,7 +216,8 @@ Status LowerTransposeConv(Lowering& l) {
   WHIT_RETURN_IF_ERROR(PlaceTransposed(l, "height", opt.padding, &h));
   WHIT_RETURN_IF_ERROR(PlaceTransposed(l, "width", opt.padding, &w));
   WHIT_ASSIGN_OR_RETURN(const ProductKind kind, KindOf(l, l.input(2), weights, l.output(0)));
-  WHIT_ASSIGN_OR_RETURN(const Clamp clamp, l.Activation(opt.fused_activation_function, l.output(0)));
+  WHIT_ASSIGN_OR_RETURN(const Clamp clamp,
+                        l.Activation(opt.fused_activation_function, l.output(0)));
 
   WeightSource source;
   source.tensor = &weights;
@@ -220,9 +228,9 @@ Status LowerTransposeConv(Lowering& l) {
   source.shape = {ws[0], ws[1], ws[2], ws[3]};
   fbs::ConvOptionsT o;
   WHIT_ASSIGN_OR_RETURN(o.weights, AddWeights(l, source));
-  WHIT_ASSIGN_OR_RETURN(const ProductBlobs blobs,
-                        AddProductBlobs(l, kind, l.input(2), o.weights, l.has(3) ? l.in(3) : -1,
-                                        l.output(0), false));
+  WHIT_ASSIGN_OR_RETURN(
+      const ProductBlobs blobs,
+      AddProductBlobs(l, kind, l.input(2), o.weights, l.has(3) ? l.in(3) : -1, l.output(0), false));
   SetPadding(o, h, w);
   o.bias = blobs.bias, o.multiplier = blobs.multiplier;
   o.lo = clamp.lo, o.hi = clamp.hi;
@@ -238,13 +246,15 @@ Status LowerPool(Lowering& l) {
   WHIT_RETURN_IF_ERROR(Place(l, "height", opt.padding, &h));
   WHIT_RETURN_IF_ERROR(Place(l, "width", opt.padding, &w));
   WHIT_RETURN_IF_ERROR(l.SetShape(l.out(0), Shape{in[0], h.out, w.out, in[3]}));
-  WHIT_ASSIGN_OR_RETURN(const Clamp clamp, l.Activation(opt.fused_activation_function, l.output(0)));
+  WHIT_ASSIGN_OR_RETURN(const Clamp clamp,
+                        l.Activation(opt.fused_activation_function, l.output(0)));
   fbs::PoolOptionsT o;
   SetPadding(o, h, w);
   o.filter_h = static_cast<uint32_t>(h.kernel), o.filter_w = static_cast<uint32_t>(w.kernel);
   o.lo = clamp.lo, o.hi = clamp.hi;
   const bool average = l.code() == BuiltinOperator::AVERAGE_POOL_2D;
-  return l.Emit(average ? OpType::kAveragePool2D : OpType::kMaxPool2D, std::move(o), {l.in(0)}, {l.out(0)});
+  return l.Emit(average ? OpType::kAveragePool2D : OpType::kMaxPool2D, std::move(o), {l.in(0)},
+                {l.out(0)});
 }
 
 }  // namespace

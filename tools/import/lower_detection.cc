@@ -1,4 +1,5 @@
-// The ends of detectors: NON_MAX_SUPPRESSION_V4 and V5, and the custom TFLite_Detection_PostProcess.
+// The ends of detectors: NON_MAX_SUPPRESSION_V4 and V5, and the custom
+// TFLite_Detection_PostProcess.
 #include <flatbuffers/flexbuffers.h>
 
 #include "tools/import/lowering.h"
@@ -12,7 +13,8 @@ constexpr int64_t kMaxDetections = 1 << 20;
 // As float32: detectors compute boxes in floats whatever came before.
 Result<int> AsFloat(Lowering& l, size_t i) {
   if (l.input(i).is_float()) return l.in(i);
-  if (!l.input(i).quantized()) return l.Unsupported(std::string("input type ") + DTypeName(l.input(i).type));
+  if (!l.input(i).quantized())
+    return l.Unsupported(std::string("input type ") + DTypeName(l.input(i).type));
   WHIT_ASSIGN_OR_RETURN(const int real, l.TempFloat(l.input(i).shape));
   WHIT_RETURN_IF_ERROR(l.Emit(OpType::kDequantize, fbs::QuantizeOptionsT(), {l.in(i)}, {real}));
   return real;
@@ -28,7 +30,8 @@ Status LowerNonMaxSuppression(Lowering& l) {
   if (soft) {
     WHIT_ASSIGN_OR_RETURN(o.sigma, l.Float(5, "sigma"));
   }
-  if (most < 0 || most > kMaxDetections) return l.Invalid("number of boxes " + std::to_string(most));
+  if (most < 0 || most > kMaxDetections)
+    return l.Invalid("number of boxes " + std::to_string(most));
   o.soft = soft;
   o.max_output = static_cast<uint32_t>(most);
   const size_t count = soft ? 2 : 1;
@@ -48,7 +51,8 @@ struct Field {
 
 Status ReadDetectionOptions(Lowering& l, fbs::DetectionPostProcessOptionsT* o) {
   const auto* bytes = l.op().custom_options();
-  if (bytes == nullptr || bytes->size() == 0 || !flexbuffers::VerifyBuffer(bytes->data(), bytes->size(), nullptr)) {
+  if (bytes == nullptr || bytes->size() == 0 ||
+      !flexbuffers::VerifyBuffer(bytes->data(), bytes->size(), nullptr)) {
     return l.Invalid("its options are not a FlexBuffer");
   }
   const flexbuffers::Reference root = flexbuffers::GetRoot(bytes->data(), bytes->size());
@@ -76,7 +80,8 @@ Status ReadDetectionOptions(Lowering& l, fbs::DetectionPostProcessOptionsT* o) {
       continue;
     }
     const int64_t whole = value.AsInt64();
-    if (whole < 0 || whole > kMaxDetections) return l.Invalid(std::string(field.name) + " is " + std::to_string(whole));
+    if (whole < 0 || whole > kMaxDetections)
+      return l.Invalid(std::string(field.name) + " is " + std::to_string(whole));
     *field.whole = static_cast<uint32_t>(whole);
   }
   const flexbuffers::Reference regular = map["use_regular_nms"];

@@ -1,4 +1,5 @@
-// Operators that move elements and compute none: reshapes, transposes, pads, joins and splits, blocks.
+// Operators that move elements and compute none: reshapes, transposes, pads, joins and splits,
+// blocks.
 #include <algorithm>
 
 #include "tools/import/lowering.h"
@@ -13,7 +14,9 @@ std::vector<int64_t> Dims(const Shape& s) {
   return dims;
 }
 
-std::vector<uint32_t> ToU32(const std::vector<int64_t>& values) { return {values.begin(), values.end()}; }
+std::vector<uint32_t> ToU32(const std::vector<int64_t>& values) {
+  return {values.begin(), values.end()};
+}
 
 // ---- the same elements under another shape ----
 
@@ -46,7 +49,8 @@ Status LowerReshape(Lowering& l) {
     dims.assign(opt.new_shape.begin(), opt.new_shape.end());
   }
   const int64_t elements = l.input(0).shape.elements();
-  if (dims.size() == 1 && dims[0] == 0 && elements == 1) dims.clear();  // how old converters write a scalar
+  if (dims.size() == 1 && dims[0] == 0 && elements == 1)
+    dims.clear();  // how old converters write a scalar
   WHIT_RETURN_IF_ERROR(ResolveShape(l, elements, &dims));
   WHIT_RETURN_IF_ERROR(l.PassThrough(0));
   WHIT_RETURN_IF_ERROR(l.SetShape(l.out(0), dims));
@@ -101,7 +105,8 @@ Status LowerTranspose(Lowering& l) {
   std::vector<bool> seen(perm.size());
   for (size_t i = 0; i < perm.size(); ++i) {
     WHIT_ASSIGN_OR_RETURN(const int axis, l.Axis(perm[i], in.rank()));
-    if (seen[static_cast<size_t>(axis)]) return l.Invalid("axis " + std::to_string(axis) + " twice in the permutation");
+    if (seen[static_cast<size_t>(axis)])
+      return l.Invalid("axis " + std::to_string(axis) + " twice in the permutation");
     seen[static_cast<size_t>(axis)] = true;
     o.perm.push_back(static_cast<uint32_t>(axis));
     out[static_cast<int>(i)] = in[axis];
@@ -142,7 +147,8 @@ Result<Amounts> ReadAmounts(Lowering& l, size_t i, size_t axes, const char* what
     for (size_t side : {0, 1}) {
       const int64_t v = pairs[2 * a + side];
       if (v < 0 || v > std::numeric_limits<int32_t>::max()) {
-        return l.Invalid(std::string(what) + ": axis " + std::to_string(a) + " has " + std::to_string(v));
+        return l.Invalid(std::string(what) + ": axis " + std::to_string(a) + " has " +
+                         std::to_string(v));
       }
       (side == 0 ? amounts.before : amounts.after).push_back(v);
     }
@@ -200,7 +206,8 @@ Status LowerPad(Lowering& l) {
   fbs::PadOptionsT o;
   o.before = ToU32(amounts.before), o.after = ToU32(amounts.after);
   if (mirror) {
-    const bool reflect = l.Options(&tflite::Operator::builtin_options_as_MirrorPadOptions).mode == tflite::MirrorPadMode::REFLECT;
+    const bool reflect = l.Options(&tflite::Operator::builtin_options_as_MirrorPadOptions).mode ==
+                         tflite::MirrorPadMode::REFLECT;
     o.mode = reflect ? fbs::PadMode::reflect : fbs::PadMode::symmetric;
   } else {
     WHIT_RETURN_IF_ERROR(SetPadValue(l, &o));
@@ -210,7 +217,8 @@ Status LowerPad(Lowering& l) {
 
 // ---- joins and splits ----
 
-// Joins tensors of one type along `axis` into output 0, whose shape is set; 8 and 16 bit values are brought to its scale.
+// Joins tensors of one type along `axis` into output 0, whose shape is set; 8 and 16 bit values are
+// brought to its scale.
 Status EmitConcat(Lowering& l, std::vector<int> parts, int axis) {
   const GraphTensor like = l.output(0);
   for (int& part : parts) {
@@ -242,8 +250,9 @@ Status LowerConcatenation(Lowering& l) {
     bool fits = s.rank() == out.rank() && l.input(i).type == l.input(0).type;
     for (int a = 0; fits && a < out.rank(); ++a) fits = a == axis || s[a] == out[a];
     if (!fits) {
-      return l.Invalid("input " + std::to_string(i) + " " + DTypeName(l.input(i).type) + s.ToString() +
-                       " does not join " + DTypeName(l.input(0).type) + l.input(0).shape.ToString());
+      return l.Invalid("input " + std::to_string(i) + " " + DTypeName(l.input(i).type) +
+                       s.ToString() + " does not join " + DTypeName(l.input(0).type) +
+                       l.input(0).shape.ToString());
     }
     out[axis] += s[axis];
     parts.push_back(l.in(i));
@@ -257,7 +266,9 @@ Status LowerPack(Lowering& l) {
   WHIT_RETURN_IF_ERROR(l.Expect(1, kMaxParts, 1));
   const Shape part = l.input(0).shape;
   std::vector<int64_t> dims = Dims(part);
-  WHIT_ASSIGN_OR_RETURN(const int axis, l.Axis(l.Options(&tflite::Operator::builtin_options_as_PackOptions).axis, part.rank() + 1));
+  WHIT_ASSIGN_OR_RETURN(
+      const int axis,
+      l.Axis(l.Options(&tflite::Operator::builtin_options_as_PackOptions).axis, part.rank() + 1));
   dims.insert(dims.begin() + axis, 1);
   WHIT_RETURN_IF_ERROR(l.PassThrough(0));
   WHIT_RETURN_IF_ERROR(l.SetShape(l.out(0), dims));
@@ -265,7 +276,8 @@ Status LowerPack(Lowering& l) {
   std::vector<int> parts;
   for (size_t i = 0; i < l.inputs(); ++i) {
     if (!l.has(i) || l.input(i).shape != part || l.input(i).type != l.input(0).type) {
-      return l.Invalid("input " + std::to_string(i) + " differs from the first, " + part.ToString());
+      return l.Invalid("input " + std::to_string(i) + " differs from the first, " +
+                       part.ToString());
     }
     WHIT_ASSIGN_OR_RETURN(const int reshaped, l.Reshaped(l.in(i), slot));
     parts.push_back(reshaped);
@@ -304,8 +316,8 @@ Status LowerSplit(Lowering& l) {
   WHIT_ASSIGN_OR_RETURN(const int axis, l.Axis(listed, in.rank()));
   const auto n = static_cast<int64_t>(l.outputs());
   if (in[axis] % n != 0) {
-    return l.Invalid("axis " + std::to_string(axis) + " of " + in.ToString() + " does not split into " +
-                     std::to_string(n));
+    return l.Invalid("axis " + std::to_string(axis) + " of " + in.ToString() +
+                     " does not split into " + std::to_string(n));
   }
   return EmitSplit(l, 1, axis, std::vector<int64_t>(l.outputs(), in[axis] / n));
 }
@@ -323,8 +335,8 @@ Status LowerSplitV(Lowering& l) {
     if (s == -1 && open == nullptr) {
       open = &s;
     } else if (s < 0 || s > rest) {
-      return l.Invalid("a part of " + std::to_string(s) + " along axis " + std::to_string(axis) + " of " +
-                       in.ToString());
+      return l.Invalid("a part of " + std::to_string(s) + " along axis " + std::to_string(axis) +
+                       " of " + in.ToString());
     } else {
       rest -= s;
     }
@@ -334,8 +346,9 @@ Status LowerSplitV(Lowering& l) {
     rest = 0;
   }
   if (rest != 0 || sizes.size() != l.outputs()) {
-    return l.Invalid("the sizes leave " + std::to_string(rest) + " of axis " + std::to_string(axis) +
-                     ", " + std::to_string(sizes.size()) + " sizes for " + std::to_string(l.outputs()) + " outputs");
+    return l.Invalid("the sizes leave " + std::to_string(rest) + " of axis " +
+                     std::to_string(axis) + ", " + std::to_string(sizes.size()) + " sizes for " +
+                     std::to_string(l.outputs()) + " outputs");
   }
   return EmitSplit(l, 0, axis, sizes);
 }
@@ -344,10 +357,12 @@ Status LowerUnpack(Lowering& l) {
   WHIT_RETURN_IF_ERROR(ExpectParts(l));
   WHIT_RETURN_IF_ERROR(l.Expect(1, 1, l.outputs()));
   const Shape in = l.input(0).shape;
-  WHIT_ASSIGN_OR_RETURN(const int axis, l.Axis(l.Options(&tflite::Operator::builtin_options_as_UnpackOptions).axis, in.rank()));
+  WHIT_ASSIGN_OR_RETURN(
+      const int axis,
+      l.Axis(l.Options(&tflite::Operator::builtin_options_as_UnpackOptions).axis, in.rank()));
   if (in[axis] != static_cast<int64_t>(l.outputs())) {
-    return l.Invalid("axis " + std::to_string(axis) + " of " + in.ToString() + " does not unpack into " +
-                     std::to_string(l.outputs()));
+    return l.Invalid("axis " + std::to_string(axis) + " of " + in.ToString() +
+                     " does not unpack into " + std::to_string(l.outputs()));
   }
   Shape slot = in;
   slot[axis] = 1;
@@ -373,7 +388,8 @@ Status LowerTile(Lowering& l) {
   std::vector<int64_t> dims = Dims(l.input(0).shape);
   WHIT_ASSIGN_OR_RETURN(const std::vector<int64_t> multiples, l.Ints(1, "the multiples"));
   if (multiples.size() != dims.size()) {
-    return l.Invalid(std::to_string(multiples.size()) + " multiples for rank " + std::to_string(dims.size()));
+    return l.Invalid(std::to_string(multiples.size()) + " multiples for rank " +
+                     std::to_string(dims.size()));
   }
   for (size_t i = 0; i < dims.size(); ++i) {
     if (multiples[i] < 0 || multiples[i] > std::numeric_limits<int32_t>::max()) {
@@ -396,16 +412,19 @@ Status LowerSpaceBatch(Lowering& l) {
   std::vector<int64_t> dims = Dims(l.input(0).shape);
   WHIT_ASSIGN_OR_RETURN(const std::vector<int64_t> block, l.Ints(1, "the block"));
   if (dims.size() != block.size() + 1 && dims.size() != block.size() + 2) {
-    return l.Invalid("a block of " + std::to_string(block.size()) + " axes for rank " + std::to_string(dims.size()));
+    return l.Invalid("a block of " + std::to_string(block.size()) + " axes for rank " +
+                     std::to_string(dims.size()));
   }
   WHIT_ASSIGN_OR_RETURN(const Amounts amounts,
                         ReadAmounts(l, 2, block.size(), to_batch ? "the paddings" : "the crops"));
   for (size_t i = 0; i < block.size(); ++i) {
     const int64_t b = block[i], border = amounts.before[i] + amounts.after[i];
-    if (b < 1 || b > std::numeric_limits<int32_t>::max()) return l.Invalid("block size " + std::to_string(b));
+    if (b < 1 || b > std::numeric_limits<int32_t>::max())
+      return l.Invalid("block size " + std::to_string(b));
     const int64_t extent = to_batch ? dims[i + 1] + border : dims[i + 1] * b - border;
     const int64_t batch = to_batch ? dims[0] * b : dims[0] / b;
-    if (extent < 0 || (to_batch ? extent % b : dims[0] % b) != 0 || batch > std::numeric_limits<int32_t>::max()) {
+    if (extent < 0 || (to_batch ? extent % b : dims[0] % b) != 0 ||
+        batch > std::numeric_limits<int32_t>::max()) {
       return l.Invalid("axis " + std::to_string(i + 1) + ": " + std::to_string(dims[i + 1]) +
                        " with a border of " + std::to_string(border) + " and batch " +
                        std::to_string(dims[0]) + " do not fit blocks of " + std::to_string(b));
@@ -417,20 +436,24 @@ Status LowerSpaceBatch(Lowering& l) {
   WHIT_RETURN_IF_ERROR(l.SetShape(l.out(0), dims));
   fbs::BlockOptionsT o;
   o.block = ToU32(block), o.before = ToU32(amounts.before), o.after = ToU32(amounts.after);
-  return l.Emit(to_batch ? OpType::kSpaceToBatchNd : OpType::kBatchToSpaceNd, std::move(o), {l.in(0)}, {l.out(0)});
+  return l.Emit(to_batch ? OpType::kSpaceToBatchNd : OpType::kBatchToSpaceNd, std::move(o),
+                {l.in(0)}, {l.out(0)});
 }
 
 Status LowerDepth(Lowering& l) {
   WHIT_RETURN_IF_ERROR(l.Expect(1, 1, 1));
   const bool to_depth = l.code() == BuiltinOperator::SPACE_TO_DEPTH;
-  const int64_t b = to_depth ? l.Options(&tflite::Operator::builtin_options_as_SpaceToDepthOptions).block_size
-                             : l.Options(&tflite::Operator::builtin_options_as_DepthToSpaceOptions).block_size;
+  const int64_t b =
+      to_depth ? l.Options(&tflite::Operator::builtin_options_as_SpaceToDepthOptions).block_size
+               : l.Options(&tflite::Operator::builtin_options_as_DepthToSpaceOptions).block_size;
   Shape s = l.input(0).shape;
   if (s.rank() != 4 || b < 1 || b > (1 << 15)) {
     return l.Invalid("block " + std::to_string(b) + " on shape " + s.ToString());
   }
   const bool fits = to_depth ? s[1] % b == 0 && s[2] % b == 0 : s[3] % (b * b) == 0;
-  if (!fits) return l.Invalid("shape " + s.ToString() + " does not divide into blocks of " + std::to_string(b));
+  if (!fits)
+    return l.Invalid("shape " + s.ToString() + " does not divide into blocks of " +
+                     std::to_string(b));
   if (to_depth) {
     s = Shape{s[0], s[1] / b, s[2] / b, s[3] * b * b};
   } else {
@@ -440,7 +463,8 @@ Status LowerDepth(Lowering& l) {
   WHIT_RETURN_IF_ERROR(l.SetShape(l.out(0), s));
   fbs::BlockOptionsT o;
   o.block = {static_cast<uint32_t>(b), static_cast<uint32_t>(b)};
-  return l.Emit(to_depth ? OpType::kSpaceToDepth : OpType::kDepthToSpace, std::move(o), {l.in(0)}, {l.out(0)});
+  return l.Emit(to_depth ? OpType::kSpaceToDepth : OpType::kDepthToSpace, std::move(o), {l.in(0)},
+                {l.out(0)});
 }
 
 }  // namespace

@@ -1,4 +1,5 @@
-// FULLY_CONNECTED and BATCH_MATMUL: a constant right side becomes packed weights, any other a BatchMatMul.
+// FULLY_CONNECTED and BATCH_MATMUL: a constant right side becomes packed weights, any other a
+// BatchMatMul.
 #include <algorithm>
 
 #include "tools/import/packing.h"
@@ -10,12 +11,13 @@ namespace {
 // x[..., K] * weights[n][K] + bias -> out[..., n]. `source` describes the weights; shapes are set.
 Status EmitFullyConnected(Lowering& l, int x, const WeightSource& source, int bias, int out,
                           tflite::ActivationFunctionType activation) {
-  WHIT_ASSIGN_OR_RETURN(const ProductKind kind, KindOf(l, l.tensor(x), *source.tensor, l.tensor(out)));
+  WHIT_ASSIGN_OR_RETURN(const ProductKind kind,
+                        KindOf(l, l.tensor(x), *source.tensor, l.tensor(out)));
   WHIT_ASSIGN_OR_RETURN(const Clamp clamp, l.Activation(activation, l.tensor(out)));
   fbs::FullyConnectedOptionsT o;
   WHIT_ASSIGN_OR_RETURN(o.weights, AddWeights(l, source));
-  WHIT_ASSIGN_OR_RETURN(const ProductBlobs blobs,
-                        AddProductBlobs(l, kind, l.tensor(x), o.weights, bias, l.tensor(out), true));
+  WHIT_ASSIGN_OR_RETURN(const ProductBlobs blobs, AddProductBlobs(l, kind, l.tensor(x), o.weights,
+                                                                  bias, l.tensor(out), true));
   o.bias = blobs.bias, o.multiplier = blobs.multiplier;
   o.lo = clamp.lo, o.hi = clamp.hi;
   return l.Emit(OpType::kFullyConnected, std::move(o), {x}, {out});
@@ -54,7 +56,8 @@ Status LowerFullyConnected(Lowering& l) {
   const Shape in = l.input(0).shape;
   const int64_t k = ws[1];
   if (in.elements() % k != 0 || in.elements() == 0) {
-    return l.Invalid("an input of shape " + in.ToString() + " is not made of rows of " + std::to_string(k));
+    return l.Invalid("an input of shape " + in.ToString() + " is not made of rows of " +
+                     std::to_string(k));
   }
   Shape rows = in;  // as the product reads it: [..., K]
   if (!opt.keep_num_dims && in.rank() != 2) rows = Shape{in.elements() / k, k};
@@ -73,16 +76,20 @@ Status LowerFullyConnected(Lowering& l) {
   source.values = *l.input(1).constant;
   source.n = ws[0], source.groups = 1, source.runs = 1, source.run_length = k;
   source.shape = {ws[0], k};
-  return EmitFullyConnected(l, x, source, l.has(2) ? l.in(2) : -1, l.out(0), opt.fused_activation_function);
+  return EmitFullyConnected(l, x, source, l.has(2) ? l.in(2) : -1, l.out(0),
+                            opt.fused_activation_function);
 }
 
 // The shape of x * y, batch axes broadcast.
 Result<Shape> ProductShape(Lowering& l, const Shape& x, const Shape& y, bool adj_x, bool adj_y) {
   const int rx = x.rank(), ry = y.rank();
-  if (rx < 2 || ry < 2) return l.Invalid("operands need 2 axes or more, have " + x.ToString() + " and " + y.ToString());
+  if (rx < 2 || ry < 2)
+    return l.Invalid("operands need 2 axes or more, have " + x.ToString() + " and " + y.ToString());
   const int64_t m = adj_x ? x[rx - 1] : x[rx - 2], kx = adj_x ? x[rx - 2] : x[rx - 1];
   const int64_t n = adj_y ? y[ry - 2] : y[ry - 1], ky = adj_y ? y[ry - 1] : y[ry - 2];
-  if (kx != ky) return l.Invalid("inner dimensions " + std::to_string(kx) + " and " + std::to_string(ky) + " differ");
+  if (kx != ky)
+    return l.Invalid("inner dimensions " + std::to_string(kx) + " and " + std::to_string(ky) +
+                     " differ");
   Shape bx = Shape::OfRank(rx - 2), by = Shape::OfRank(ry - 2);
   for (int i = 0; i < rx - 2; ++i) bx[i] = x[i];
   for (int i = 0; i < ry - 2; ++i) by[i] = y[i];
@@ -101,7 +108,8 @@ Status LowerBatchMatMul(Lowering& l) {
   WHIT_ASSIGN_OR_RETURN(const Shape out, ProductShape(l, x, y, opt.adj_x, opt.adj_y));
   WHIT_RETURN_IF_ERROR(l.SetShape(l.out(0), out));
   const bool one_matrix = y.Product(0, y.rank() - 2) == 1 && y.rank() <= x.rank();
-  if (!l.input(1).is_const() || l.input(0).is_const() || !one_matrix || opt.adj_x || y.elements() == 0) {
+  if (!l.input(1).is_const() || l.input(0).is_const() || !one_matrix || opt.adj_x ||
+      y.elements() == 0) {
     fbs::BatchMatMulOptionsT o;
     o.adj_x = opt.adj_x, o.adj_y = opt.adj_y;
     return l.Emit(OpType::kBatchMatMul, std::move(o), {l.in(0), l.in(1)}, {l.out(0)});

@@ -21,7 +21,8 @@ Status LowerHalf(Lowering& l) {
 Status LowerDequantize(Lowering& l) {
   WHIT_RETURN_IF_ERROR(l.Expect(1, 1, 1));
   WHIT_RETURN_IF_ERROR(l.SetShape(l.out(0), l.input(0).shape));
-  if (!l.output(0).is_float()) return l.Unsupported(std::string("output type ") + DTypeName(l.output(0).type));
+  if (!l.output(0).is_float())
+    return l.Unsupported(std::string("output type ") + DTypeName(l.output(0).type));
   if (l.input(0).type == DType::kFloat16) return LowerHalf(l);
   if (l.input(0).is_float()) return l.EmitReshape(l.in(0), l.out(0));
   if (!l.input(0).quantized()) return l.Invalid("the input has no scale");
@@ -34,12 +35,13 @@ Status LowerQuantize(Lowering& l) {
   if (!l.output(0).quantized()) return l.Invalid("the output has no scale");
   const GraphTensor& in = l.input(0);
   // uint8 to int8 of one scale is nothing at all once both are canonical.
-  if (in.type == l.output(0).type && in.SameQuant(l.output(0))) return l.EmitReshape(l.in(0), l.out(0));
+  if (in.type == l.output(0).type && in.SameQuant(l.output(0)))
+    return l.EmitReshape(l.in(0), l.out(0));
   return l.Emit(OpType::kQuantize, fbs::QuantizeOptionsT(), {l.in(0)}, {l.out(0)});
 }
 
-// The stored numbers of the source file as float32: a quantized uint8 is stored less 128 here, and an 8-bit plan may
-// store it otherwise again, so the number is taken as a quantity of scale 1.
+// The stored numbers of the source file as float32: a quantized uint8 is stored less 128 here, and
+// an 8-bit plan may store it otherwise again, so the number is taken as a quantity of scale 1.
 Result<int> StoredAsFloat(Lowering& l, int in) {
   GraphTensor counted = l.tensor(in);
   counted.scale = {1.0f};

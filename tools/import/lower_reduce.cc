@@ -97,11 +97,11 @@ Status LowerCumSum(Lowering& l) {
 
 std::span<const LowerRow> ReduceRows() {
   static constexpr LowerRow kRows[] = {
-      {BuiltinOperator::MEAN, LowerReduce},       {BuiltinOperator::SUM, LowerReduce},
-      {BuiltinOperator::REDUCE_MAX, LowerReduce}, {BuiltinOperator::REDUCE_MIN, LowerReduce},
+      {BuiltinOperator::MEAN, LowerReduce},        {BuiltinOperator::SUM, LowerReduce},
+      {BuiltinOperator::REDUCE_MAX, LowerReduce},  {BuiltinOperator::REDUCE_MIN, LowerReduce},
       {BuiltinOperator::REDUCE_PROD, LowerReduce}, {BuiltinOperator::REDUCE_ANY, LowerReduce},
-      {BuiltinOperator::REDUCE_ALL, LowerReduce}, {BuiltinOperator::ARG_MAX, LowerArg},
-      {BuiltinOperator::ARG_MIN, LowerArg},       {BuiltinOperator::TOPK_V2, LowerTopK},
+      {BuiltinOperator::REDUCE_ALL, LowerReduce},  {BuiltinOperator::ARG_MAX, LowerArg},
+      {BuiltinOperator::ARG_MIN, LowerArg},        {BuiltinOperator::TOPK_V2, LowerTopK},
       {BuiltinOperator::CUMSUM, LowerCumSum},
   };
   return kRows;

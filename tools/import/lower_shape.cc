@@ -1,5 +1,5 @@
-// Operators whose output's shape or values follow from shapes and constants: SHAPE, RANGE, FILL, BROADCAST_TO, ONE_HOT,
-// and the resizes.
+// Operators whose output's shape or values follow from shapes and constants: SHAPE, RANGE, FILL,
+// BROADCAST_TO, ONE_HOT, and the resizes.
 #include <cmath>
 
 #include "tools/import/lowering.h"
@@ -42,7 +42,8 @@ Status LowerBroadcastArgs(Lowering& l) {
   Shape shapes[2];
   for (size_t i : {0, 1}) {
     WHIT_ASSIGN_OR_RETURN(const std::vector<int64_t> dims, l.Ints(i, "a shape"));
-    if (dims.size() > static_cast<size_t>(kMaxRank)) return l.Unsupported("rank " + std::to_string(dims.size()));
+    if (dims.size() > static_cast<size_t>(kMaxRank))
+      return l.Unsupported("rank " + std::to_string(dims.size()));
     shapes[i] = Shape::OfRank(static_cast<int>(dims.size()));
     for (size_t a = 0; a < dims.size(); ++a) shapes[i][static_cast<int>(a)] = dims[a];
   }
@@ -67,7 +68,8 @@ Result<int64_t> RangeCount(Lowering& l) {
   int64_t v[3];
   for (size_t i : {0, 1, 2}) {
     WHIT_ASSIGN_OR_RETURN(v[i], l.Int(i, "a bound of the range"));
-    if (std::abs(v[i] / 2) > (int64_t{1} << 60)) return l.Invalid("a bound of " + std::to_string(v[i]));
+    if (std::abs(v[i] / 2) > (int64_t{1} << 60))
+      return l.Invalid("a bound of " + std::to_string(v[i]));
   }
   if (v[2] == 0) return l.Invalid("a step of 0");
   const int64_t span = v[2] > 0 ? v[1] - v[0] : v[0] - v[1], step = std::abs(v[2]);
@@ -113,8 +115,11 @@ Status LowerOneHot(Lowering& l) {
   WHIT_RETURN_IF_ERROR(l.Expect(4, 4, 1));
   const Shape in = l.input(0).shape;
   WHIT_ASSIGN_OR_RETURN(const int64_t depth, l.Int(1, "the depth"));
-  WHIT_ASSIGN_OR_RETURN(const int axis, l.Axis(l.Options(&tflite::Operator::builtin_options_as_OneHotOptions).axis, in.rank() + 1));
-  if (depth < 0 || depth > std::numeric_limits<int32_t>::max()) return l.Invalid("depth " + std::to_string(depth));
+  WHIT_ASSIGN_OR_RETURN(
+      const int axis,
+      l.Axis(l.Options(&tflite::Operator::builtin_options_as_OneHotOptions).axis, in.rank() + 1));
+  if (depth < 0 || depth > std::numeric_limits<int32_t>::max())
+    return l.Invalid("depth " + std::to_string(depth));
   std::vector<int64_t> dims;
   for (int i = 0; i < in.rank(); ++i) dims.push_back(in[i]);
   dims.insert(dims.begin() + axis, depth);
@@ -130,7 +135,8 @@ Status LowerResize(Lowering& l) {
   Shape shape = l.input(0).shape;
   WHIT_ASSIGN_OR_RETURN(const std::vector<int64_t> size, l.Ints(1, "the new size"));
   if (shape.rank() != 4 || size.size() != 2 || size[0] < 1 || size[1] < 1) {
-    return l.Invalid("an input of shape " + shape.ToString() + " and " + std::to_string(size.size()) +
+    return l.Invalid("an input of shape " + shape.ToString() + " and " +
+                     std::to_string(size.size()) +
                      " new sizes; 4 axes and 2 sizes of 1 or more needed");
   }
   shape[1] = size[0], shape[2] = size[1];
@@ -145,7 +151,8 @@ Status LowerResize(Lowering& l) {
     const auto opt = l.Options(&tflite::Operator::builtin_options_as_ResizeNearestNeighborOptions);
     o.align_corners = opt.align_corners, o.half_pixel_centers = opt.half_pixel_centers;
   }
-  return l.Emit(bilinear ? OpType::kResizeBilinear : OpType::kResizeNearest, std::move(o), {l.in(0)}, {l.out(0)});
+  return l.Emit(bilinear ? OpType::kResizeBilinear : OpType::kResizeNearest, std::move(o),
+                {l.in(0)}, {l.out(0)});
 }
 
 }  // namespace

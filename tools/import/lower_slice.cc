@@ -1,4 +1,5 @@
-// SLICE, STRIDED_SLICE and the gathers: parts of a tensor, chosen by constants or by computed indices.
+// SLICE, STRIDED_SLICE and the gathers: parts of a tensor, chosen by constants or by computed
+// indices.
 #include <algorithm>
 
 #include "tools/import/lowering.h"
@@ -19,19 +20,22 @@ Status LowerSlice(Lowering& l) {
   WHIT_ASSIGN_OR_RETURN(std::vector<int64_t> size, l.Ints(2, "the size"));
   if (begin.size() != rank || size.size() != rank) {
     return l.Invalid("begin and size have " + std::to_string(begin.size()) + " and " +
-                     std::to_string(size.size()) + " numbers, the input has rank " + std::to_string(rank));
+                     std::to_string(size.size()) + " numbers, the input has rank " +
+                     std::to_string(rank));
   }
   fbs::SliceOptionsT o;
   for (size_t a = 0; a < rank; ++a) {
     const int64_t dim = in[static_cast<int>(a)];
     if (size[a] == -1 && dynamic) return l.Unsupported("a computed begin with an open size");
     if (begin[a] < 0 || begin[a] > dim) {
-      return l.Invalid("begin " + std::to_string(begin[a]) + " in a dimension of " + std::to_string(dim));
+      return l.Invalid("begin " + std::to_string(begin[a]) + " in a dimension of " +
+                       std::to_string(dim));
     }
     if (size[a] == -1) size[a] = dim - begin[a];
     if (size[a] < 0 || size[a] > dim - begin[a]) {
-      return l.Invalid("axis " + std::to_string(a) + ": " + std::to_string(size[a]) + " elements from " +
-                       std::to_string(begin[a]) + " in a dimension of " + std::to_string(dim));
+      return l.Invalid("axis " + std::to_string(a) + ": " + std::to_string(size[a]) +
+                       " elements from " + std::to_string(begin[a]) + " in a dimension of " +
+                       std::to_string(dim));
     }
     o.begin.push_back(static_cast<int32_t>(begin[a]));
     o.size.push_back(static_cast<uint32_t>(size[a]));
@@ -45,7 +49,8 @@ Status LowerSlice(Lowering& l) {
   return l.Emit(OpType::kSlice, std::move(o), std::move(inputs), {l.out(0)});
 }
 
-// A strided slice being spelled out: one entry an axis of the input, and the shape after axes came and went.
+// A strided slice being spelled out: one entry an axis of the input, and the shape after axes came
+// and went.
 struct StridedPlan {
   fbs::SliceOptionsT options;
   std::vector<int64_t> sliced;  // shape after slicing, every axis kept
@@ -79,13 +84,15 @@ Status SliceAxis(Lowering& l, const StridedSpec& spec, size_t i, int64_t dim, St
   const bool shrink = spec.Has(spec.masks.shrink_axis_mask, i);
   int64_t count = 1;
   if (!shrink) {
-    int64_t end = spec.masks.offset ? std::clamp(begin + spec.end[i], low, high) : place(spec.end[i]);
+    int64_t end =
+        spec.masks.offset ? std::clamp(begin + spec.end[i], low, high) : place(spec.end[i]);
     if (spec.Has(spec.masks.end_mask, i)) end = stride > 0 ? dim : -1;
     const int64_t span = stride > 0 ? end - begin : begin - end, step = std::abs(stride);
     count = span <= 0 ? 0 : (span + step - 1) / step;
     plan->result.push_back(count);
   } else if (begin < 0 || begin >= dim) {
-    return l.Invalid("index " + std::to_string(spec.begin[i]) + " in a dimension of " + std::to_string(dim));
+    return l.Invalid("index " + std::to_string(spec.begin[i]) + " in a dimension of " +
+                     std::to_string(dim));
   }
   plan->options.begin.push_back(count == 0 ? 0 : static_cast<int32_t>(begin));
   plan->options.size.push_back(static_cast<uint32_t>(count));
@@ -103,12 +110,14 @@ Result<StridedSpec> ReadStridedSpec(Lowering& l) {
   const size_t n = spec.begin.size();
   if (spec.end.size() != n || spec.stride.size() != n || n > 2 * static_cast<size_t>(kMaxRank)) {
     return l.Invalid("begin, end and strides have " + std::to_string(n) + ", " +
-                     std::to_string(spec.end.size()) + " and " + std::to_string(spec.stride.size()) + " numbers");
+                     std::to_string(spec.end.size()) + " and " +
+                     std::to_string(spec.stride.size()) + " numbers");
   }
   for (const auto* list : {&spec.begin, &spec.end}) {
     for (int64_t v : *list) {
       // Beyond any dimension on both sides, so that sums with one cannot overflow.
-      if (v < -(int64_t{1} << 62) || v > (int64_t{1} << 62)) return l.Invalid("begin or end of " + std::to_string(v));
+      if (v < -(int64_t{1} << 62) || v > (int64_t{1} << 62))
+        return l.Invalid("begin or end of " + std::to_string(v));
     }
   }
   return spec;
@@ -127,7 +136,8 @@ Status LowerStridedSlice(Lowering& l) {
     return l.Invalid(std::to_string(named) + " indices for rank " + std::to_string(in.rank()));
   }
   StridedPlan plan;
-  size_t open = static_cast<size_t>(in.rank()) - named;  // axes for the ellipsis, or kept at the end
+  size_t open =
+      static_cast<size_t>(in.rank()) - named;  // axes for the ellipsis, or kept at the end
   int axis = 0;
   for (size_t i = 0; i < n; ++i) {
     if (spec.Has(spec.masks.ellipsis_mask, i)) {
@@ -160,8 +170,9 @@ Status LowerGather(Lowering& l) {
   bool fits = batch >= 0 && batch <= axis && batch <= indices.rank();
   for (int i = 0; fits && i < batch; ++i) fits = x[i] == indices[i];
   if (!fits) {
-    return l.Invalid("indices of shape " + indices.ToString() + " with " + std::to_string(opt.batch_dims) +
-                     " batch axes on " + x.ToString() + " along axis " + std::to_string(axis));
+    return l.Invalid("indices of shape " + indices.ToString() + " with " +
+                     std::to_string(opt.batch_dims) + " batch axes on " + x.ToString() +
+                     " along axis " + std::to_string(axis));
   }
   std::vector<int64_t> dims;
   for (int i = 0; i < axis; ++i) dims.push_back(x[i]);
@@ -182,7 +193,8 @@ Status LowerEmbeddingLookup(Lowering& l) {
   std::vector<int64_t> dims;
   for (int i = 0; i < indices.rank(); ++i) dims.push_back(indices[i]);
   for (int i = 1; i < table.rank(); ++i) dims.push_back(table[i]);
-  if (l.output(0).is_float() && !l.input(1).is_float()) return l.Unsupported("a table of quantized rows read as float");
+  if (l.output(0).is_float() && !l.input(1).is_float())
+    return l.Unsupported("a table of quantized rows read as float");
   WHIT_RETURN_IF_ERROR(l.PassThrough(1));
   WHIT_RETURN_IF_ERROR(l.SetShape(l.out(0), dims));
   return l.Emit(OpType::kGather, fbs::GatherOptionsT(), {l.in(1), l.in(0)}, {l.out(0)});

@@ -1,4 +1,5 @@
-// Operators of one operand, element by element: a float kernel, or a table for quantized tensors; softmax and its kin.
+// Operators of one operand, element by element: a float kernel, or a table for quantized tensors;
+// softmax and its kin.
 #include <algorithm>
 #include <array>
 #include <cmath>
@@ -78,8 +79,8 @@ ClampFields ClampOf(GraphNode& node) {
   }
 }
 
-// Lets the producer of `in` clamp and write `out` itself: exact where both have one quantization and nobody else reads
-// `in`.
+// Lets the producer of `in` clamp and write `out` itself: exact where both have one quantization
+// and nobody else reads `in`.
 bool FuseClamp(Lowering& l, int in, int out, const UnaryRow& row) {
   ImportState& s = l.state();
   const auto source = static_cast<size_t>(in);
@@ -101,9 +102,11 @@ bool FuseClamp(Lowering& l, int in, int out, const UnaryRow& row) {
 
 fbs::UnaryOptionsT OptionsOfUnary(const Lowering& l) {
   fbs::UnaryOptionsT o;
-  if (l.code() == BuiltinOperator::LEAKY_RELU) o.alpha = l.Options(&tflite::Operator::builtin_options_as_LeakyReluOptions).alpha;
+  if (l.code() == BuiltinOperator::LEAKY_RELU)
+    o.alpha = l.Options(&tflite::Operator::builtin_options_as_LeakyReluOptions).alpha;
   if (l.code() == BuiltinOperator::ELU) o.alpha = 1;
-  if (l.code() == BuiltinOperator::GELU) o.approximate = l.Options(&tflite::Operator::builtin_options_as_GeluOptions).approximate;
+  if (l.code() == BuiltinOperator::GELU)
+    o.approximate = l.Options(&tflite::Operator::builtin_options_as_GeluOptions).approximate;
   return o;
 }
 
@@ -178,7 +181,8 @@ Status LowerL2Normalization(Lowering& l) {
   WHIT_RETURN_IF_ERROR(l.Expect(1, 1, 1));
   WHIT_RETURN_IF_ERROR(l.SetShape(l.out(0), l.input(0).shape));
   const auto opt = l.Options(&tflite::Operator::builtin_options_as_L2NormOptions);
-  WHIT_ASSIGN_OR_RETURN(const Clamp clamp, l.Activation(opt.fused_activation_function, l.output(0)));
+  WHIT_ASSIGN_OR_RETURN(const Clamp clamp,
+                        l.Activation(opt.fused_activation_function, l.output(0)));
   fbs::L2NormOptionsT o;
   o.lo = clamp.lo, o.hi = clamp.hi;
   return l.Emit(OpType::kL2Normalization, std::move(o), {l.in(0)}, {l.out(0)});

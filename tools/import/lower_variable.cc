@@ -1,4 +1,5 @@
-// VAR_HANDLE, READ_VARIABLE, ASSIGN_VARIABLE and CALL_ONCE: resource variables become variables of the model.
+// VAR_HANDLE, READ_VARIABLE, ASSIGN_VARIABLE and CALL_ONCE: resource variables become variables of
+// the model.
 #include "tools/import/lowering.h"
 #include "tools/import/source.h"
 
@@ -11,13 +12,16 @@ using tflite::Operator;
 std::string HandleKey(const Operator& op) {
   const auto* options = op.builtin_options_as_VarHandleOptions();
   if (options == nullptr) return "";
-  const auto text = [](const flatbuffers::String* s) { return s == nullptr ? std::string() : s->str(); };
+  const auto text = [](const flatbuffers::String* s) {
+    return s == nullptr ? std::string() : s->str();
+  };
   return text(options->container()) + "/" + text(options->shared_name());
 }
 
 // The variable of that name; made on first mention, its type and shape follow from its first use.
 int VariableOf(ImportState& state, const std::string& key) {
-  const auto [at, fresh] = state.variable_handles.try_emplace(key, static_cast<int>(state.graph.variables.size()));
+  const auto [at, fresh] =
+      state.variable_handles.try_emplace(key, static_cast<int>(state.graph.variables.size()));
   if (fresh) {
     fbs::VariableT variable;
     variable.name = key;
@@ -27,7 +31,8 @@ int VariableOf(ImportState& state, const std::string& key) {
   return at->second;
 }
 
-// Type, shape and quantization from a tensor that is read from or written to it; the first one decides.
+// Type, shape and quantization from a tensor that is read from or written to it; the first one
+// decides.
 void Describe(ImportState& state, int index, const GraphTensor& t) {
   state.variable_known.resize(state.graph.variables.size(), false);
   if (state.variable_known[static_cast<size_t>(index)]) return;
@@ -73,7 +78,8 @@ Status LowerAssignVariable(Lowering& l) {
 }
 
 // One operator of an initialization: a handle, or a constant assigned to one.
-Status Initialize(Lowering& l, const tflite::SubGraph& graph, const Operator& op, std::map<int, std::string>* handles) {
+Status Initialize(Lowering& l, const tflite::SubGraph& graph, const Operator& op,
+                  std::map<int, std::string>* handles) {
   const std::string kind = OperatorName(l.state(), op);
   const auto count = [](const auto* list) { return list == nullptr ? 0u : list->size(); };
   if (kind == "VAR_HANDLE" && count(op.outputs()) == 1) {
@@ -85,12 +91,15 @@ Status Initialize(Lowering& l, const tflite::SubGraph& graph, const Operator& op
   }
   const auto handle = handles->find(op.inputs()->Get(0));
   const int value = op.inputs()->Get(1);
-  if (handle == handles->end() || value < 0) return l.Unsupported("an initialization without a VAR_HANDLE");
+  if (handle == handles->end() || value < 0)
+    return l.Unsupported("an initialization without a VAR_HANDLE");
   GraphTensor t;
   std::string fault;
-  WHIT_RETURN_IF_ERROR(LoadTensor(l.state(), *graph.tensors()->Get(static_cast<uint32_t>(value)), &t, &fault));
+  WHIT_RETURN_IF_ERROR(
+      LoadTensor(l.state(), *graph.tensors()->Get(static_cast<uint32_t>(value)), &t, &fault));
   if (!fault.empty() || !t.is_const()) {
-    return l.Unsupported("an initialization with a value that is not constant" + (fault.empty() ? "" : ": " + fault));
+    return l.Unsupported("an initialization with a value that is not constant" +
+                         (fault.empty() ? "" : ": " + fault));
   }
   const int variable = VariableOf(l.state(), handle->second);
   Describe(l.state(), variable, t);
@@ -103,13 +112,15 @@ Status LowerCallOnce(Lowering& l) {
   const int index = l.Options(&Operator::builtin_options_as_CallOnceOptions).init_subgraph_index;
   const auto& subgraphs = *l.state().model->subgraphs();
   if (index < 1 || static_cast<uint32_t>(index) >= subgraphs.size()) {
-    return l.Invalid("subgraph " + std::to_string(index) + " of " + std::to_string(subgraphs.size()));
+    return l.Invalid("subgraph " + std::to_string(index) + " of " +
+                     std::to_string(subgraphs.size()));
   }
   const tflite::SubGraph& graph = *subgraphs.Get(static_cast<uint32_t>(index));
   WHIT_RETURN_IF_ERROR(CheckOperators(*l.state().model, graph));
   if (graph.operators() == nullptr) return OkStatus();
   std::map<int, std::string> handles;
-  for (const Operator* op : *graph.operators()) WHIT_RETURN_IF_ERROR(Initialize(l, graph, *op, &handles));
+  for (const Operator* op : *graph.operators())
+    WHIT_RETURN_IF_ERROR(Initialize(l, graph, *op, &handles));
   return OkStatus();
 }
 

@@ -11,8 +11,8 @@ namespace whit::tools {
 namespace {
 
 std::string NodeLabel(uint32_t index, const std::string& kind, const std::string& name) {
-  return "operator " + std::to_string(index) + " (" + kind + (name.empty() ? "" : " '" + Printable(name) + "'") +
-         ")";
+  return "operator " + std::to_string(index) + " (" + kind +
+         (name.empty() ? "" : " '" + Printable(name) + "'") + ")";
 }
 
 std::vector<int> ToInts(const flatbuffers::Vector<int32_t>* v) {
@@ -23,31 +23,39 @@ std::vector<int> ToInts(const flatbuffers::Vector<int32_t>* v) {
 
 Lowering::Lowering(ImportState& state, const tflite::Operator& op, uint32_t index,
                    BuiltinOperator code)
-    : state_(state), op_(op), index_(index), code_(code), in_(ToInts(op.inputs())),
+    : state_(state),
+      op_(op),
+      index_(index),
+      code_(code),
+      in_(ToInts(op.inputs())),
       out_(ToInts(op.outputs())) {
   if (!out_.empty()) name_ = output(0).name;
 }
 
 Status Lowering::Unsupported(const std::string& what) const {
-  return Status(StatusCode::kUnsupported, NodeLabel(index_, Printable(OperatorName(state_, op_)), name_) + ": " + what);
+  return Status(StatusCode::kUnsupported,
+                NodeLabel(index_, Printable(OperatorName(state_, op_)), name_) + ": " + what);
 }
 
 Status Lowering::Invalid(const std::string& what) const {
-  return Status(StatusCode::kInvalidModel, NodeLabel(index_, Printable(OperatorName(state_, op_)), name_) + ": " + what);
+  return Status(StatusCode::kInvalidModel,
+                NodeLabel(index_, Printable(OperatorName(state_, op_)), name_) + ": " + what);
 }
 
 void Lowering::Warn(const std::string& what) {
-  state_.report.warnings.push_back(NodeLabel(index_, Printable(OperatorName(state_, op_)), name_) + ": " + what);
+  state_.report.warnings.push_back(NodeLabel(index_, Printable(OperatorName(state_, op_)), name_) +
+                                   ": " + what);
 }
 
 void Lowering::Note(const std::string& what) {
-  state_.report.notes.push_back(NodeLabel(index_, Printable(OperatorName(state_, op_)), name_) + ": " + what);
+  state_.report.notes.push_back(NodeLabel(index_, Printable(OperatorName(state_, op_)), name_) +
+                                ": " + what);
 }
 
 Status Lowering::Expect(size_t least, size_t most, size_t outs) {
   if (in_.size() < least || in_.size() > most) {
-    return Invalid(std::to_string(least) + " to " + std::to_string(most) + " inputs expected, has " +
-                   std::to_string(in_.size()));
+    return Invalid(std::to_string(least) + " to " + std::to_string(most) +
+                   " inputs expected, has " + std::to_string(in_.size()));
   }
   for (size_t i = 0; i < least; ++i) {
     if (!has(i)) return Invalid("input " + std::to_string(i) + " is absent");
@@ -105,8 +113,8 @@ Status Lowering::SetShape(int index, const Shape& shape) {
   for (int i = 0; i < shape.rank(); ++i) {
     const int64_t d = shape[i];
     if (d < 0 || d > std::numeric_limits<int32_t>::max()) {
-      return Invalid("tensor '" + tensor(index).name + "': dimension " + std::to_string(i) + " would be " +
-                     std::to_string(d));
+      return Invalid("tensor '" + tensor(index).name + "': dimension " + std::to_string(i) +
+                     " would be " + std::to_string(d));
     }
     elements *= d;  // both below 2^31
     if (elements > std::numeric_limits<int32_t>::max()) {
@@ -120,7 +128,8 @@ Status Lowering::SetShape(int index, const Shape& shape) {
 
 Status Lowering::SetShape(int index, const std::vector<int64_t>& dims) {
   if (dims.size() > static_cast<size_t>(kMaxRank)) {
-    return Unsupported("rank " + std::to_string(dims.size()) + " is above " + std::to_string(kMaxRank));
+    return Unsupported("rank " + std::to_string(dims.size()) + " is above " +
+                       std::to_string(kMaxRank));
   }
   Shape shape = Shape::OfRank(static_cast<int>(dims.size()));
   for (size_t i = 0; i < dims.size(); ++i) shape[static_cast<int>(i)] = dims[i];
@@ -134,7 +143,8 @@ Status Lowering::PassThrough(size_t from, size_t i) {
     return Invalid(std::string("input is ") + DTypeName(source.type) + ", output " +
                    DTypeName(target.type) + "; they must be equal");
   }
-  // The bytes pass through, so only the input's quantization can be true of them, unless both state one.
+  // The bytes pass through, so only the input's quantization can be true of them, unless both state
+  // one.
   if (source.type != target.type || !source.quantized() || !target.quantized() ||
       source.axis != target.axis || source.scale.size() != target.scale.size()) {
     target.type = source.type;
@@ -207,7 +217,8 @@ Status Lowering::EmitNode(GraphNode node) {
   WHIT_ASSIGN_OR_RETURN(const bool folded, TryFold(state_, node, &why_not));
   if (folded) return OkStatus();
   for (int o : node.outputs) {
-    if (o >= 0) state_.producer[static_cast<size_t>(o)] = static_cast<int>(state_.graph.nodes.size());
+    if (o >= 0)
+      state_.producer[static_cast<size_t>(o)] = static_cast<int>(state_.graph.nodes.size());
   }
   state_.graph.nodes.push_back(std::move(node));
   return OkStatus();
@@ -228,7 +239,8 @@ Clamp Lowering::StoredClamp(const GraphTensor& t, float lo, float hi) {
   return c;
 }
 
-Result<Clamp> Lowering::Activation(tflite::ActivationFunctionType activation, const GraphTensor& out) {
+Result<Clamp> Lowering::Activation(tflite::ActivationFunctionType activation,
+                                   const GraphTensor& out) {
   constexpr float kInf = std::numeric_limits<float>::infinity();
   using A = tflite::ActivationFunctionType;
   switch (activation) {
@@ -241,13 +253,15 @@ Result<Clamp> Lowering::Activation(tflite::ActivationFunctionType activation, co
     case A::RELU6:
       return StoredClamp(out, 0, 6);
     default:
-      return Unsupported(std::string("fused activation ") + tflite::EnumNameActivationFunctionType(activation));
+      return Unsupported(std::string("fused activation ") +
+                         tflite::EnumNameActivationFunctionType(activation));
   }
 }
 
 std::string OperatorName(const ImportState& state, const tflite::Operator& op) {
   const tflite::OperatorCode* code = state.model->operator_codes()->Get(op.opcode_index());
-  const int builtin = std::max<int>(code->deprecated_builtin_code(), static_cast<int>(code->builtin_code()));
+  const int builtin =
+      std::max<int>(code->deprecated_builtin_code(), static_cast<int>(code->builtin_code()));
   if (builtin == static_cast<int>(BuiltinOperator::CUSTOM)) {
     return "CUSTOM " + (code->custom_code() != nullptr ? code->custom_code()->str() : "");
   }
@@ -271,9 +285,9 @@ Result<Shape> BroadcastShape(const Lowering& l, const Shape& a, const Shape& b) 
 
 Status (*FindLowering(BuiltinOperator code, const std::string& custom_name))(Lowering&) {
   if (code == BuiltinOperator::CUSTOM && custom_name != kDetectionPostProcess) return nullptr;
-  for (auto rows : {ConvRows(), MatmulRows(), BinaryRows(), UnaryRows(), QuantizeRows(), ReduceRows(),
-                    LayoutRows(), SliceRows(), ShapeRows(), VariableRows(), RecurrentRows(),
-                    DetectionRows()}) {
+  for (auto rows :
+       {ConvRows(), MatmulRows(), BinaryRows(), UnaryRows(), QuantizeRows(), ReduceRows(),
+        LayoutRows(), SliceRows(), ShapeRows(), VariableRows(), RecurrentRows(), DetectionRows()}) {
     for (const LowerRow& row : rows) {
       if (row.code == code) return row.lower;
     }

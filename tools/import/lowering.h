@@ -1,5 +1,5 @@
-// Lowering: translating one source operator into nodes of the graph. Each lower_*.cc serves one family with a table
-// {source operator, function}; adding an operator is one function and one row.
+// Lowering: translating one source operator into nodes of the graph. Each lower_*.cc serves one
+// family with a table {source operator, function}; adding an operator is one function and one row.
 #ifndef WHIT_TOOLS_IMPORT_LOWERING_H_
 #define WHIT_TOOLS_IMPORT_LOWERING_H_
 
@@ -29,8 +29,9 @@ struct ImportState {
   std::vector<int> producer;  // per graph tensor: index of the node that writes it, or -1
   std::map<std::string, int> variable_handles;  // container and shared name -> Graph::variables
   std::vector<bool> variable_known;             // per variable: its type and shape are set
-  std::vector<int> handle_of;                   // per graph tensor: variable behind a resource handle, or -1
-  std::map<std::pair<const void*, std::string>, int> packed;  // weights already packed, by constant and form
+  std::vector<int> handle_of;  // per graph tensor: variable behind a resource handle, or -1
+  std::map<std::pair<const void*, std::string>, int>
+      packed;  // weights already packed, by constant and form
   uint64_t folded_bytes = 0;
 };
 
@@ -55,7 +56,7 @@ class Lowering {
   size_t inputs() const { return in_.size(); }
   size_t outputs() const { return out_.size(); }
   bool has(size_t i) const { return i < in_.size() && in_[i] >= 0; }
-  int in(size_t i) const { return in_[i]; }   // REQUIRES has(i) for use as an index
+  int in(size_t i) const { return in_[i]; }  // REQUIRES has(i) for use as an index
   int out(size_t i) const { return out_[i]; }
   GraphTensor& input(size_t i) { return state_.graph.tensors[static_cast<size_t>(in_[i])]; }
   GraphTensor& output(size_t i) { return state_.graph.tensors[static_cast<size_t>(out_[i])]; }
@@ -69,7 +70,8 @@ class Lowering {
   /// Axis counted from the front, in [0, rank).
   Result<int> Axis(int64_t axis, int rank);
 
-  /// The operator's options, defaults where the file has none: Options(&tflite::Operator::builtin_options_as_AddOptions).
+  /// The operator's options, defaults where the file has none:
+  /// Options(&tflite::Operator::builtin_options_as_AddOptions).
   template <typename Table>
   typename Table::NativeTableType Options(const Table* (tflite::Operator::*getter)() const) const {
     typename Table::NativeTableType native;
@@ -79,10 +81,12 @@ class Lowering {
   }
 
   // ---- results ----
-  /// Declares the shape of an output (checked: rank, no dimension below 0, product) in place of what the file says.
+  /// Declares the shape of an output (checked: rank, no dimension below 0, product) in place of
+  /// what the file says.
   Status SetShape(int tensor, const Shape& shape);
   Status SetShape(int tensor, const std::vector<int64_t>& dims);
-  /// For operators that move elements: output i has the type and quantization of input `from`, whatever the file says.
+  /// For operators that move elements: output i has the type and quantization of input `from`,
+  /// whatever the file says.
   Status PassThrough(size_t from, size_t i = 0);
   /// A new tensor of the type and quantization of `like`.
   Result<int> Temp(int like, Shape shape);

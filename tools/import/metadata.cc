@@ -28,7 +28,8 @@ void NameIos(const Maps* maps, std::vector<GraphIo>* ios) {
   if (maps == nullptr) return;
   for (const tflite::TensorMap* map : *maps) {
     for (GraphIo& io : *ios) {
-      if (static_cast<uint32_t>(io.tensor) == map->tensor_index() && map->name() != nullptr) io.name = map->name()->str();
+      if (static_cast<uint32_t>(io.tensor) == map->tensor_index() && map->name() != nullptr)
+        io.name = map->name()->str();
     }
   }
 }
@@ -63,7 +64,8 @@ std::vector<std::string> Lines(const std::string& text) {
 }
 
 // Reads the label files of one output; the first becomes the one that `whit classify` uses.
-void ReadLabels(ImportState& state, std::span<const uint8_t> file, const meta::TensorMetadata& source, GraphIo* io) {
+void ReadLabels(ImportState& state, std::span<const uint8_t> file,
+                const meta::TensorMetadata& source, GraphIo* io) {
   if (source.associated_files() == nullptr) return;
   for (const meta::AssociatedFile* f : *source.associated_files()) {
     if (f->type() != meta::AssociatedFileType::TENSOR_AXIS_LABELS &&
@@ -74,9 +76,11 @@ void ReadLabels(ImportState& state, std::span<const uint8_t> file, const meta::T
     std::string text;
     if (!ReadPackedFile(file, name, &text)) {
 #if WHIT_LIBZIP
-      state.report.warnings.push_back("label file '" + Printable(name) + "' is named but not packed");
+      state.report.warnings.push_back("label file '" + Printable(name) +
+                                      "' is named but not packed");
 #else
-      state.report.warnings.push_back("label file '" + Printable(name) + "' not read: built without libzip");
+      state.report.warnings.push_back("label file '" + Printable(name) +
+                                      "' not read: built without libzip");
 #endif
       continue;
     }
@@ -100,13 +104,15 @@ std::vector<float> Floats(const List* list) {
 bool Usable(const fbs::NormalizationT& n) {
   const auto finite = [](float v) { return std::isfinite(v); };
   return !n.mean.empty() && n.mean.size() == n.std.size() && n.mean.size() <= 16 &&
-         std::all_of(n.mean.begin(), n.mean.end(), finite) && std::all_of(n.std.begin(), n.std.end(), finite) &&
+         std::all_of(n.mean.begin(), n.mean.end(), finite) &&
+         std::all_of(n.std.begin(), n.std.end(), finite) &&
          std::all_of(n.std.begin(), n.std.end(), [](float v) { return v != 0; });
 }
 
 void ReadNormalization(ImportState& state, const meta::TensorMetadata& source, GraphIo* io) {
   const auto* content = source.content();
-  const auto* image = content == nullptr ? nullptr : content->content_properties_as_ImageProperties();
+  const auto* image =
+      content == nullptr ? nullptr : content->content_properties_as_ImageProperties();
   if (image != nullptr && image->color_space() == meta::ColorSpaceType::GRAYSCALE) {
     io->normalization.channels = fbs::ChannelOrder::grey;
   }
@@ -120,7 +126,8 @@ void ReadNormalization(ImportState& state, const meta::TensorMetadata& source, G
     if (Usable(n)) {
       io->normalization = std::move(n);
     } else {
-      state.report.warnings.push_back("input '" + Printable(io->name) + "': its mean and std are not usable, left out");
+      state.report.warnings.push_back("input '" + Printable(io->name) +
+                                      "': its mean and std are not usable, left out");
     }
   }
 }
@@ -145,7 +152,8 @@ const meta::ModelMetadata* FindMetadata(ImportState& state, std::span<const uint
   return nullptr;
 }
 
-void ReadTensors(ImportState& state, std::span<const uint8_t> file, const meta::SubGraphMetadata& subgraph) {
+void ReadTensors(ImportState& state, std::span<const uint8_t> file,
+                 const meta::SubGraphMetadata& subgraph) {
   const auto each = [](const auto* list, std::vector<GraphIo>& ios, auto read) {
     if (list == nullptr) return;
     const size_t n = std::min<size_t>(list->size(), ios.size());
@@ -171,7 +179,8 @@ Status ReadMetadata(ImportState& state, std::span<const uint8_t> file) {
     const auto* subgraphs = m->subgraph_metadata();
     if (subgraphs != nullptr && subgraphs->size() > 0) ReadTensors(state, file, *subgraphs->Get(0));
   }
-  if (!state.options.name.empty() && (graph.name.empty() || m == nullptr)) graph.name = state.options.name;
+  if (!state.options.name.empty() && (graph.name.empty() || m == nullptr))
+    graph.name = state.options.name;
   const uint32_t subgraphs = state.model->subgraphs()->size();
   if (subgraphs > 1) {
     state.report.notes.push_back(std::to_string(subgraphs - 1) + " further subgraphs are left out");

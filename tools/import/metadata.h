@@ -1,4 +1,5 @@
-// What surrounds the graph in a .tflite: TFLite Metadata (names, labels, normalization), signatures, provenance.
+// What surrounds the graph in a .tflite: TFLite Metadata (names, labels, normalization),
+// signatures, provenance.
 #ifndef WHIT_TOOLS_IMPORT_METADATA_H_
 #define WHIT_TOOLS_IMPORT_METADATA_H_
 
@@ -8,8 +9,8 @@
 
 namespace whit::tools {
 
-/// Names of inputs and outputs from the signature; name, author, licence, labels and normalization from the metadata.
-/// What cannot be read becomes a warning: a model works without.
+/// Names of inputs and outputs from the signature; name, author, licence, labels and normalization
+/// from the metadata. What cannot be read becomes a warning: a model works without.
 Status ReadMetadata(ImportState& state, std::span<const uint8_t> file);
 
 /// Tool, source format and a digest of the source.

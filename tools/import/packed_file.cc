@@ -16,7 +16,8 @@ constexpr uint64_t kMaxPackedFile = 16 << 20;  // bytes unpacked; labels are tex
 bool ReadEntry(zip_t* archive, const std::string& name, std::string* content) {
   zip_stat_t stat;
   zip_stat_init(&stat);
-  if (zip_stat(archive, name.c_str(), 0, &stat) != 0 || (stat.valid & ZIP_STAT_SIZE) == 0) return false;
+  if (zip_stat(archive, name.c_str(), 0, &stat) != 0 || (stat.valid & ZIP_STAT_SIZE) == 0)
+    return false;
   if (stat.size > kMaxPackedFile) return false;
   zip_file_t* entry = zip_fopen(archive, name.c_str(), 0);
   if (entry == nullptr) return false;

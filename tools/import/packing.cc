@@ -25,7 +25,8 @@ Status CheckScales(Lowering& l, const GraphTensor& t, int64_t n) {
     }
   }
   for (int32_t z : t.zero_point) {
-    if (z != t.zero_point[0]) return l.Unsupported("weights '" + t.name + "' have several zero points");
+    if (z != t.zero_point[0])
+      return l.Unsupported("weights '" + t.name + "' have several zero points");
   }
   return OkStatus();
 }
@@ -38,7 +39,8 @@ int AddVector(Graph& graph, const std::vector<T>& values) {
 
 std::string FormOf(const WeightSource& s) {
   std::string form;
-  for (int64_t v : {int64_t{s.depthwise}, int64_t{s.transposed}, s.n, s.groups, s.runs, s.run_length}) {
+  for (int64_t v :
+       {int64_t{s.depthwise}, int64_t{s.transposed}, s.n, s.groups, s.runs, s.run_length}) {
     form += std::to_string(v) + "/";
   }
   for (int64_t v : s.shape) form += std::to_string(v) + ",";
@@ -94,7 +96,8 @@ Result<std::vector<int64_t>> IntegerBias(Lowering& l, int bias, int64_t n) {
     } else if (t.type == DType::kInt64) {
       values[i] = t.values<int64_t>()[i];
     } else {
-      return l.Unsupported("bias '" + t.name + "' is " + DTypeName(t.type) + ", must be int32 or int64");
+      return l.Unsupported("bias '" + t.name + "' is " + DTypeName(t.type) +
+                           ", must be int32 or int64");
     }
   }
   return values;
@@ -117,7 +120,8 @@ Result<std::vector<float>> Multipliers(Lowering& l, const GraphTensor& x, const 
   std::vector<float> m(w.n);
   for (size_t i = 0; i < m.size(); ++i) {
     const double scale = w.scale.size() == 1 ? w.scale[0] : w.scale[i];
-    const float value = static_cast<float>(static_cast<double>(x.s()) * scale / static_cast<double>(out.s()));
+    const float value =
+        static_cast<float>(static_cast<double>(x.s()) * scale / static_cast<double>(out.s()));
     if (!std::isfinite(value)) {
       return l.Invalid("channel " + std::to_string(i) + ": multiplier is not finite");
     }
@@ -129,9 +133,10 @@ Result<std::vector<float>> Multipliers(Lowering& l, const GraphTensor& x, const 
 
 }  // namespace
 
-Result<ProductKind> KindOf(Lowering& l, const GraphTensor& x, const GraphTensor& w, const GraphTensor& out) {
-  const std::string types = std::string(DTypeName(x.type)) + " x " + DTypeName(w.type) + " -> " +
-                            DTypeName(out.type);
+Result<ProductKind> KindOf(Lowering& l, const GraphTensor& x, const GraphTensor& w,
+                           const GraphTensor& out) {
+  const std::string types =
+      std::string(DTypeName(x.type)) + " x " + DTypeName(w.type) + " -> " + DTypeName(out.type);
   if (x.is_float() && out.is_float()) {
     if (w.is_float()) return ProductKind::kFloat;
     if (w.type == DType::kInt8 && w.quantized()) return ProductKind::kHybrid;
@@ -170,8 +175,8 @@ Result<int> AddWeights(Lowering& l, const WeightSource& source) {
   return index;
 }
 
-Result<ProductBlobs> AddProductBlobs(Lowering& l, ProductKind kind, const GraphTensor& x, int weights,
-                                     int bias, const GraphTensor& out, bool fold) {
+Result<ProductBlobs> AddProductBlobs(Lowering& l, ProductKind kind, const GraphTensor& x,
+                                     int weights, int bias, const GraphTensor& out, bool fold) {
   Graph& graph = l.graph();
   const fbs::WeightsT& w = graph.weights[static_cast<size_t>(weights)];
   const int64_t n = w.n, k = static_cast<int64_t>(w.runs) * w.run_length;
@@ -179,7 +184,8 @@ Result<ProductBlobs> AddProductBlobs(Lowering& l, ProductKind kind, const GraphT
   if (kind == ProductKind::kFloat || kind == ProductKind::kHybrid) {
     WHIT_ASSIGN_OR_RETURN(blobs.bias, FloatBias(l, bias, n));
     if (kind == ProductKind::kFloat) return blobs;
-    if (w.zero_point != 0) return l.Unsupported("float activations with weights that have a zero point");
+    if (w.zero_point != 0)
+      return l.Unsupported("float activations with weights that have a zero point");
     std::vector<float> scales(static_cast<size_t>(n), w.scale[0]);
     if (w.scale.size() > 1) scales = w.scale;
     blobs.multiplier = AddVector(graph, scales);

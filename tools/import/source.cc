@@ -19,11 +19,13 @@ uint32_t SizeOf(const flatbuffers::Vector<T>* v) {
 }
 
 // Indices of tensors, -1 allowed where `optional`.
-Status CheckIndices(const std::string& thing, const flatbuffers::Vector<int32_t>* list, uint32_t count, bool optional) {
+Status CheckIndices(const std::string& thing, const flatbuffers::Vector<int32_t>* list,
+                    uint32_t count, bool optional) {
   for (uint32_t i = 0; i < SizeOf(list); ++i) {
     const int32_t t = list->Get(i);
     if ((t == -1 && optional) || (t >= 0 && static_cast<uint32_t>(t) < count)) continue;
-    return Bad(thing + ": tensor " + std::to_string(t) + " does not exist, there are " + std::to_string(count));
+    return Bad(thing + ": tensor " + std::to_string(t) + " does not exist, there are " +
+               std::to_string(count));
   }
   return OkStatus();
 }
@@ -60,13 +62,15 @@ bool ReadType(tflite::TensorType type, DType* out, std::string* fault) {
       return true;
     default: {
       const char* name = tflite::EnumNameTensorType(type);
-      *fault = std::string("type ") + (*name != 0 ? name : std::to_string(static_cast<int>(type)).c_str());
+      *fault = std::string("type ") +
+               (*name != 0 ? name : std::to_string(static_cast<int>(type)).c_str());
       return false;
     }
   }
 }
 
-// The declared shape; dimensions that the file leaves open become 1. False: not a shape (rank, sign, product).
+// The declared shape; dimensions that the file leaves open become 1. False: not a shape (rank,
+// sign, product).
 bool ReadShape(const tflite::Tensor& t, Shape* shape) {
   const uint32_t rank = SizeOf(t.shape());
   if (rank > static_cast<uint32_t>(kMaxRank)) return false;
@@ -90,14 +94,17 @@ Status CheckZeroPoint(const GraphTensor& t, int64_t z) {
   if (t.type == DType::kUint8) lo = 0, hi = 255;
   if (t.type == DType::kInt16) lo = -32768, hi = 32767;
   if (z >= lo && z <= hi) return OkStatus();
-  return Bad("tensor '" + Printable(t.name) + "': zero point " + std::to_string(z) + " is not a " + DTypeName(t.type));
+  return Bad("tensor '" + Printable(t.name) + "': zero point " + std::to_string(z) + " is not a " +
+             DTypeName(t.type));
 }
 
-Status ReadQuantization(const tflite::QuantizationParameters* q, GraphTensor* t, std::string* fault) {
+Status ReadQuantization(const tflite::QuantizationParameters* q, GraphTensor* t,
+                        std::string* fault) {
   const uint32_t scales = q == nullptr ? 0 : SizeOf(q->scale());
-  const bool may_be = t->type == DType::kInt8 || t->type == DType::kUint8 || t->type == DType::kInt16 ||
-                      t->type == DType::kInt32;
-  if (q != nullptr && q->details_type() != tflite::QuantizationDetails::NONE) *fault = "quantization details";
+  const bool may_be = t->type == DType::kInt8 || t->type == DType::kUint8 ||
+                      t->type == DType::kInt16 || t->type == DType::kInt32;
+  if (q != nullptr && q->details_type() != tflite::QuantizationDetails::NONE)
+    *fault = "quantization details";
   if (scales == 0 || !may_be) return OkStatus();
   if (scales == 1 && q->scale()->Get(0) == 0) return OkStatus();  // converters write 0 for "none"
   const uint32_t zeros = SizeOf(q->zero_point());
@@ -108,8 +115,8 @@ Status ReadQuantization(const tflite::QuantizationParameters* q, GraphTensor* t,
   for (uint32_t i = 0; i < scales; ++i) {
     const float s = q->scale()->Get(i);
     if (!(s > 0) || !std::isfinite(s)) {
-      return Bad("tensor '" + Printable(t->name) + "': scale " + std::to_string(i) + " is " + std::to_string(s) +
-                 ", must be finite and positive");
+      return Bad("tensor '" + Printable(t->name) + "': scale " + std::to_string(i) + " is " +
+                 std::to_string(s) + ", must be finite and positive");
     }
     const int64_t z = zeros == 0 ? 0 : q->zero_point()->Get(zeros == 1 ? 0 : i);
     WHIT_RETURN_IF_ERROR(CheckZeroPoint(*t, z));
@@ -118,7 +125,8 @@ Status ReadQuantization(const tflite::QuantizationParameters* q, GraphTensor* t,
   }
   if (scales == 1) return OkStatus();
   const int axis = q->quantized_dimension();
-  // A record that names another axis than the one with as many entries is taken by its count (lowering checks that).
+  // A record that names another axis than the one with as many entries is taken by its count
+  // (lowering checks that).
   t->axis = axis >= 0 && axis < t->shape.rank() ? axis : 0;
   return OkStatus();
 }
@@ -131,7 +139,8 @@ void Shift(GraphTensor* t) {
   for (int32_t& z : t->zero_point) z -= 128;
 }
 
-// Constants by buffer and form, so that tensors which share a buffer share memory, however many they are.
+// Constants by buffer and form, so that tensors which share a buffer share memory, however many
+// they are.
 class ConstantCache {
  public:
   SharedBytes Get(uint32_t buffer, bool shifted, std::span<const std::byte> data) {
@@ -149,8 +158,8 @@ class ConstantCache {
   std::map<std::pair<uint32_t, bool>, SharedBytes> cache_;
 };
 
-Status Load(const ImportState& state, const tflite::Tensor& source, ConstantCache* cache, GraphTensor* t,
-            std::string* fault) {
+Status Load(const ImportState& state, const tflite::Tensor& source, ConstantCache* cache,
+            GraphTensor* t, std::string* fault) {
   t->name = source.name() == nullptr ? "" : source.name()->str();
   const std::string label = "tensor '" + Printable(t->name) + "'";
   if (!ReadType(source.type(), &t->type, fault)) return OkStatus();
@@ -162,17 +171,21 @@ Status Load(const ImportState& state, const tflite::Tensor& source, ConstantCach
   if (!fault->empty()) return OkStatus();
   WHIT_ASSIGN_OR_RETURN(const auto data, BufferBytes(*state.model, state.file, source.buffer()));
   if (!shape_ok && data.empty()) return OkStatus();  // computed: lowering finds the shape
-  if (!shape_ok) return Bad(label + ": the shape of a constant has more than 8 axes, a negative or too many elements");
+  if (!shape_ok)
+    return Bad(label +
+               ": the shape of a constant has more than 8 axes, a negative or too many elements");
   if (data.empty() || source.is_variable()) return OkStatus();
   if (data.size() != t->bytes()) {
-    return Bad(label + ": " + DTypeName(t->type) + t->shape.ToString() + " needs " + std::to_string(t->bytes()) +
-               " bytes, its buffer has " + std::to_string(data.size()));
+    return Bad(label + ": " + DTypeName(t->type) + t->shape.ToString() + " needs " +
+               std::to_string(t->bytes()) + " bytes, its buffer has " +
+               std::to_string(data.size()));
   }
   t->constant = cache->Get(source.buffer(), t->shifted, data);
   return OkStatus();
 }
 
-// int32 tensors carry scales for nobody but QUANTIZE and DEQUANTIZE; elsewhere they are plain numbers.
+// int32 tensors carry scales for nobody but QUANTIZE and DEQUANTIZE; elsewhere they are plain
+// numbers.
 void DropIdleScales(ImportState& state) {
   std::vector<bool> used(state.graph.tensors.size());
   for (uint32_t i = 0; i < SizeOf(state.main->operators()); ++i) {
@@ -208,8 +221,8 @@ Status CheckOperators(const tflite::Model& model, const tflite::SubGraph& graph)
     const tflite::Operator& op = *graph.operators()->Get(i);
     const std::string thing = "operator " + std::to_string(i);
     if (op.opcode_index() >= codes) {
-      return Bad(thing + ": code " + std::to_string(op.opcode_index()) + " does not exist, there are " +
-                 std::to_string(codes));
+      return Bad(thing + ": code " + std::to_string(op.opcode_index()) +
+                 " does not exist, there are " + std::to_string(codes));
     }
     WHIT_RETURN_IF_ERROR(CheckIndices(thing + " inputs", op.inputs(), tensors, true));
     WHIT_RETURN_IF_ERROR(CheckIndices(thing + " outputs", op.outputs(), tensors, false));
@@ -231,13 +244,15 @@ std::string Printable(const std::string& text) {
 Result<const tflite::Model*> VerifyTflite(std::span<const uint8_t> file) {
   constexpr size_t kIdentifierEnd = 8;
   if (file.size() < kIdentifierEnd || !tflite::ModelBufferHasIdentifier(file.data())) {
-    return Bad("not a TFLite file: the identifier TFL3 is missing at byte 4 (" + std::to_string(file.size()) + " bytes)");
+    return Bad("not a TFLite file: the identifier TFL3 is missing at byte 4 (" +
+               std::to_string(file.size()) + " bytes)");
   }
   // Behind the FlatBuffer there may be large buffers and a zip archive.
   constexpr size_t kLargest = FLATBUFFERS_MAX_BUFFER_SIZE - 1;
   flatbuffers::Verifier verifier(file.data(), std::min(file.size(), kLargest), 64, 4'000'000);
   if (!tflite::VerifyModelBuffer(verifier)) {
-    return Bad("not a valid TFLite file: the FlatBuffer is damaged or cut off (" + std::to_string(file.size()) + " bytes)");
+    return Bad("not a valid TFLite file: the FlatBuffer is damaged or cut off (" +
+               std::to_string(file.size()) + " bytes)");
   }
   const tflite::Model* model = tflite::GetModel(file.data());
   if (SizeOf(model->subgraphs()) == 0) return Bad("the file has no subgraph");
@@ -245,23 +260,28 @@ Result<const tflite::Model*> VerifyTflite(std::span<const uint8_t> file) {
   return model;
 }
 
-Result<std::span<const std::byte>> BufferBytes(const tflite::Model& model, std::span<const uint8_t> file, uint32_t index) {
+Result<std::span<const std::byte>> BufferBytes(const tflite::Model& model,
+                                               std::span<const uint8_t> file, uint32_t index) {
   using Span = std::span<const std::byte>;
   if (index >= SizeOf(model.buffers())) {
     if (index == 0) return Span();
-    return Bad("buffer " + std::to_string(index) + " does not exist, there are " + std::to_string(SizeOf(model.buffers())));
+    return Bad("buffer " + std::to_string(index) + " does not exist, there are " +
+               std::to_string(SizeOf(model.buffers())));
   }
   const tflite::Buffer& buffer = *model.buffers()->Get(index);
-  if (SizeOf(buffer.data()) > 0) return std::as_bytes(std::span(buffer.data()->data(), buffer.data()->size()));
+  if (SizeOf(buffer.data()) > 0)
+    return std::as_bytes(std::span(buffer.data()->data(), buffer.data()->size()));
   if (buffer.offset() <= 1) return Span();
   if (buffer.offset() > file.size() || buffer.size() > file.size() - buffer.offset()) {
-    return Bad("buffer " + std::to_string(index) + ": " + std::to_string(buffer.size()) + " bytes at " +
-               std::to_string(buffer.offset()) + " leave the file of " + std::to_string(file.size()));
+    return Bad("buffer " + std::to_string(index) + ": " + std::to_string(buffer.size()) +
+               " bytes at " + std::to_string(buffer.offset()) + " leave the file of " +
+               std::to_string(file.size()));
   }
   return std::as_bytes(file.subspan(buffer.offset(), buffer.size()));
 }
 
-Status LoadTensor(const ImportState& state, const tflite::Tensor& source, GraphTensor* tensor, std::string* fault) {
+Status LoadTensor(const ImportState& state, const tflite::Tensor& source, GraphTensor* tensor,
+                  std::string* fault) {
   ConstantCache cache;
   return Load(state, source, &cache, tensor, fault);
 }
@@ -272,7 +292,8 @@ Status LoadTensors(ImportState& state, TensorFaults* faults) {
   faults->resize(count);
   state.graph.tensors.resize(count);
   for (uint32_t i = 0; i < count; ++i) {
-    WHIT_RETURN_IF_ERROR(Load(state, *state.main->tensors()->Get(i), &cache, &state.graph.tensors[i], &(*faults)[i]));
+    WHIT_RETURN_IF_ERROR(Load(state, *state.main->tensors()->Get(i), &cache,
+                              &state.graph.tensors[i], &(*faults)[i]));
   }
   DropIdleScales(state);
   return OkStatus();

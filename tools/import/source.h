@@ -1,4 +1,5 @@
-// Reading the tensors of a verified .tflite: types, shapes, quantization and constant bytes, every number checked.
+// Reading the tensors of a verified .tflite: types, shapes, quantization and constant bytes, every
+// number checked.
 #ifndef WHIT_TOOLS_IMPORT_SOURCE_H_
 #define WHIT_TOOLS_IMPORT_SOURCE_H_
 
@@ -10,24 +11,28 @@
 
 namespace whit::tools {
 
-/// What an operator may not touch, by tensor: empty where the tensor is fine, else why it is not supported.
+/// What an operator may not touch, by tensor: empty where the tensor is fine, else why it is not
+/// supported.
 using TensorFaults = std::vector<std::string>;
 
-/// Verifies `file` as a FlatBuffer of the TFLite schema with the rules its reader relies on (indices of operators, tensors
-/// and codes in range, a main subgraph).
+/// Verifies `file` as a FlatBuffer of the TFLite schema with the rules its reader relies on
+/// (indices of operators, tensors and codes in range, a main subgraph).
 Result<const tflite::Model*> VerifyTflite(std::span<const uint8_t> file);
 
-/// Fills state.graph.tensors with one tensor for each of the main subgraph. Quantized uint8 becomes int8, constants too.
+/// Fills state.graph.tensors with one tensor for each of the main subgraph. Quantized uint8 becomes
+/// int8, constants too.
 Status LoadTensors(ImportState& state, TensorFaults* faults);
 
 /// One tensor of any subgraph, by itself. `fault`: why it is not supported, or empty.
-Status LoadTensor(const ImportState& state, const tflite::Tensor& source, GraphTensor* tensor, std::string* fault);
+Status LoadTensor(const ImportState& state, const tflite::Tensor& source, GraphTensor* tensor,
+                  std::string* fault);
 
 /// Every index that the subgraph's operators hold is in range.
 Status CheckOperators(const tflite::Model& model, const tflite::SubGraph& graph);
 
 /// Bytes of buffer `index`: in the FlatBuffer or behind it. Empty: no data.
-Result<std::span<const std::byte>> BufferBytes(const tflite::Model& model, std::span<const uint8_t> file, uint32_t index);
+Result<std::span<const std::byte>> BufferBytes(const tflite::Model& model,
+                                               std::span<const uint8_t> file, uint32_t index);
 
 /// Foreign text for messages: short, without control characters.
 std::string Printable(const std::string& text);

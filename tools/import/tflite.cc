@@ -1,4 +1,5 @@
-// The importer's course: verify, load tensors, lower each operator, drop what is dead, ask the kernels, write.
+// The importer's course: verify, load tensors, lower each operator, drop what is dead, ask the
+// kernels, write.
 #include <algorithm>
 #include <map>
 
@@ -28,7 +29,8 @@ class Importer {
     WHIT_RETURN_IF_ERROR(BindOutputs());
     WHIT_RETURN_IF_ERROR(RefuseUnsupported());
     RemoveDeadNodes(&state_.graph);
-    for (const GraphNode& node : state_.graph.nodes) WHIT_RETURN_IF_ERROR(Collect(CheckNode(state_.graph, node)));
+    for (const GraphNode& node : state_.graph.nodes)
+      WHIT_RETURN_IF_ERROR(Collect(CheckNode(state_.graph, node)));
     WHIT_RETURN_IF_ERROR(RefuseUnsupported());
     WHIT_RETURN_IF_ERROR(ReadMetadata(state_, file_));
     AddProvenance(state_, file_);
@@ -40,7 +42,8 @@ class Importer {
   ImportReport& report() { return state_.report; }
 
  private:
-  // kUndefined: nobody has written it yet. kPoisoned: its operator is not supported, so neither can its readers be judged.
+  // kUndefined: nobody has written it yet. kPoisoned: its operator is not supported, so neither can
+  // its readers be judged.
   enum class Value : uint8_t { kUndefined, kReady, kPoisoned };
 
   void Begin() {
@@ -96,7 +99,8 @@ class Importer {
         unsupported_[faults_[t]].push_back(label);
         values_[t] = Value::kPoisoned;
       } else if (values_[t] != Value::kUndefined) {
-        status = Status(StatusCode::kInvalidModel, label + " is a constant, a variable or listed twice");
+        status =
+            Status(StatusCode::kInvalidModel, label + " is a constant, a variable or listed twice");
       } else {
         values_[t] = Value::kReady;
         state_.graph.inputs.push_back({tensor.name, static_cast<int>(t), {}, -1});
@@ -106,11 +110,19 @@ class Importer {
   }
 
   Status BindOutputs() {
+    const auto count = [](const auto* list) { return list == nullptr ? 0u : list->size(); };
+    if (count(state_.main->inputs()) == 0 || count(state_.main->outputs()) == 0) {
+      return Status(StatusCode::kInvalidModel,
+                    "the model has " + std::to_string(count(state_.main->inputs())) +
+                        " inputs and " + std::to_string(count(state_.main->outputs())) +
+                        " outputs, at least 1 of each is needed");
+    }
     Status status;
     ForEach(state_.main->outputs(), [&](size_t t) {
       const std::string& name = state_.graph.tensors[t].name;
       if (values_[t] == Value::kUndefined && status.ok()) {
-        status = Status(StatusCode::kInvalidModel, "model output '" + Printable(name) + "' is written by no operator");
+        status = Status(StatusCode::kInvalidModel,
+                        "model output '" + Printable(name) + "' is written by no operator");
       }
       state_.graph.outputs.push_back({name, static_cast<int>(t), {}, -1});
     });
@@ -120,25 +132,27 @@ class Importer {
   Status LowerAll() {
     if (state_.main->operators() == nullptr) return OkStatus();
     uint32_t index = 0;
-    for (const tflite::Operator* op : *state_.main->operators()) WHIT_RETURN_IF_ERROR(LowerOne(*op, index++));
+    for (const tflite::Operator* op : *state_.main->operators())
+      WHIT_RETURN_IF_ERROR(LowerOne(*op, index++));
     state_.report.source_operators = index;
     return OkStatus();
   }
 
   Status LowerOne(const tflite::Operator& op, uint32_t index) {
     const tflite::OperatorCode& code = *state_.model->operator_codes()->Get(op.opcode_index());
-    const auto builtin = static_cast<BuiltinOperator>(
-        std::max<int32_t>(code.deprecated_builtin_code(), static_cast<int32_t>(code.builtin_code())));
+    const auto builtin = static_cast<BuiltinOperator>(std::max<int32_t>(
+        code.deprecated_builtin_code(), static_cast<int32_t>(code.builtin_code())));
     Lowering lowering(state_, op, index, builtin);
     WHIT_RETURN_IF_ERROR(CheckOutputs(op, lowering));
-    bool judge = true;
-    WHIT_RETURN_IF_ERROR(CheckInputs(op, lowering, &judge));
     const std::string custom = code.custom_code() == nullptr ? "" : code.custom_code()->str();
     auto* lower = FindLowering(builtin, custom);
+    bool judge = lower != nullptr;
     if (lower == nullptr) {
-      unsupported_["operator " + Printable(OperatorName(state_, op))].push_back(NodeName(lowering, index));
-      judge = false;
+      unsupported_["operator " + Printable(OperatorName(state_, op))].push_back(
+          NodeName(lowering, index));
     }
+    const Status inputs = CheckInputs(op, lowering, &judge);
+    if (lower != nullptr) WHIT_RETURN_IF_ERROR(inputs);
     Status status = judge ? lower(lowering) : OkStatus();
     if (!status.ok() && status.code() != StatusCode::kUnsupported) return status;
     if (!status.ok()) unsupported_[status.message()];
@@ -198,10 +212,11 @@ class Importer {
 
   Status RefuseUnsupported() const {
     if (unsupported_.empty()) return OkStatus();
-    std::string text = "not supported:";
+    std::string text;
     for (const auto& [what, names] : unsupported_) {
-      text += "\n  " + what;
-      for (size_t i = 0; i < names.size(); ++i) text += (i == 0 ? ": " : ", ") + names[i];
+      text += (text.empty() ? "not supported: " : "; ") + what;
+      for (size_t i = 0; i < names.size(); ++i) text += (i == 0 ? " (" : ", ") + names[i];
+      if (!names.empty()) text += ")";
     }
     return Status(StatusCode::kUnsupported, text);
   }
@@ -216,8 +231,9 @@ class Importer {
 namespace {
 
 // The importer, and the proof that a reader takes what it made.
-Result<std::vector<std::byte>> ImportToBytes(std::span<const uint8_t> file, const ImportOptions& options,
-                                             ImportReport* report, FileWriter* writer) {
+Result<std::vector<std::byte>> ImportToBytes(std::span<const uint8_t> file,
+                                             const ImportOptions& options, ImportReport* report,
+                                             FileWriter* writer) {
   // FlatBuffers' widest scalar is read in place.
   std::vector<uint64_t> aligned;
   if (reinterpret_cast<uintptr_t>(file.data()) % sizeof(uint64_t) != 0) {
@@ -231,7 +247,8 @@ Result<std::vector<std::byte>> ImportToBytes(std::span<const uint8_t> file, cons
   WHIT_RETURN_IF_ERROR(status);
   WHIT_ASSIGN_OR_RETURN(std::vector<std::byte> bytes, writer->Serialize());
   auto opened = ModelFile::Open(Mapping::Borrow(bytes));
-  if (!opened.ok()) return Status(opened.status()).WithContext("the result is not a valid .whit file");
+  if (!opened.ok())
+    return Status(opened.status()).WithContext("the result is not a valid .whit file");
   return bytes;
 }
 
@@ -245,19 +262,21 @@ constexpr uint64_t kMaxFileBytes = uint64_t{16} << 30;
 
 }  // namespace
 
-Result<std::vector<std::byte>> ImportTfliteBytes(std::span<const uint8_t> tflite, const ImportOptions& options,
+Result<std::vector<std::byte>> ImportTfliteBytes(std::span<const uint8_t> tflite,
+                                                 const ImportOptions& options,
                                                  ImportReport* report) {
   FileWriter writer;
   return ImportToBytes(tflite, options, report, &writer);
 }
 
-Status ImportTflite(const std::string& in_path, const std::string& out_path, const ImportOptions& options,
-                    ImportReport* report) {
+Status ImportTflite(const std::string& in_path, const std::string& out_path,
+                    const ImportOptions& options, ImportReport* report) {
   WHIT_ASSIGN_OR_RETURN(const std::vector<std::byte> file, ReadWholeFile(in_path, kMaxFileBytes));
   ImportOptions named = options;
   if (named.name.empty()) named.name = Stem(in_path);
   FileWriter writer;
-  auto bytes = ImportToBytes({reinterpret_cast<const uint8_t*>(file.data()), file.size()}, named, report, &writer);
+  auto bytes = ImportToBytes({reinterpret_cast<const uint8_t*>(file.data()), file.size()}, named,
+                             report, &writer);
   if (!bytes.ok()) return Status(bytes.status()).WithContext(in_path);
   const std::span<const std::byte> chunk(*bytes);
   return WriteFileAtomically(out_path, {&chunk, 1});
