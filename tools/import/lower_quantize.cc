@@ -40,9 +40,9 @@ Status LowerQuantize(Lowering& l) {
   return l.Emit(OpType::kQuantize, fbs::QuantizeOptionsT(), {l.in(0)}, {l.out(0)});
 }
 
-// The stored numbers of the source file as float32: a quantized uint8 is stored less 128 here, and
+// Writes the stored numbers of the source file to `real`, a float32 tensor: a quantized uint8 is stored less 128 here, and
 // an 8-bit plan may store it otherwise again, so the number is taken as a quantity of scale 1.
-Result<int> StoredAsFloat(Lowering& l, int in) {
+Status StoredAsFloat(Lowering& l, int in, int real) {
   GraphTensor counted = l.tensor(in);
   counted.scale = {1.0f};
   counted.zero_point = {counted.shifted ? -128 : 0};
@@ -56,9 +56,7 @@ Result<int> StoredAsFloat(Lowering& l, int in) {
     WHIT_ASSIGN_OR_RETURN(raw, l.TempOf(counted, shape));
     WHIT_RETURN_IF_ERROR(l.EmitReshape(in, raw));
   }
-  WHIT_ASSIGN_OR_RETURN(const int real, l.TempFloat(shape));
-  WHIT_RETURN_IF_ERROR(l.Emit(OpType::kDequantize, fbs::QuantizeOptionsT(), {raw}, {real}));
-  return real;
+  return l.Emit(OpType::kDequantize, fbs::QuantizeOptionsT(), {raw}, {real});
 }
 
 Status LowerCast(Lowering& l) {
@@ -74,7 +72,10 @@ Status LowerCast(Lowering& l) {
   }
   int in = l.in(0);
   if (l.input(0).type == DType::kInt8 && l.input(0).quantized()) {
-    WHIT_ASSIGN_OR_RETURN(in, StoredAsFloat(l, in));
+    if (l.output(0).type == DType::kFloat32) return StoredAsFloat(l, in, l.out(0));
+    WHIT_ASSIGN_OR_RETURN(const int real, l.TempFloat(l.input(0).shape));
+    WHIT_RETURN_IF_ERROR(StoredAsFloat(l, in, real));
+    in = real;
   }
   if (l.tensor(in).type == l.output(0).type) return l.EmitReshape(in, l.out(0));
   return l.Emit(OpType::kCast, fbs::CastOptionsT(), {in}, {l.out(0)});
