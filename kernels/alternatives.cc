@@ -1,5 +1,5 @@
-// Implementations tried before the reference, best first: an ordered table an operator, printed by `whit ops`. The
-// reference itself is the operator's row in ops.inc and stands last.
+// Implementations tried before the reference, best first: an ordered table an operator, printed by
+// `whit ops`. The reference itself is the operator's row in ops.inc and stands last.
 #include "kernels/op.h"
 
 #if defined(WHIT_XNNPACK)

@@ -14,7 +14,8 @@
 
 // The iterations of the loop that follows do not depend on each other, even where the output lies
 // over an input (Prepared::in_place): element i is read before it is written, by iteration i alone.
-// Clang checks for overlap at run time and warns where it is ordered to vectorize and cannot, so it is not told.
+// Clang checks for overlap at run time and warns where it is ordered to vectorize and cannot, so it
+// is not told.
 #if defined(__GNUC__) && !defined(__clang__)
 #define WHIT_INDEPENDENT _Pragma("GCC ivdep")
 #else

@@ -14,27 +14,28 @@ Status PrepareContext::Error(StatusCode code, const std::string& what) const {
 
 Status PrepareContext::ExpectInputs(size_t at_least, size_t at_most) const {
   if (in.size() < at_least || in.size() > at_most) {
-    return Error(StatusCode::kInvalidModel, std::to_string(at_least) + " to " + std::to_string(at_most) +
-                                                " inputs expected, the file has " +
-                                                std::to_string(in.size()));
+    return Error(StatusCode::kInvalidModel,
+                 std::to_string(at_least) + " to " + std::to_string(at_most) +
+                     " inputs expected, the file has " + std::to_string(in.size()));
   }
   for (size_t i = 0; i < at_least; ++i) {
-    if (!has(i)) return Error(StatusCode::kInvalidModel, "input " + std::to_string(i) + " is absent");
+    if (!has(i))
+      return Error(StatusCode::kInvalidModel, "input " + std::to_string(i) + " is absent");
   }
   return OkStatus();
 }
 
 Status PrepareContext::ExpectOutputs(size_t n) const {
   if (out.size() == n) return OkStatus();
-  return Error(StatusCode::kInvalidModel, std::to_string(n) + " outputs expected, the file has " +
-                                              std::to_string(out.size()));
+  return Error(StatusCode::kInvalidModel,
+               std::to_string(n) + " outputs expected, the file has " + std::to_string(out.size()));
 }
 
 Status PrepareContext::ExpectOutShape(size_t i, const Shape& want) const {
   if (out[i].shape == want) return OkStatus();
-  return Error(StatusCode::kInvalidModel, "output " + std::to_string(i) + ": shape " + want.ToString() +
-                                              " follows from the inputs, the file declares " +
-                                              out[i].shape.ToString());
+  return Error(StatusCode::kInvalidModel,
+               "output " + std::to_string(i) + ": shape " + want.ToString() +
+                   " follows from the inputs, the file declares " + out[i].shape.ToString());
 }
 
 Status PrepareContext::ExpectType(const char* what, DType got,
@@ -48,15 +49,16 @@ Status PrepareContext::ExpectType(const char* what, DType got,
 
 Status PrepareContext::ExpectPerTensorQuant(const char* what, const View& t) const {
   if (!t.quant.per_tensor() || t.quant.zero_point.size() != 1) {
-    return Error(StatusCode::kInvalidModel,
-                 std::string(what) + " needs one scale and zero point, has " +
-                     std::to_string(t.quant.scale.size()) + " and " +
-                     std::to_string(t.quant.zero_point.size()));
+    return Error(StatusCode::kInvalidModel, std::string(what) +
+                                                " needs one scale and zero point, has " +
+                                                std::to_string(t.quant.scale.size()) + " and " +
+                                                std::to_string(t.quant.zero_point.size()));
   }
   const float s = t.quant.scale[0];
   if (!(s > 0) || !std::isfinite(s)) {
-    return Error(StatusCode::kInvalidModel,
-                 std::string(what) + ": scale must be finite and positive, is " + std::to_string(s));
+    return Error(
+        StatusCode::kInvalidModel,
+        std::string(what) + ": scale must be finite and positive, is " + std::to_string(s));
   }
   return OkStatus();
 }

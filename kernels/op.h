@@ -1,9 +1,10 @@
 // The contract between operators and the runtime: one OpRow an operator, read from kernels/ops.inc.
 //
-// Life of a step: the runtime fills a PrepareContext (options, input and output types, shapes, quantization), calls
-// OpRow::prepare once, which checks everything and returns a Prepared (plain parameters, scratch, number of tasks),
-// and then calls Prepared::run any number of times over ranges of tasks, from any thread. After prepare succeeded, run
-// checks nothing but data-dependent indices and divisors.
+// Life of a step: the runtime fills a PrepareContext (options, input and output types, shapes,
+// quantization), calls OpRow::prepare once, which checks everything and returns a Prepared (plain
+// parameters, scratch, number of tasks), and then calls Prepared::run any number of times over
+// ranges of tasks, from any thread. After prepare succeeded, run checks nothing but data-dependent
+// indices and divisors.
 #ifndef WHIT_KERNELS_OP_H_
 #define WHIT_KERNELS_OP_H_
 
@@ -31,16 +32,17 @@ enum class OpType : uint8_t {
   kCount
 };
 
-/// A packed weight array as the kernels see it: addresses lie inside the mapping (docs/layout.md has the orders).
+/// A packed weight array as the kernels see it: addresses lie inside the mapping (docs/layout.md
+/// has the orders).
 struct PackedWeights {
   enum class Layout : uint8_t { kPanel16I8 = 0, kPanel16F32 = 1, kDw16I8 = 2, kDw16F32 = 3 };
   std::string name;
   Layout layout = Layout::kPanel16I8;
   int64_t groups = 1;
-  int64_t n = 0;            // output channels over all groups
-  int64_t runs = 1;         // K = runs * run_length
-  int64_t run_length = 0;   // elements before padding to 4
-  Shape shape;              // logical: [O,H,W,I], [O,I]; depthwise [H,W,C]
+  int64_t n = 0;           // output channels over all groups
+  int64_t runs = 1;        // K = runs * run_length
+  int64_t run_length = 0;  // elements before padding to 4
+  Shape shape;             // logical: [O,H,W,I], [O,I]; depthwise [H,W,C]
   const void* data = nullptr;
   size_t data_bytes = 0;
   const int32_t* sums = nullptr;        // [n], integer layouts; may be null for float
@@ -53,14 +55,22 @@ struct PackedWeights {
   bool is_float() const { return layout == Layout::kPanel16F32 || layout == Layout::kDw16F32; }
 };
 
-/// A raw blob in the mapping. Sizes were checked against the file, meaning is checked by the operator.
+/// A raw blob in the mapping. Sizes were checked against the file, meaning is checked by the
+/// operator.
 struct BlobView {
   const void* data = nullptr;
   size_t bytes = 0;
 };
 
-/// What a step may return at run time (decisions.md 21); the runtime makes it a Status naming the node.
-enum class KernelCode : uint8_t { kOk = 0, kIndexOutOfRange, kDivisionByZero, kNoMemory, kBackendFailed };
+/// What a step may return at run time (decisions.md 21); the runtime makes it a Status naming the
+/// node.
+enum class KernelCode : uint8_t {
+  kOk = 0,
+  kIndexOutOfRange,
+  kDivisionByZero,
+  kNoMemory,
+  kBackendFailed
+};
 
 struct TaskRange {
   int64_t begin = 0;
@@ -69,13 +79,13 @@ struct TaskRange {
 
 /// One call of a kernel. Borrowed for the duration of the call.
 struct RunContext {
-  const void* params = nullptr;             // Prepared::params
-  std::span<const View> in;           // absent optional inputs have data == nullptr
+  const void* params = nullptr;  // Prepared::params
+  std::span<const View> in;      // absent optional inputs have data == nullptr
   std::span<const View> out;
-  std::span<const View> variables;    // persistent state (Model.variables), in the order of the model
+  std::span<const View> variables;  // persistent state (Model.variables), in the order of the model
   TaskRange tasks;
-  uint8_t* scratch = nullptr;               // Prepared::scratch_per_thread bytes, 64-aligned, this thread's own
-  void* thread_pool = nullptr;              // pthreadpool_t for `whole` steps, else null
+  uint8_t* scratch = nullptr;   // Prepared::scratch_per_thread bytes, 64-aligned, this thread's own
+  void* thread_pool = nullptr;  // pthreadpool_t for `whole` steps, else null
 
   template <typename T>
   const T& As() const {
@@ -92,13 +102,15 @@ struct Prepared {
   const char* implementation = "scalar";  // shown by `whit plan`
   const char* tier = "scalar";
   size_t scratch_per_thread = 0;  // bytes
-  size_t heap_bytes = 0;          // what params own beside the arena (XNNPACK's copies); counted in the peak
-  int64_t tasks = 1;              // independent units: any split of [0, tasks) gives the same bytes
-  int64_t macs = 0;               // multiply-accumulates (elements touched, where there is no product)
-  bool whole = false;             // one call for all tasks; the implementation threads by itself
-  bool exact = true;              // integer result: same bytes on every tier
-  bool in_place = false;          // out[0] may share memory with in[0] (same size, element i depends on element i only)
-  bool alias = false;             // out[0] is in[0] under another shape: no step at all
+  size_t heap_bytes =
+      0;               // what params own beside the arena (XNNPACK's copies); counted in the peak
+  int64_t tasks = 1;   // independent units: any split of [0, tasks) gives the same bytes
+  int64_t macs = 0;    // multiply-accumulates (elements touched, where there is no product)
+  bool whole = false;  // one call for all tasks; the implementation threads by itself
+  bool exact = true;   // integer result: same bytes on every tier
+  bool in_place =
+      false;  // out[0] may share memory with in[0] (same size, element i depends on element i only)
+  bool alias = false;  // out[0] is in[0] under another shape: no step at all
 
   template <typename P>
   void SetParams(P p) {
@@ -106,15 +118,18 @@ struct Prepared {
   }
 };
 
-/// Input of prepare. Shapes and types were validated structurally (rank <= kMaxRank, product < 2^31, types known).
-/// Tensors that are 8-bit quantized may be stored as kInt8 or kUint8 (the plan's bias, decisions.md 14); within one plan
-/// all activations agree, zero points are those of the storage, and `act_bias` says 0 (int8) or 128 (uint8).
+/// Input of prepare. Shapes and types were validated structurally (rank <= kMaxRank, product <
+/// 2^31, types known). Tensors that are 8-bit quantized may be stored as kInt8 or kUint8 (the
+/// plan's bias, decisions.md 14); within one plan all activations agree, zero points are those of
+/// the storage, and `act_bias` says 0 (int8) or 128 (uint8).
 struct PrepareContext {
   const fbs::Operator* op = nullptr;
   OpType type = OpType::kNone;
-  std::span<const View> in;   // data != nullptr only for constants; absent inputs have present_in[i] == false
+  std::span<const View>
+      in;  // data != nullptr only for constants; absent inputs have present_in[i] == false
   std::span<const bool> present_in;
-  std::span<View> out;        // type and quantization as declared; prepare must verify the shape by Expect*()
+  std::span<View>
+      out;  // type and quantization as declared; prepare must verify the shape by Expect*()
   std::span<const PackedWeights> weights;
   std::span<const BlobView> blobs;
   std::span<const View> variables;
@@ -129,13 +144,15 @@ struct PrepareContext {
   bool IsVariable(size_t i) const { return i < in_variable.size() && in_variable[i] >= 0; }
 
   // Checks that return a Status with node, tensor, rule and both numbers. All in op.cc.
-  Status Error(StatusCode code, const std::string& what) const;     // "conv1 (Conv2D): what"
-  Status ExpectInputs(size_t at_least, size_t at_most) const;       // and that the first at_least are present
+  Status Error(StatusCode code, const std::string& what) const;  // "conv1 (Conv2D): what"
+  Status ExpectInputs(size_t at_least,
+                      size_t at_most) const;  // and that the first at_least are present
   Status ExpectOutputs(size_t n) const;
   Status ExpectOutShape(size_t i, const Shape& want) const;
   Status ExpectType(const char* what, DType got, std::initializer_list<DType> allowed) const;
-  Status ExpectPerTensorQuant(const char* what, const View& t) const;  // present, 1 scale finite > 0
-  Result<const PackedWeights*> Weights(int index) const;            // bounds-checked
+  Status ExpectPerTensorQuant(const char* what,
+                              const View& t) const;       // present, 1 scale finite > 0
+  Result<const PackedWeights*> Weights(int index) const;  // bounds-checked
   /// Blob `index` as `count` elements of T; null pointer for index -1 when `optional`.
   template <typename T>
   Result<const T*> Blob(int index, int64_t count, const char* what, bool optional = false) const {
@@ -146,15 +163,16 @@ struct PrepareContext {
   Result<const void*> RawBlob(int index, size_t bytes, const char* what, bool optional) const;
 };
 
-/// Clamp range of an output in its storage type: intersects fbs lo/hi (canonical) with the type's range and adds act_bias
-/// for uint8 storage of int8. For floats returns lo/hi themselves.
+/// Clamp range of an output in its storage type: intersects fbs lo/hi (canonical) with the type's
+/// range and adds act_bias for uint8 storage of int8. For floats returns lo/hi themselves.
 struct ClampRange {
   float lo = 0, hi = 0;
 };
 ClampRange OutputClamp(const PrepareContext& ctx, const View& out, float lo, float hi);
 
-/// One way to run an operator. The first whose prepare returns true in `*accepted` wins; the last is the reference and
-/// accepts everything valid. A rejected alternative leaves its reason for `whit plan`.
+/// One way to run an operator. The first whose prepare returns true in `*accepted` wins; the last
+/// is the reference and accepts everything valid. A rejected alternative leaves its reason for
+/// `whit plan`.
 struct Implementation {
   const char* name;  // "scalar", "xnnpack"
   Status (*prepare)(const PrepareContext&, Prepared*, bool* accepted, std::string* why_not);
@@ -162,10 +180,10 @@ struct Implementation {
 
 struct OpRow {
   OpType type;
-  const char* name;    // "Conv2D"
-  const char* family;  // "conv"
+  const char* name;                                     // "Conv2D"
+  const char* family;                                   // "conv"
   Status (*prepare)(const PrepareContext&, Prepared*);  // the scalar reference; checks everything
-  const char* types;   // for `whit ops`: "int8 uint8 int16 float32"
+  const char* types;  // for `whit ops`: "int8 uint8 int16 float32"
 };
 
 /// The table, one row an OpType (index = type).
@@ -175,7 +193,8 @@ const OpRow& RowOf(OpType type);
 /// Alternatives tried before the reference, best first (empty for most operators today).
 std::span<const Implementation> AlternativesOf(OpType type);
 
-// What kernels/<file>.cc defines for each of its rows; declared from ops.inc, so that one row there is all an operator needs.
+// What kernels/<file>.cc defines for each of its rows; declared from ops.inc, so that one row there
+// is all an operator needs.
 #define WHIT_OP(file, Name, family)                             \
   Status Prepare##Name(const PrepareContext& ctx, Prepared* p); \
   extern const char* const kTypes##Name;

@@ -7,8 +7,9 @@ struct TypeRow {
   const char* name;
   size_t size;
 };
-constexpr TypeRow kTypes[kDTypeCount] = {{"float32", 4}, {"int8", 1},  {"uint8", 1}, {"int16", 2},
-                                         {"int32", 4},   {"int64", 8}, {"bool", 1},  {"float16", 2}};
+constexpr TypeRow kTypes[kDTypeCount] = {{"float32", 4}, {"int8", 1},   {"uint8", 1},
+                                         {"int16", 2},   {"int32", 4},  {"int64", 8},
+                                         {"bool", 1},    {"float16", 2}};
 }  // namespace
 
 size_t DTypeSize(DType type) { return kTypes[static_cast<size_t>(type)].size; }

@@ -26,8 +26,8 @@ enum class DType : uint8_t {
 };
 inline constexpr int kDTypeCount = 8;
 
-size_t DTypeSize(DType type);         // bytes of one element
-const char* DTypeName(DType type);    // "int8"
+size_t DTypeSize(DType type);       // bytes of one element
+const char* DTypeName(DType type);  // "int8"
 
 /// 8 axes suffice for every TFLite operator (STRIDED_SLICE and TRANSPOSE stop there or below).
 inline constexpr int kMaxRank = 8;
@@ -65,8 +65,8 @@ struct Quant {
   bool per_tensor() const { return scale.size() == 1; }
 };
 
-/// A borrowed dense row-major tensor. Arena tensors have 64 readable bytes behind them; a caller's buffer has none,
-/// so reference kernels never read past the last element.
+/// A borrowed dense row-major tensor. Arena tensors have 64 readable bytes behind them; a caller's
+/// buffer has none, so reference kernels never read past the last element.
 struct View {
   DType type = DType::kFloat32;
   Shape shape;

@@ -77,14 +77,18 @@ whit_status whit_model_open(const char* path, whit_model** model, whit_error* er
   return HandOut(whit::Model::Open(path), model, error);
 }
 
-whit_status whit_model_open_fd(int fd, uint64_t offset, uint64_t size, whit_model** model, whit_error* error) {
+whit_status whit_model_open_fd(int fd, uint64_t offset, uint64_t size, whit_model** model,
+                               whit_error* error) {
   if (model == nullptr) return MissingArgument("model", error);
   return HandOut(whit::Model::OpenFd(fd, offset, size), model, error);
 }
 
-whit_status whit_model_open_bytes(const void* bytes, size_t size, whit_model** model, whit_error* error) {
-  if (bytes == nullptr || model == nullptr) return MissingArgument(bytes ? "model" : "bytes", error);
-  return HandOut(whit::Model::OpenBytes({static_cast<const std::byte*>(bytes), size}), model, error);
+whit_status whit_model_open_bytes(const void* bytes, size_t size, whit_model** model,
+                                  whit_error* error) {
+  if (bytes == nullptr || model == nullptr)
+    return MissingArgument(bytes ? "model" : "bytes", error);
+  return HandOut(whit::Model::OpenBytes({static_cast<const std::byte*>(bytes), size}), model,
+                 error);
 }
 
 void whit_model_free(whit_model* model) { delete model; }
@@ -99,14 +103,17 @@ void whit_runner_options_init(whit_runner_options* options) {
   *options = {sizeof(whit_runner_options), 1, nullptr, 0, 1, nullptr, 0};
 }
 
-whit_status whit_runner_create(const whit_model* model, const whit_runner_options* options, whit_runner** runner,
-                               whit_error* error) {
-  if (model == nullptr || runner == nullptr) return MissingArgument(model ? "runner" : "model", error);
+whit_status whit_runner_create(const whit_model* model, const whit_runner_options* options,
+                               whit_runner** runner, whit_error* error) {
+  if (model == nullptr || runner == nullptr)
+    return MissingArgument(model ? "runner" : "model", error);
   auto created = whit::Runner::Create(model->model, OptionsOf(options));
   if (!created.ok()) return Report(created.status(), error);
   auto* out = new whit_runner{std::move(created).value(), {}, {}};
-  for (size_t i = 0; i < out->runner.input_count(); ++i) out->input_names.emplace_back(out->runner.input(i).name);
-  for (size_t i = 0; i < out->runner.output_count(); ++i) out->output_names.emplace_back(out->runner.output(i).name);
+  for (size_t i = 0; i < out->runner.input_count(); ++i)
+    out->input_names.emplace_back(out->runner.input(i).name);
+  for (size_t i = 0; i < out->runner.output_count(); ++i)
+    out->output_names.emplace_back(out->runner.output(i).name);
   *runner = out;
   return WHIT_OK;
 }
@@ -126,8 +133,14 @@ whit_status whit_runner_output(const whit_runner* runner, size_t index, whit_ten
   return View(runner->runner.output(index), runner->output_names[index], tensor);
 }
 
-whit_status whit_runner_run(whit_runner* runner, whit_error* error) { return Report(runner->runner.Run(), error); }
-whit_status whit_runner_reset(whit_runner* runner, whit_error* error) { return Report(runner->runner.Reset(), error); }
-uint64_t whit_runner_peak_arena_bytes(const whit_runner* runner) { return runner->runner.peak_arena_bytes(); }
+whit_status whit_runner_run(whit_runner* runner, whit_error* error) {
+  return Report(runner->runner.Run(), error);
+}
+whit_status whit_runner_reset(whit_runner* runner, whit_error* error) {
+  return Report(runner->runner.Reset(), error);
+}
+uint64_t whit_runner_peak_arena_bytes(const whit_runner* runner) {
+  return runner->runner.peak_arena_bytes();
+}
 
 }  // extern "C"

@@ -18,7 +18,8 @@ template <typename Move>
 KernelCode ForBlocks(const RunContext& ctx, Move move) {
   const int64_t begin = ctx.tasks.begin * kBlock;
   const int64_t end = std::min(ctx.As<CopyParams>().bytes, ctx.tasks.end * kBlock);
-  if (begin < end) move(ctx.in[0].as<uint8_t>() + begin, ctx.out[0].mut<uint8_t>() + begin, end - begin);
+  if (begin < end)
+    move(ctx.in[0].as<uint8_t>() + begin, ctx.out[0].mut<uint8_t>() + begin, end - begin);
   return KernelCode::kOk;
 }
 

@@ -1,4 +1,5 @@
-// Steps that the plan itself adds: copies and the shift between int8 and uint8 storage of one quantized tensor.
+// Steps that the plan itself adds: copies and the shift between int8 and uint8 storage of one
+// quantized tensor.
 #ifndef WHIT_RUNTIME_COPY_STEPS_H_
 #define WHIT_RUNTIME_COPY_STEPS_H_
 

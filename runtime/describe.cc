@@ -76,7 +76,8 @@ std::vector<OperatorInfo> Operators() {
   std::vector<OperatorInfo> out;
   for (const OpRow& row : OpTable().subspan(1)) {
     OperatorInfo info{row.name, row.family, row.types, {}};
-    for (const Implementation& impl : AlternativesOf(row.type)) info.implementations.push_back(impl.name);
+    for (const Implementation& impl : AlternativesOf(row.type))
+      info.implementations.push_back(impl.name);
     info.implementations.push_back("scalar");
     out.push_back(std::move(info));
   }
@@ -106,7 +107,8 @@ ModelInfo Describe(const Model& model) {
   std::stable_sort(info.operator_counts.begin(), info.operator_counts.end(),
                    [](const auto& a, const auto& b) { return a.second > b.second; });
   for (unsigned i = 0; m.provenance() != nullptr && i < m.provenance()->size(); ++i) {
-    info.provenance.emplace_back(Str(m.provenance()->Get(i)->key()), Str(m.provenance()->Get(i)->value()));
+    info.provenance.emplace_back(Str(m.provenance()->Get(i)->key()),
+                                 Str(m.provenance()->Get(i)->value()));
   }
   return info;
 }

@@ -17,7 +17,8 @@ BlobView BlobOf(const ModelFile& file, int index) {
 void ReadQuantization(const fbs::Quantization* q, TensorDef* def) {
   if (q == nullptr || q->scale() == nullptr) return;
   def->scale.assign(q->scale()->begin(), q->scale()->end());
-  if (q->zero_point() != nullptr) def->zero_point.assign(q->zero_point()->begin(), q->zero_point()->end());
+  if (q->zero_point() != nullptr)
+    def->zero_point.assign(q->zero_point()->begin(), q->zero_point()->end());
   def->zero_point.resize(def->scale.size(), 0);
   def->axis = q->axis();
 }
@@ -68,12 +69,14 @@ Result<std::vector<uint32_t>> ResolveDims(const fbs::Model& model, const DimValu
   for (const auto& [name, value] : dims) {
     const auto found = std::find(names.begin(), names.end(), name);
     if (found == names.end()) {
-      return Status(StatusCode::kInvalidArgument, "the model has no dimension named '" + name + "'");
+      return Status(StatusCode::kInvalidArgument,
+                    "the model has no dimension named '" + name + "'");
     }
     const auto i = static_cast<size_t>(found - names.begin());
     if (value < 1 || value > bounds[i]) {
-      return Status(StatusCode::kInvalidArgument, "dimension '" + name + "' = " + std::to_string(value) +
-                                                      " is outside of 1.." + std::to_string(bounds[i]));
+      return Status(StatusCode::kInvalidArgument,
+                    "dimension '" + name + "' = " + std::to_string(value) + " is outside of 1.." +
+                        std::to_string(bounds[i]));
     }
     values[i] = value;
   }
@@ -138,8 +141,9 @@ Result<Graph> BuildGraph(const ModelFile& file, const DimValues& dims) {
   const fbs::Subgraph& subgraph = file.main_subgraph();
   Graph graph;
   for (size_t i = 0; subgraph.tensors() != nullptr && i < subgraph.tensors()->size(); ++i) {
-    WHIT_ASSIGN_OR_RETURN(TensorDef def,
-                          ReadTensor(file, *subgraph.tensors()->Get(static_cast<unsigned>(i)), dim_values));
+    WHIT_ASSIGN_OR_RETURN(
+        TensorDef def,
+        ReadTensor(file, *subgraph.tensors()->Get(static_cast<unsigned>(i)), dim_values));
     graph.tensors.push_back(std::move(def));
   }
   for (size_t i = 0; subgraph.operators() != nullptr && i < subgraph.operators()->size(); ++i) {
@@ -149,12 +153,14 @@ Result<Graph> BuildGraph(const ModelFile& file, const DimValues& dims) {
   for (const fbs::Io* io : *file.signature().inputs()) graph.inputs.push_back(ReadIo(*io));
   for (const fbs::Io* io : *file.signature().outputs()) graph.outputs.push_back(ReadIo(*io));
   for (size_t i = 0; model.variables() != nullptr && i < model.variables()->size(); ++i) {
-    graph.variables.push_back(ReadVariable(file, *model.variables()->Get(static_cast<unsigned>(i))));
+    graph.variables.push_back(
+        ReadVariable(file, *model.variables()->Get(static_cast<unsigned>(i))));
   }
   for (size_t i = 0; model.weights() != nullptr && i < model.weights()->size(); ++i) {
     graph.weights.push_back(ReadWeights(file, *model.weights()->Get(static_cast<unsigned>(i))));
   }
-  for (size_t i = 0; i < file.blob_count(); ++i) graph.blobs.push_back(BlobOf(file, static_cast<int>(i)));
+  for (size_t i = 0; i < file.blob_count(); ++i)
+    graph.blobs.push_back(BlobOf(file, static_cast<int>(i)));
   return graph;
 }
 

@@ -1,5 +1,5 @@
-// The executed subgraph of a validated file as plain structs: what the planner works on. Names, shapes and quantization
-// are owned; constants and weights point into the mapping.
+// The executed subgraph of a validated file as plain structs: what the planner works on. Names,
+// shapes and quantization are owned; constants and weights point into the mapping.
 #ifndef WHIT_RUNTIME_GRAPH_H_
 #define WHIT_RUNTIME_GRAPH_H_
 
@@ -24,7 +24,7 @@ struct TensorDef {
   int axis = -1;
   const void* constant = nullptr;  // in the mapping
   int variable = -1;
-  int producer = -1;               // node, or -1
+  int producer = -1;  // node, or -1
 
   size_t bytes() const { return static_cast<size_t>(shape.elements()) * DTypeSize(type); }
   /// Stored with the plan's bias: quantized int8 activations.
@@ -49,7 +49,7 @@ struct Graph {
   std::vector<TensorDef> tensors;
   std::vector<NodeDef> nodes;  // topological order
   std::vector<IoDef> inputs, outputs;
-  std::vector<TensorDef> variables;       // constant = initial value or null
+  std::vector<TensorDef> variables;  // constant = initial value or null
   std::vector<PackedWeights> weights;
   std::vector<BlobView> blobs;
 };
@@ -57,10 +57,12 @@ struct Graph {
 /// Values for named dimensions; names that the model lacks are an error.
 using DimValues = std::vector<std::pair<std::string, uint32_t>>;
 
-/// Reads signature 0 of `file`. With `dims`, tensors take those values instead of the file's defaults.
+/// Reads signature 0 of `file`. With `dims`, tensors take those values instead of the file's
+/// defaults.
 Result<Graph> BuildGraph(const ModelFile& file, const DimValues& dims);
 
-/// The constant bytes, shape, type and canonical quantization of a tensor as a view (data null unless constant).
+/// The constant bytes, shape, type and canonical quantization of a tensor as a view (data null
+/// unless constant).
 View ViewOf(const TensorDef& def);
 
 }  // namespace whit

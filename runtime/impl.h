@@ -28,7 +28,8 @@ struct Model::Impl {
   std::vector<std::vector<std::string>> labels;  // one an output
 };
 
-/// Model inputs or outputs as the caller sees them, without data; names and `shapes` are borrowed by the views.
+/// Model inputs or outputs as the caller sees them, without data; names and `shapes` are borrowed
+/// by the views.
 std::vector<TensorView> InterfaceViews(const Graph& graph, const std::vector<IoDef>& ios,
                                        std::vector<std::vector<int64_t>>* shapes);
 

@@ -39,9 +39,8 @@ MemoryPlan PlanMemory(std::span<const BufferLife> buffers) {
     }
     plan.offsets[i] = offset;
     plan.total = std::max(plan.total, offset + size);
-    auto later = std::upper_bound(placed.begin(), placed.end(), offset, [&](uint64_t at, size_t j) {
-      return at < plan.offsets[j];
-    });
+    auto later = std::upper_bound(placed.begin(), placed.end(), offset,
+                                  [&](uint64_t at, size_t j) { return at < plan.offsets[j]; });
     placed.insert(later, i);
   }
   return plan;

@@ -1,4 +1,5 @@
-// Places buffers with known lifetimes into one arena. A pure function: it has no idea what a tensor is.
+// Places buffers with known lifetimes into one arena. A pure function: it has no idea what a tensor
+// is.
 #ifndef WHIT_RUNTIME_MEMORY_PLANNER_H_
 #define WHIT_RUNTIME_MEMORY_PLANNER_H_
 
@@ -22,7 +23,8 @@ struct MemoryPlan {
   uint64_t total = 0;             // bytes of the arena
 };
 
-/// Largest buffer first into the lowest gap that is free during its life. REQUIRES the sum of sizes < 2^63.
+/// Largest buffer first into the lowest gap that is free during its life. REQUIRES the sum of sizes
+/// < 2^63.
 MemoryPlan PlanMemory(std::span<const BufferLife> buffers);
 
 /// One place for each buffer, nothing shared: the plain executor's memory.

@@ -40,7 +40,8 @@ std::vector<std::string> ReadLabels(const fbs::Model& model, int index) {
   std::vector<std::string> out;
   if (index < 0 || model.labels() == nullptr) return out;
   const auto* labels = model.labels()->Get(static_cast<unsigned>(index))->labels();
-  for (unsigned i = 0; labels != nullptr && i < labels->size(); ++i) out.push_back(labels->Get(i)->str());
+  for (unsigned i = 0; labels != nullptr && i < labels->size(); ++i)
+    out.push_back(labels->Get(i)->str());
   return out;
 }
 
@@ -52,7 +53,8 @@ void FillInterface(Model::Impl* impl) {
         ReadNormalization(signature.inputs()->Get(static_cast<unsigned>(i))->normalization()));
   }
   for (size_t i = 0; i < impl->graph.outputs.size(); ++i) {
-    impl->labels.push_back(ReadLabels(model, signature.outputs()->Get(static_cast<unsigned>(i))->labels()));
+    impl->labels.push_back(
+        ReadLabels(model, signature.outputs()->Get(static_cast<unsigned>(i))->labels()));
   }
   impl->inputs = InterfaceViews(impl->graph, impl->graph.inputs, &impl->input_shapes);
   impl->outputs = InterfaceViews(impl->graph, impl->graph.outputs, &impl->output_shapes);
@@ -68,12 +70,14 @@ Result<Model> OpenMapping(Mapping mapping, const OpenOptions& options, bool size
   impl->options = options;
   WHIT_ASSIGN_OR_RETURN(impl->file, ModelFile::Open(std::move(mapping), limits));
   if (!options.required_keys.empty()) {
-    return Status(StatusCode::kIntegrity, impl->file->has_signature()
-                                              ? "this build cannot check signatures, but required_keys asks for one"
-                                              : "the file is not signed, but required_keys asks for a signature");
+    return Status(StatusCode::kIntegrity,
+                  impl->file->has_signature()
+                      ? "this build cannot check signatures, but required_keys asks for one"
+                      : "the file is not signed, but required_keys asks for a signature");
   }
   WHIT_ASSIGN_OR_RETURN(impl->graph, BuildGraph(*impl->file, {}));
-  // The reference implementation of every operator checks its own types, shapes and parameters here, once and for all.
+  // The reference implementation of every operator checks its own types, shapes and parameters
+  // here, once and for all.
   PlanOptions plan;
   plan.plain = true;
   plan.allow_xnnpack = false;
@@ -90,7 +94,8 @@ Result<Model> OpenMapping(Mapping mapping, const OpenOptions& options, bool size
 std::vector<TensorView> InterfaceViews(const Graph& graph, const std::vector<IoDef>& ios,
                                        std::vector<std::vector<int64_t>>* shapes) {
   std::vector<TensorView> views;
-  for (const IoDef& io : ios) shapes->push_back(DimsOf(graph.tensors[static_cast<size_t>(io.tensor)].shape));
+  for (const IoDef& io : ios)
+    shapes->push_back(DimsOf(graph.tensors[static_cast<size_t>(io.tensor)].shape));
   for (size_t i = 0; i < ios.size(); ++i) {
     const TensorDef& def = graph.tensors[static_cast<size_t>(ios[i].tensor)];
     TensorView view;
@@ -99,7 +104,8 @@ std::vector<TensorView> InterfaceViews(const Graph& graph, const std::vector<IoD
     view.shape = (*shapes)[i];
     if (def.scale.size() == 1) {
       view.scale = def.scale[0];
-      view.zero_point = def.zero_point[0] + (def.biased() && ios[i].type == DType::kUint8 ? 128 : 0);
+      view.zero_point =
+          def.zero_point[0] + (def.biased() && ios[i].type == DType::kUint8 ? 128 : 0);
     }
     views.push_back(view);
   }
@@ -130,7 +136,9 @@ Result<Model> Model::OpenBytes(std::span<const std::byte> bytes, const OpenOptio
 
 std::span<const TensorView> Model::inputs() const { return impl_->inputs; }
 std::span<const TensorView> Model::outputs() const { return impl_->outputs; }
-const Normalization& Model::input_normalization(size_t input) const { return impl_->normalizations[input]; }
+const Normalization& Model::input_normalization(size_t input) const {
+  return impl_->normalizations[input];
+}
 std::span<const std::string> Model::labels(size_t output) const { return impl_->labels[output]; }
 
 std::string_view Model::name() const {

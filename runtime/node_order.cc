@@ -6,7 +6,8 @@ namespace whit {
 
 namespace {
 
-// Above this the greedy search (quadratic in the worst case) would be felt at start; file order is good enough there.
+// Above this the greedy search (quadratic in the worst case) would be felt at start; file order is
+// good enough there.
 constexpr size_t kMaxNodesToOrder = 2000;
 constexpr size_t kMaxInputsToOrder = 64;
 
@@ -96,10 +97,10 @@ std::vector<int> LiveNodes(const Graph& graph) {
   std::vector<int> live;
   for (size_t i = graph.nodes.size(); i-- > 0;) {
     const NodeDef& node = graph.nodes[i];
-    const bool needed = TouchesVariable(graph, node) ||
-                        std::any_of(node.out.begin(), node.out.end(), [&](int t) {
-                          return t >= 0 && wanted[static_cast<size_t>(t)];
-                        });
+    const bool needed =
+        TouchesVariable(graph, node) || std::any_of(node.out.begin(), node.out.end(), [&](int t) {
+          return t >= 0 && wanted[static_cast<size_t>(t)];
+        });
     if (!needed) continue;
     live.push_back(static_cast<int>(i));
     for (int t : node.in) {

@@ -15,7 +15,8 @@ namespace {
 // A thread is worth its wake-up (a few microseconds) from about this many multiply-accumulates on.
 constexpr int64_t kMacsPerThread = 40'000;
 
-// Readable bytes behind every arena tensor, its own, so that an over-read never meets a write (docs/layout.md, 7).
+// Readable bytes behind every arena tensor, its own, so that an over-read never meets a write
+// (docs/layout.md, 7).
 constexpr uint64_t kSlack = 64;
 
 uint64_t AlignUp(uint64_t bytes) {
@@ -36,15 +37,16 @@ TensorDef Shifted(TensorDef def, int32_t act_bias) {
 
 bool IsFloat(const Slot& slot) { return slot.tensor >= 0 && slot.view.type == DType::kFloat32; }
 
-// Whether a step's result has the same bytes on every device. Operators that move or select values, and the IEEE-exact
-// conversions, are exact in floats too; what sums or calls libm in floats is not.
+// Whether a step's result has the same bytes on every device. Operators that move or select values,
+// and the IEEE-exact conversions, are exact in floats too; what sums or calls libm in floats is
+// not.
 bool StepIsExact(const Step& step) {
   if (!step.prepared.exact) return false;
   if (step.node < 0) return true;
   const bool touches_float = std::any_of(step.in.begin(), step.in.end(), IsFloat) ||
                              std::any_of(step.out.begin(), step.out.end(), IsFloat);
   if (!touches_float) return true;
-  static constexpr std::string_view kMoving[] = {"layout", "gather", "select", "fill",
+  static constexpr std::string_view kMoving[] = {"layout",   "gather",   "select",  "fill",
                                                  "variable", "quantize", "compare", "arg"};
   const std::string_view family = RowOf(step.type).family;
   return std::find(std::begin(kMoving), std::end(kMoving), family) != std::end(kMoving);
@@ -85,20 +87,20 @@ class Planner {
   const PlanOptions& options_;
   Plan plan_;
   std::vector<View> variable_views_;
-  std::vector<int> slot_tensor_;         // graph tensor -> plan tensor that its readers use
+  std::vector<int> slot_tensor_;  // graph tensor -> plan tensor that its readers use
   std::vector<Constant8> constants8_;
-  std::vector<int> input_of_;            // plan tensor -> model input that fills it directly, or -1
-  std::vector<int> root_;                // plan tensor -> tensor whose memory it shares
+  std::vector<int> input_of_;  // plan tensor -> model input that fills it directly, or -1
+  std::vector<int> root_;      // plan tensor -> tensor whose memory it shares
   std::vector<int64_t> first_def_, last_use_;  // per root, in steps
 };
 
 Status Planner::CheckSizes() const {
   for (const TensorDef& def : graph_.tensors) {
     if (def.bytes() <= options_.budgets.max_arena_bytes) continue;
-    return Status(StatusCode::kOverBudget,
-                  "tensor '" + def.name + "' needs " + std::to_string(def.bytes()) +
-                      " bytes, the budget max_arena_bytes is " +
-                      std::to_string(options_.budgets.max_arena_bytes));
+    return Status(StatusCode::kOverBudget, "tensor '" + def.name + "' needs " +
+                                               std::to_string(def.bytes()) +
+                                               " bytes, the budget max_arena_bytes is " +
+                                               std::to_string(options_.budgets.max_arena_bytes));
   }
   return OkStatus();
 }
@@ -160,7 +162,8 @@ Step Planner::MakeMove(const char* name, int from, int to) {
   Step step;
   const TensorDef& source = plan_.tensors[static_cast<size_t>(from)].def;
   const TensorDef& target = plan_.tensors[static_cast<size_t>(to)].def;
-  step.prepared = source.type == target.type ? PrepareCopy(source.bytes()) : PrepareRebias(source.bytes());
+  step.prepared =
+      source.type == target.type ? PrepareCopy(source.bytes()) : PrepareRebias(source.bytes());
   step.name = name;
   step.in.push_back(SlotOf(from));
   step.out.push_back(SlotOf(to));
@@ -190,7 +193,8 @@ Status Planner::PrepareNode(const NodeDef& node, Step* step) {
     const int tensor = step->in[i].tensor;
     in.push_back(step->in[i].view);
     present[i] = tensor >= 0;
-    in_variable.push_back(tensor < 0 ? -1 : plan_.tensors[static_cast<size_t>(tensor)].def.variable);
+    in_variable.push_back(tensor < 0 ? -1
+                                     : plan_.tensors[static_cast<size_t>(tensor)].def.variable);
   }
   for (const Slot& slot : step->out) out.push_back(slot.view);
   PrepareContext ctx;
@@ -230,7 +234,8 @@ Status Planner::AddNode(int n) {
   step.type = node.type;
   step.node = n;
   step.name = node.name;
-  for (int t : node.in) step.in.push_back(SlotOf(t < 0 ? -1 : slot_tensor_[static_cast<size_t>(t)]));
+  for (int t : node.in)
+    step.in.push_back(SlotOf(t < 0 ? -1 : slot_tensor_[static_cast<size_t>(t)]));
   for (int t : node.out) step.out.push_back(SlotOf(t));
   WHIT_RETURN_IF_ERROR(PrepareNode(node, &step));
   if (step.prepared.run == nullptr) {  // aliases need a body where they cannot share memory
@@ -259,8 +264,9 @@ void Planner::ResolveAliases() {
   if (options_.plain) return;
   std::vector<Step> kept;
   for (Step& step : plan_.steps) {
-    const bool variable = step.prepared.alias && !step.in.empty() && step.in[0].tensor >= 0 &&
-                          plan_.tensors[static_cast<size_t>(Root(step.in[0].tensor))].def.variable >= 0;
+    const bool variable =
+        step.prepared.alias && !step.in.empty() && step.in[0].tensor >= 0 &&
+        plan_.tensors[static_cast<size_t>(Root(step.in[0].tensor))].def.variable >= 0;
     if (step.prepared.alias && !variable) {
       root_[static_cast<size_t>(step.out[0].tensor)] = Root(step.in[0].tensor);
     } else {
@@ -292,25 +298,28 @@ void Planner::ResolveInPlace() {
   if (options_.plain) return;
   for (size_t s = 0; s < plan_.steps.size(); ++s) {
     Step& step = plan_.steps[s];
-    if (!step.prepared.in_place || step.out.size() != 1 || step.in.empty() || step.in[0].tensor < 0) continue;
+    if (!step.prepared.in_place || step.out.size() != 1 || step.in.empty() || step.in[0].tensor < 0)
+      continue;
     const int from = Root(step.in[0].tensor), to = step.out[0].tensor;
     const PlannedTensor& source = plan_.tensors[static_cast<size_t>(from)];
     const bool owned = source.place.kind == Place::Kind::kNone && source.def.constant == nullptr &&
                        source.def.variable < 0 && input_of_[static_cast<size_t>(from)] < 0;
     const bool bound = plan_.tensors[static_cast<size_t>(to)].place.kind != Place::Kind::kNone;
     if (!owned || bound || Root(to) != to || LastUse(from) != static_cast<int64_t>(s)) continue;
-    const bool read_elsewhere = std::any_of(step.in.begin() + 1, step.in.end(), [&](const Slot& slot) {
-      return slot.tensor >= 0 && slot.tensor != step.in[0].tensor && Root(slot.tensor) == from;
-    });
-    if (read_elsewhere) continue;  // the same bytes under another shape: broadcast would read what was written
+    const bool read_elsewhere =
+        std::any_of(step.in.begin() + 1, step.in.end(), [&](const Slot& slot) {
+          return slot.tensor >= 0 && slot.tensor != step.in[0].tensor && Root(slot.tensor) == from;
+        });
+    if (read_elsewhere)
+      continue;  // the same bytes under another shape: broadcast would read what was written
     if (source.def.bytes() != plan_.tensors[static_cast<size_t>(to)].def.bytes()) continue;
     root_[static_cast<size_t>(to)] = from;
     last_use_[static_cast<size_t>(from)] = std::max(LastUse(from), LastUse(to));
   }
 }
 
-// Model outputs are written where the caller reads them; where that cannot be (an input, constant or variable handed
-// through, another type, the same tensor twice), a copy is added.
+// Model outputs are written where the caller reads them; where that cannot be (an input, constant
+// or variable handed through, another type, the same tensor twice), a copy is added.
 void Planner::BindOutputs() {
   for (size_t i = 0; i < graph_.outputs.size(); ++i) {
     const IoDef& io = graph_.outputs[i];
@@ -386,7 +395,8 @@ void Planner::MarkExact() {
     return slot.tensor >= 0 && inexact[static_cast<size_t>(Root(slot.tensor))];
   };
   for (const Step& step : plan_.steps) {
-    const bool tainted = !StepIsExact(step) || std::any_of(step.in.begin(), step.in.end(), is_inexact);
+    const bool tainted =
+        !StepIsExact(step) || std::any_of(step.in.begin(), step.in.end(), is_inexact);
     for (const Slot& slot : step.out) {
       if (slot.tensor >= 0) inexact[static_cast<size_t>(Root(slot.tensor))] = tainted;
     }
@@ -399,15 +409,19 @@ void Planner::MarkExact() {
 Status Planner::CheckBudget() {
   for (const TensorDef& v : plan_.variables) plan_.variable_bytes += AlignUp(v.bytes());
   uint64_t io_bytes = 0;
-  for (const IoDef& io : graph_.inputs) io_bytes += graph_.tensors[static_cast<size_t>(io.tensor)].bytes();
-  for (const IoDef& io : graph_.outputs) io_bytes += graph_.tensors[static_cast<size_t>(io.tensor)].bytes();
+  for (const IoDef& io : graph_.inputs)
+    io_bytes += graph_.tensors[static_cast<size_t>(io.tensor)].bytes();
+  for (const IoDef& io : graph_.outputs)
+    io_bytes += graph_.tensors[static_cast<size_t>(io.tensor)].bytes();
   for (const Step& step : plan_.steps) {
-    plan_.scratch_bytes = std::max<uint64_t>(plan_.scratch_bytes, AlignUp(step.prepared.scratch_per_thread));
+    plan_.scratch_bytes =
+        std::max<uint64_t>(plan_.scratch_bytes, AlignUp(step.prepared.scratch_per_thread));
     plan_.threads = std::max(plan_.threads, step.prepared.whole ? 1 : step.threads);
     plan_.heap_bytes += step.prepared.heap_bytes;
   }
   plan_.snapshots_variables = plan_.variable_bytes > 0;
-  plan_.peak_bytes = plan_.tensor_bytes + plan_.scratch_bytes * static_cast<uint64_t>(plan_.threads) +
+  plan_.peak_bytes = plan_.tensor_bytes +
+                     plan_.scratch_bytes * static_cast<uint64_t>(plan_.threads) +
                      plan_.variable_bytes * (plan_.snapshots_variables ? 2 : 1);
   const Budgets& budgets = options_.budgets;
   if (plan_.macs < 0 || static_cast<uint64_t>(plan_.macs) > budgets.max_macs) {
@@ -420,7 +434,8 @@ Status Planner::CheckBudget() {
   const uint64_t counted = options_.ram_budget > 0 ? own : own + io_bytes;
   if (counted > limit) {
     return Status(StatusCode::kOverBudget, "the plan needs " + std::to_string(counted) +
-                                               " writable bytes, the limit is " + std::to_string(limit));
+                                               " writable bytes, the limit is " +
+                                               std::to_string(limit));
   }
   return OkStatus();
 }

@@ -2,8 +2,8 @@
 //
 //   order -> (fuse) -> prepare every node -> aliases and in-place -> lifetimes -> offsets -> steps
 //
-// The plain plan (PlanOptions::plain) does none of that: file order, one buffer a tensor, reference kernels. It is the
-// oracle of the planned one: same bytes.
+// The plain plan (PlanOptions::plain) does none of that: file order, one buffer a tensor, reference
+// kernels. It is the oracle of the planned one: same bytes.
 #ifndef WHIT_RUNTIME_PLAN_H_
 #define WHIT_RUNTIME_PLAN_H_
 
@@ -21,15 +21,23 @@ struct PlanOptions {
   int threads = 1;
   bool plain = false;
   bool allow_xnnpack = true;
-  std::string kernel;     // forces an implementation where it exists
-  int32_t act_bias = 0;   // 0: quantized 8-bit activations are stored as int8; 128: as uint8 (decisions.md 14)
+  std::string kernel;  // forces an implementation where it exists
+  int32_t act_bias =
+      0;  // 0: quantized 8-bit activations are stored as int8; 128: as uint8 (decisions.md 14)
   Budgets budgets;
   uint64_t ram_budget = 0;
 };
 
 /// Where the bytes of a tensor are while the plan runs.
 struct Place {
-  enum class Kind : uint8_t { kNone, kArena, kInput, kOutput, kConstant, kVariable } kind = Kind::kNone;
+  enum class Kind : uint8_t {
+    kNone,
+    kArena,
+    kInput,
+    kOutput,
+    kConstant,
+    kVariable
+  } kind = Kind::kNone;
   uint64_t offset = 0;             // kArena
   int index = -1;                  // input, output or variable number
   const void* constant = nullptr;  // kConstant
@@ -62,12 +70,12 @@ struct Plan {
   std::vector<PlannedTensor> tensors;
   std::vector<Step> steps;
   std::vector<TensorDef> variables;  // the graph's, in storage type; constants stay canonical
-  uint64_t tensor_bytes = 0;    // arena: tensors
-  uint64_t scratch_bytes = 0;   // arena: scratch of one thread
-  uint64_t variable_bytes = 0;  // arena: variables, one copy
+  uint64_t tensor_bytes = 0;         // arena: tensors
+  uint64_t scratch_bytes = 0;        // arena: scratch of one thread
+  uint64_t variable_bytes = 0;       // arena: variables, one copy
   bool snapshots_variables = false;  // a second copy, restored when a run fails
-  uint64_t peak_bytes = 0;      // all of it, for all threads
-  uint64_t heap_bytes = 0;      // beside the arena: copies that an implementation keeps (XNNPACK)
+  uint64_t peak_bytes = 0;           // all of it, for all threads
+  uint64_t heap_bytes = 0;  // beside the arena: copies that an implementation keeps (XNNPACK)
   int threads = 1;
   int64_t macs = 0;
   bool exact = true;

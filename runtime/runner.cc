@@ -30,7 +30,8 @@ void RunRange(void* arg, int thread, int64_t begin, int64_t end) {
   ctx.tasks = {begin, end};
   ctx.scratch = work.scratch + work.scratch_stride * static_cast<uint64_t>(thread);
   const KernelCode code = work.prepared->run(ctx);
-  if (code != KernelCode::kOk) work.code.store(static_cast<uint8_t>(code), std::memory_order_relaxed);
+  if (code != KernelCode::kOk)
+    work.code.store(static_cast<uint8_t>(code), std::memory_order_relaxed);
 }
 
 const char* Describe(KernelCode code) {
@@ -75,20 +76,23 @@ void FillInitial(const TensorDef& def, std::byte* to) {
 Status Runner::Impl::Allocate() {
   const uint64_t need = plan.peak_bytes;
   if (!options.arena.empty()) {
-    if (options.arena.size() < need || reinterpret_cast<uintptr_t>(options.arena.data()) % kBufferAlignment != 0) {
-      return Status(StatusCode::kInvalidArgument,
-                    "the arena must be 64-aligned and hold " + std::to_string(need) + " bytes, it has " +
-                        std::to_string(options.arena.size()));
+    if (options.arena.size() < need ||
+        reinterpret_cast<uintptr_t>(options.arena.data()) % kBufferAlignment != 0) {
+      return Status(StatusCode::kInvalidArgument, "the arena must be 64-aligned and hold " +
+                                                      std::to_string(need) + " bytes, it has " +
+                                                      std::to_string(options.arena.size()));
     }
     arena = options.arena.data();
   } else {
     WHIT_ASSIGN_OR_RETURN(owned_arena, AlignedBuffer::Allocate(need));
     arena = owned_arena.data();
   }
-  auto allocate_io = [&](const std::vector<IoDef>& ios, std::vector<AlignedBuffer>* buffers) -> Status {
+  auto allocate_io = [&](const std::vector<IoDef>& ios,
+                         std::vector<AlignedBuffer>* buffers) -> Status {
     for (const IoDef& io : ios) {
       const uint64_t bytes = graph.tensors[static_cast<size_t>(io.tensor)].bytes();
-      WHIT_ASSIGN_OR_RETURN(AlignedBuffer buffer, AlignedBuffer::Allocate(bytes + kBufferAlignment));
+      WHIT_ASSIGN_OR_RETURN(AlignedBuffer buffer,
+                            AlignedBuffer::Allocate(bytes + kBufferAlignment));
       std::memset(buffer.data(), 0, buffer.size());
       buffers->push_back(std::move(buffer));
     }
@@ -191,9 +195,11 @@ Status Runner::Impl::Failed(size_t step, KernelCode code) const {
 
 Status Runner::Impl::Run() {
   FloatEnvGuard float_env;
-  if (variable_snapshot != nullptr) std::memcpy(variable_snapshot, variable_bytes, plan.variable_bytes);
+  if (variable_snapshot != nullptr)
+    std::memcpy(variable_snapshot, variable_bytes, plan.variable_bytes);
   auto restore = [&] {
-    if (variable_snapshot != nullptr) std::memcpy(variable_bytes, variable_snapshot, plan.variable_bytes);
+    if (variable_snapshot != nullptr)
+      std::memcpy(variable_bytes, variable_snapshot, plan.variable_bytes);
   };
   for (size_t i = 0; i < plan.steps.size(); ++i) {
     if (options.cancel != nullptr && *options.cancel) {
@@ -228,8 +234,10 @@ Result<Runner> Runner::Create(const Model& model, const RunnerOptions& options) 
   PlanOptions plan;
   plan.threads = options.threads;
   plan.plain = options.plain;
-  // XNNPACK copies weights into memory of its own, so it stays away where the caller counts bytes (decisions.md 22).
-  plan.allow_xnnpack = options.xnnpack == Xnnpack::kAuto && options.arena.empty() && options.ram_budget == 0;
+  // XNNPACK copies weights into memory of its own, so it stays away where the caller counts bytes
+  // (decisions.md 22).
+  plan.allow_xnnpack =
+      options.xnnpack == Xnnpack::kAuto && options.arena.empty() && options.ram_budget == 0;
   plan.kernel = options.kernel;
   plan.budgets = model.impl()->options.budgets;
   plan.ram_budget = options.ram_budget;
@@ -255,14 +263,15 @@ TensorView Runner::output(size_t i) const { return impl_->outputs[i]; }
 
 namespace {
 
-Result<size_t> FindByName(const std::vector<TensorView>& views, std::string_view name, const char* what) {
+Result<size_t> FindByName(const std::vector<TensorView>& views, std::string_view name,
+                          const char* what) {
   std::string known;
   for (size_t i = 0; i < views.size(); ++i) {
     if (views[i].name == name) return i;
     known += (i > 0 ? ", '" : "'") + std::string(views[i].name) + "'";
   }
-  return Status(StatusCode::kInvalidArgument,
-                "the model has no " + std::string(what) + " '" + std::string(name) + "'; it has " + known);
+  return Status(StatusCode::kInvalidArgument, "the model has no " + std::string(what) + " '" +
+                                                  std::string(name) + "'; it has " + known);
 }
 
 }  // namespace
@@ -281,7 +290,9 @@ Status Runner::Reset() {
   return OkStatus();
 }
 
-uint64_t Runner::peak_arena_bytes() const { return impl_->plan.peak_bytes + impl_->plan.heap_bytes; }
+uint64_t Runner::peak_arena_bytes() const {
+  return impl_->plan.peak_bytes + impl_->plan.heap_bytes;
+}
 bool Runner::exact() const { return impl_->plan.exact; }
 
 }  // namespace whit

@@ -16,7 +16,8 @@ Status CheckTier(const std::string& name) {
     }
     if (tier.usable) usable += (usable.empty() ? "" : ", ") + tier.name;
   }
-  return Status(StatusCode::kInvalidArgument, "no tier '" + name + "' in this build; usable: " + usable);
+  return Status(StatusCode::kInvalidArgument,
+                "no tier '" + name + "' in this build; usable: " + usable);
 }
 
 }  // namespace whit

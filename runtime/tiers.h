@@ -8,7 +8,8 @@
 
 namespace whit {
 
-/// Ok if `name` is empty (the best usable tier) or names a usable one; else the list of what is usable.
+/// Ok if `name` is empty (the best usable tier) or names a usable one; else the list of what is
+/// usable.
 Status CheckTier(const std::string& name);
 
 }  // namespace whit

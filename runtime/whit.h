@@ -1,4 +1,5 @@
-// whit: run a .whit model. The public C++ interface; standard library only. Installed as <whit/whit.h>.
+// whit: run a .whit model. The public C++ interface; standard library only. Installed as
+// <whit/whit.h>.
 //
 //   auto model = whit::Model::Open("mobilenet.whit");
 //   if (!model.ok()) { puts(model.status().message().c_str()); return 1; }
@@ -8,8 +9,8 @@
 //   whit::Status ran = runner->Run();
 //   auto scores = runner->output(0).as<uint8_t>();
 //
-// Threads: a Model is immutable and may be shared by any number of Runners and threads. A Runner is used by one thread
-// at a time. Model must outlive nothing: Runners keep what they need alive.
+// Threads: a Model is immutable and may be shared by any number of Runners and threads. A Runner is
+// used by one thread at a time. Model must outlive nothing: Runners keep what they need alive.
 #ifndef WHIT_WHIT_H_
 #define WHIT_WHIT_H_
 
@@ -46,9 +47,9 @@ enum class Xnnpack : uint8_t { kAuto, kOff };
 
 /// Limits checked before anything is allocated; a model beyond them is refused with kOverBudget.
 struct Budgets {
-  uint64_t max_macs = 20'000'000'000;       // multiply-accumulates of one run
-  uint64_t max_arena_bytes = 1ull << 30;    // all writable memory of a Runner
-  uint64_t max_graph_bytes = 64ull << 20;   // graph section (owned copy)
+  uint64_t max_macs = 20'000'000'000;      // multiply-accumulates of one run
+  uint64_t max_arena_bytes = 1ull << 30;   // all writable memory of a Runner
+  uint64_t max_graph_bytes = 64ull << 20;  // graph section (owned copy)
   uint32_t max_tensors = 16'384;
   uint32_t max_operators = 16'384;
 };
@@ -57,8 +58,10 @@ struct OpenOptions {
   Residency residency = Residency::kMap;
   Integrity integrity = Integrity::kLazy;
   Budgets budgets;
-  std::vector<std::string> required_keys;   // public keys, one of which must have signed (hex); empty: none required
-  std::function<bool(std::string_view key_id, std::span<uint8_t> key)> key_callback;  // for sealed files
+  std::vector<std::string>
+      required_keys;  // public keys, one of which must have signed (hex); empty: none required
+  std::function<bool(std::string_view key_id, std::span<uint8_t> key)>
+      key_callback;  // for sealed files
   std::function<void(int level, std::string_view message)> log;
 };
 
@@ -70,12 +73,13 @@ struct StepProfile {
   int64_t macs = 0;
 };
 
-/// A model input or output: where it is, what it means. Borrowed; valid while its owner (Runner or Model) lives.
+/// A model input or output: where it is, what it means. Borrowed; valid while its owner (Runner or
+/// Model) lives.
 struct TensorView {
   std::string_view name;
   Type type = Type::kFloat32;
   std::span<const int64_t> shape;
-  float scale = 0;           // 0: not quantized. real = scale * (stored - zero_point)
+  float scale = 0;  // 0: not quantized. real = scale * (stored - zero_point)
   int32_t zero_point = 0;
   std::span<std::byte> data;  // empty in Model::inputs()/outputs()
 
@@ -96,27 +100,30 @@ struct Normalization {
 };
 
 struct RunnerOptions {
-  int threads = 1;                   // upper limit; the plan may use fewer
-  std::vector<int> cpus;             // pin workers to these CPUs; empty: the system's choice
-  std::string isa;                   // force a tier by name ("scalar", ...); empty: the best usable
-  std::string kernel;                // force an implementation by name where it is available ("scalar", "xnnpack")
-  bool plain = false;                // the oracle: one buffer a tensor, file order, reference kernels
+  int threads = 1;        // upper limit; the plan may use fewer
+  std::vector<int> cpus;  // pin workers to these CPUs; empty: the system's choice
+  std::string isa;        // force a tier by name ("scalar", ...); empty: the best usable
+  std::string
+      kernel;  // force an implementation by name where it is available ("scalar", "xnnpack")
+  bool plain = false;  // the oracle: one buffer a tensor, file order, reference kernels
   Xnnpack xnnpack = Xnnpack::kAuto;  // may serve float steps
-  std::span<std::byte> arena;        // caller's memory, 64-aligned, >= peak_arena_bytes(); empty: owned
-  uint64_t ram_budget = 0;           // refuse plans above this many bytes; 0: Budgets::max_arena_bytes
+  std::span<std::byte> arena;  // caller's memory, 64-aligned, >= peak_arena_bytes(); empty: owned
+  uint64_t ram_budget = 0;     // refuse plans above this many bytes; 0: Budgets::max_arena_bytes
   std::vector<std::pair<std::string, uint32_t>> dims;  // values of named dimensions (batch)
-  bool self_check = false;           // reserved
+  bool self_check = false;                             // reserved
   std::function<void(const StepProfile&)> profile;
-  const bool* cancel = nullptr;      // polled between steps
+  const bool* cancel = nullptr;  // polled between steps
 };
 
 /// An opened, validated model file. Cheap to copy (shared ownership).
 class Model {
  public:
-  /// Maps a file (or the `size` bytes at `offset` of it: a model inside an archive) and validates it whole.
-  static Result<Model> Open(const std::string& path, const OpenOptions& options = {}, uint64_t offset = 0,
-                            uint64_t size = 0);
-  static Result<Model> OpenFd(int fd, uint64_t offset, uint64_t size, const OpenOptions& options = {});
+  /// Maps a file (or the `size` bytes at `offset` of it: a model inside an archive) and validates
+  /// it whole.
+  static Result<Model> Open(const std::string& path, const OpenOptions& options = {},
+                            uint64_t offset = 0, uint64_t size = 0);
+  static Result<Model> OpenFd(int fd, uint64_t offset, uint64_t size,
+                              const OpenOptions& options = {});
   /// `bytes` must outlive the model and every runner made from it.
   static Result<Model> OpenBytes(std::span<const std::byte> bytes, const OpenOptions& options = {});
 
@@ -201,7 +208,8 @@ struct ModelInfo {
 };
 ModelInfo Describe(const Model& model);
 
-/// Half-open address ranges of every weight view and of the mapping, to prove that nothing was copied.
+/// Half-open address ranges of every weight view and of the mapping, to prove that nothing was
+/// copied.
 struct AddressRange {
   uintptr_t begin = 0, end = 0;
 };

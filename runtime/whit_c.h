@@ -8,8 +8,8 @@
  *   whit_runner_run(runner, &error);
  *   whit_runner_output(runner, 0, &out);
  *
- * Threads: a model may be shared by any number of threads; a runner is used by one at a time. Runners keep what they need
- * of their model alive, so the two may be freed in any order. */
+ * Threads: a model may be shared by any number of threads; a runner is used by one at a time.
+ * Runners keep what they need of their model alive, so the two may be freed in any order. */
 #ifndef WHIT_WHIT_C_H_
 #define WHIT_WHIT_C_H_
 
@@ -49,13 +49,15 @@ typedef enum whit_type {
   WHIT_FLOAT16 = 7
 } whit_type;
 
-/* Why a call failed. Every `error` argument may be NULL; it is written on failure only. Longer messages are cut. */
+/* Why a call failed. Every `error` argument may be NULL; it is written on failure only. Longer
+ * messages are cut. */
 typedef struct whit_error {
   whit_status status;
   char message[1024];
 } whit_error;
 
-/* Start from whit_runner_options_init, which fills in size and the defaults. Fields are only ever appended. */
+/* Start from whit_runner_options_init, which fills in size and the defaults. Fields are only ever
+ * appended. */
 typedef struct whit_runner_options {
   size_t size;       /* sizeof(whit_runner_options) of the caller */
   int threads;       /* at most; default 1 */
@@ -66,7 +68,8 @@ typedef struct whit_runner_options {
   size_t arena_size; /* bytes of it */
 } whit_runner_options;
 
-/* A model input or output. Borrowed: valid while the runner lives. real = scale * (stored - zero_point) unless scale is 0. */
+/* A model input or output. Borrowed: valid while the runner lives. real = scale * (stored -
+ * zero_point) unless scale is 0. */
 typedef struct whit_tensor {
   const char* name; /* ends with a zero byte */
   whit_type type;
@@ -78,11 +81,14 @@ typedef struct whit_tensor {
   size_t size; /* bytes of data */
 } whit_tensor;
 
-/* The file is mapped, or the `size` bytes at `offset` of it (size 0: all that follow). The descriptor may be closed
- * afterwards. whit_model_open_bytes: `bytes` must outlive the model and its runners. */
+/* The file is mapped, or the `size` bytes at `offset` of it (size 0: all that follow). The
+ * descriptor may be closed afterwards. whit_model_open_bytes: `bytes` must outlive the model and
+ * its runners. */
 whit_status whit_model_open(const char* path, whit_model** model, whit_error* error);
-whit_status whit_model_open_fd(int fd, uint64_t offset, uint64_t size, whit_model** model, whit_error* error);
-whit_status whit_model_open_bytes(const void* bytes, size_t size, whit_model** model, whit_error* error);
+whit_status whit_model_open_fd(int fd, uint64_t offset, uint64_t size, whit_model** model,
+                               whit_error* error);
+whit_status whit_model_open_bytes(const void* bytes, size_t size, whit_model** model,
+                                  whit_error* error);
 void whit_model_free(whit_model* model); /* NULL is fine */
 
 /* Label `index` of output `output`, or NULL. Borrowed from the model. */
@@ -90,13 +96,14 @@ const char* whit_model_label(const whit_model* model, size_t output, size_t inde
 
 void whit_runner_options_init(whit_runner_options* options);
 /* `options` NULL: the defaults. */
-whit_status whit_runner_create(const whit_model* model, const whit_runner_options* options, whit_runner** runner,
-                               whit_error* error);
+whit_status whit_runner_create(const whit_model* model, const whit_runner_options* options,
+                               whit_runner** runner, whit_error* error);
 void whit_runner_free(whit_runner* runner); /* NULL is fine */
 
 size_t whit_runner_input_count(const whit_runner* runner);
 size_t whit_runner_output_count(const whit_runner* runner);
-/* WHIT_INVALID_ARGUMENT if there is no such input or output. Outputs are valid after a run, until the next. */
+/* WHIT_INVALID_ARGUMENT if there is no such input or output. Outputs are valid after a run, until
+ * the next. */
 whit_status whit_runner_input(const whit_runner* runner, size_t index, whit_tensor* tensor);
 whit_status whit_runner_output(const whit_runner* runner, size_t index, whit_tensor* tensor);
 

@@ -1,4 +1,5 @@
-/* classify MODEL.whit PICTURE: the sample classifier on the C interface. See classify.cc for the same in C++. */
+/* classify MODEL.whit PICTURE: the sample classifier on the C interface. See classify.cc for the
+ * same in C++. */
 #include <stdio.h>
 #include <string.h>
 #include <whit/whit_c.h>
@@ -19,9 +20,11 @@ static int Feed(const char* path, const whit_tensor* in) {
   for (y = 0; y < rows; ++y)
     for (x = 0; x < columns; ++x)
       for (c = 0; c < channels; ++c) {
-        size_t row = (size_t)((y + 0.5) * height / rows), column = (size_t)((x + 0.5) * width / columns);
+        size_t row = (size_t)((y + 0.5) * height / rows),
+               column = (size_t)((x + 0.5) * width / columns);
         unsigned char pixel = pixels[(row * (size_t)width + column) * (size_t)channels + (size_t)c];
-        *to++ = in->type == WHIT_INT8 ? (unsigned char)(pixel ^ 0x80) : pixel; /* pixel - 128 in two's complement */
+        *to++ = in->type == WHIT_INT8 ? (unsigned char)(pixel ^ 0x80)
+                                      : pixel; /* pixel - 128 in two's complement */
       }
   stbi_image_free(pixels);
   return 1;
@@ -38,8 +41,9 @@ int main(int argc, char** argv) {
   error.status = WHIT_OK;
   strcpy(error.message, "the picture cannot be read, or the model takes no 8-bit picture");
   if (argc != 3) return fprintf(stderr, "usage: %s MODEL.whit PICTURE\n", argv[0]), 1;
-  failed = whit_model_open(argv[1], &model, &error) || whit_runner_create(model, NULL, &runner, &error) ||
-           whit_runner_input(runner, 0, &in) || !Feed(argv[2], &in) || whit_runner_run(runner, &error) ||
+  failed = whit_model_open(argv[1], &model, &error) ||
+           whit_runner_create(model, NULL, &runner, &error) || whit_runner_input(runner, 0, &in) ||
+           !Feed(argv[2], &in) || whit_runner_run(runner, &error) ||
            whit_runner_output(runner, 0, &out);
   if (failed) {
     fprintf(stderr, "%s\n", error.message);

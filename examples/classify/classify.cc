@@ -1,4 +1,5 @@
-// classify MODEL.whit PICTURE [LABELS.txt]: a whole classifier on the public headers. Start reading at main.
+// classify MODEL.whit PICTURE [LABELS.txt]: a whole classifier on the public headers. Start reading
+// at main.
 #include <whit/whit.h>
 
 #include <algorithm>
@@ -29,10 +30,12 @@ float Sample(const uint8_t* pixels, int width, int height, int channels, float x
   auto at = [&](int column, int row) {
     return static_cast<float>(pixels[(static_cast<size_t>(row) * width + column) * channels + c]);
   };
-  return (1 - fy) * ((1 - fx) * at(x0, y0) + fx * at(x1, y0)) + fy * ((1 - fx) * at(x0, y1) + fx * at(x1, y1));
+  return (1 - fy) * ((1 - fx) * at(x0, y0) + fx * at(x1, y0)) +
+         fy * ((1 - fx) * at(x0, y1) + fx * at(x1, y1));
 }
 
-// Stretches the picture to the input [1,height,width,channels]. 8-bit inputs take the pixel (int8: minus 128), floats 0..1.
+// Stretches the picture to the input [1,height,width,channels]. 8-bit inputs take the pixel (int8:
+// minus 128), floats 0..1.
 bool Feed(const char* path, const whit::TensorView& input) {
   if (input.shape.size() != 4 || (input.shape[3] != 1 && input.shape[3] != 3)) return false;
   const int rows = static_cast<int>(input.shape[1]), columns = static_cast<int>(input.shape[2]);
@@ -40,7 +43,8 @@ bool Feed(const char* path, const whit::TensorView& input) {
   int width = 0, height = 0, stored = 0;
   uint8_t* pixels = stbi_load(path, &width, &height, &stored, channels);
   if (pixels == nullptr) return false;
-  const float step_x = static_cast<float>(width) / columns, step_y = static_cast<float>(height) / rows;
+  const float step_x = static_cast<float>(width) / columns,
+              step_y = static_cast<float>(height) / rows;
   for (int i = 0; i < rows * columns * channels; ++i) {
     const int c = i % channels, column = i / channels % columns, row = i / channels / columns;
     const float value = Sample(pixels, width, height, channels, (column + 0.5f) * step_x - 0.5f,
@@ -64,7 +68,9 @@ bool Feed(const char* path, const whit::TensorView& input) {
 // real = scale * (stored - zero_point)
 std::vector<float> Scores(const whit::TensorView& output) {
   std::vector<float> scores;
-  auto dequantize = [&](int stored) { scores.push_back(output.scale * static_cast<float>(stored - output.zero_point)); };
+  auto dequantize = [&](int stored) {
+    scores.push_back(output.scale * static_cast<float>(stored - output.zero_point));
+  };
   if (output.type == whit::Type::kUint8) {
     for (uint8_t v : output.as<uint8_t>()) dequantize(v);
   } else if (output.type == whit::Type::kInt8) {
@@ -102,9 +108,11 @@ int main(int argc, char** argv) {
   if (scores.empty()) return Fail("the model's output holds no scores");
   std::vector<size_t> order(scores.size());
   std::iota(order.begin(), order.end(), size_t{0});
-  std::stable_sort(order.begin(), order.end(), [&](size_t a, size_t b) { return scores[a] > scores[b]; });
+  std::stable_sort(order.begin(), order.end(),
+                   [&](size_t a, size_t b) { return scores[a] > scores[b]; });
   for (size_t i = 0; i < std::min<size_t>(3, order.size()); ++i) {
     const size_t k = order[i];
-    std::printf("%6.3f  %s\n", scores[k], k < labels.size() ? labels[k].c_str() : std::to_string(k).c_str());
+    std::printf("%6.3f  %s\n", scores[k],
+                k < labels.size() ? labels[k].c_str() : std::to_string(k).c_str());
   }
 }

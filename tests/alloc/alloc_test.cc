@@ -47,7 +47,8 @@ namespace {
 
 TEST(Allocations, CounterCounts) {
   const long before = g_allocations;
-  void* volatile p = std::malloc(1000);  // volatile: a compiler may drop an allocation nobody looks at
+  void* volatile p =
+      std::malloc(1000);  // volatile: a compiler may drop an allocation nobody looks at
   std::free(p);
   const std::string text(100, 'x');
   EXPECT_EQ(text.size(), 100u);

@@ -43,14 +43,16 @@ static void TestRun(whit_model* model) {
   Fill(&in);
   Fill(&in2);
   EXPECT(whit_runner_run(runner, &error) == WHIT_OK && whit_runner_run(plain, &error) == WHIT_OK);
-  EXPECT(whit_runner_output(runner, 0, &out) == WHIT_OK && whit_runner_output(plain, 0, &out2) == WHIT_OK);
+  EXPECT(whit_runner_output(runner, 0, &out) == WHIT_OK &&
+         whit_runner_output(plain, 0, &out2) == WHIT_OK);
   EXPECT(out.size == 10 && out2.size == 10 && memcmp(out.data, out2.data, 10) == 0);
   EXPECT(whit_runner_reset(runner, &error) == WHIT_OK);
   whit_runner_free(plain);
   whit_runner_free(runner);
 }
 
-/* A caller that was compiled when the struct ended behind `threads`: the rest is rubbish and must not be read. */
+/* A caller that was compiled when the struct ended behind `threads`: the rest is rubbish and must
+ * not be read. */
 static void TestShortOptions(whit_model* model) {
   whit_runner_options options;
   whit_runner* runner = NULL;
@@ -74,7 +76,8 @@ static void TestErrors(whit_model* model) {
   EXPECT(whit_model_open_bytes("no model", 8, &other, &error) == WHIT_INVALID_MODEL);
   whit_runner_options_init(&options);
   options.isa = "z80";
-  EXPECT(whit_runner_create(model, &options, &runner, &error) == WHIT_INVALID_ARGUMENT && runner == NULL);
+  EXPECT(whit_runner_create(model, &options, &runner, &error) == WHIT_INVALID_ARGUMENT &&
+         runner == NULL);
   whit_runner_options_init(&options);
   options.arena = arena;
   options.arena_size = 1;

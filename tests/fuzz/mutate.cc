@@ -1,10 +1,12 @@
-// Seeded hostile files: truncations and byte mutations of .tflite and .whit models, opened and run in this process.
+// Seeded hostile files: truncations and byte mutations of .tflite and .whit models, opened and run
+// in this process.
 //
 //   whit_mutate [--truncations N] [--mutations N] [--seed S] FILE...
 //
-// Every file must give an error or a valid run within 10 seconds; anything else ends the process (sanitizers, SIGALRM)
-// after the mutant's number was printed, so that the same arguments repeat it. A mutated .whit gets its header checksum
-// repaired in half of the cases: otherwise only the checksum would be tested.
+// Every file must give an error or a valid run within 10 seconds; anything else ends the process
+// (sanitizers, SIGALRM) after the mutant's number was printed, so that the same arguments repeat
+// it. A mutated .whit gets its header checksum repaired in half of the cases: otherwise only the
+// checksum would be tested.
 #include <unistd.h>
 
 #include <csignal>
@@ -49,7 +51,8 @@ void Try(const Bytes& bytes, bool tflite, Tally* tally) {
   Bytes imported;
   std::span<const std::byte> file = bytes;
   if (tflite) {
-    auto result = tools::ImportTfliteBytes({reinterpret_cast<const uint8_t*>(bytes.data()), bytes.size()});
+    auto result =
+        tools::ImportTfliteBytes({reinterpret_cast<const uint8_t*>(bytes.data()), bytes.size()});
     if (!result.ok()) {
       if (result.status().message().empty()) std::abort();
       ++tally->refused;
@@ -96,7 +99,8 @@ Bytes Mutate(const Bytes& original, std::mt19937_64* rng, bool tflite) {
       }
       break;
     case 1:
-      for (size_t i = 0, n = 1 + below(8); i < n; ++i) bytes[below(size)] ^= static_cast<std::byte>(1u << below(8));
+      for (size_t i = 0, n = 1 + below(8); i < n; ++i)
+        bytes[below(size)] ^= static_cast<std::byte>(1u << below(8));
       break;
     case 2: {
       static constexpr uint32_t kWords[] = {0xffffffffu, 0, 0x7fffffffu, 0x80000000u, 1, 0xffffu};
@@ -106,7 +110,8 @@ Bytes Mutate(const Bytes& original, std::mt19937_64* rng, bool tflite) {
       break;
     }
     default: {  // a piece copied over another
-      const size_t n = std::min(size, 1 + below(64)), from = below(size - n + 1), to = below(size - n + 1);
+      const size_t n = std::min(size, 1 + below(64)), from = below(size - n + 1),
+                   to = below(size - n + 1);
       std::memmove(bytes.data() + to, bytes.data() + from, n);
       break;
     }
@@ -140,7 +145,8 @@ int TestFile(const char* path, long truncations, long mutations, uint64_t seed) 
     Try(Mutate(original, &rng, tflite), tflite, &tally);
   }
   alarm(0);
-  std::printf("%s: %ld refused, %ld failed in the run, %ld ran\n", path, tally.refused, tally.failed_run, tally.ran);
+  std::printf("%s: %ld refused, %ld failed in the run, %ld ran\n", path, tally.refused,
+              tally.failed_run, tally.ran);
   std::fflush(stdout);
   return 0;
 }

@@ -1,9 +1,10 @@
-// Several runs of one model in one process, which the whit command does not offer: variables persist from run to run.
+// Several runs of one model in one process, which the whit command does not offer: variables
+// persist from run to run.
 //
 //   whit_steps MODEL.whit STEPS IN OUT [plain]
 //
-// IN holds the raw bytes of all inputs, step after step; OUT gets those of all outputs, and then once more the outputs of the
-// first step, run again after Reset.
+// IN holds the raw bytes of all inputs, step after step; OUT gets those of all outputs, and then
+// once more the outputs of the first step, run again after Reset.
 #include <cstdio>
 #include <cstdlib>
 #include <fstream>
@@ -30,7 +31,8 @@ whit::Status RunOnce(whit::Runner& runner, std::ofstream& out) {
   whit::Status ran = runner.Run();
   for (size_t i = 0; ran.ok() && i < runner.output_count(); ++i) {
     const auto bytes = runner.output(i).bytes();
-    out.write(reinterpret_cast<const char*>(bytes.data()), static_cast<std::streamsize>(bytes.size()));
+    out.write(reinterpret_cast<const char*>(bytes.data()),
+              static_cast<std::streamsize>(bytes.size()));
   }
   return ran;
 }

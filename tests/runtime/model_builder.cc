@@ -66,7 +66,8 @@ int ModelBuilder::Weights(const PackedArrays& packed) {
   w->n = static_cast<uint32_t>(packed.n);
   w->runs = static_cast<uint32_t>(packed.runs);
   w->run_length = static_cast<uint32_t>(packed.run_length);
-  for (int i = 0; i < packed.shape.rank(); ++i) w->shape.push_back(static_cast<uint32_t>(packed.shape[i]));
+  for (int i = 0; i < packed.shape.rank(); ++i)
+    w->shape.push_back(static_cast<uint32_t>(packed.shape[i]));
   w->data = writer_.AddBlobOf<uint8_t>(packed.data);
   w->sums = writer_.AddBlobOf<int32_t>(packed.sums);
   w->limits = writer_.AddBlobOf<uint8_t>(packed.limits);
@@ -77,7 +78,8 @@ int ModelBuilder::Weights(const PackedArrays& packed) {
   return static_cast<int>(writer_.graph.weights.size()) - 1;
 }
 
-void ModelBuilder::AddIo(std::vector<std::unique_ptr<fbs::IoT>>* list, int tensor, fbs::DType type) {
+void ModelBuilder::AddIo(std::vector<std::unique_ptr<fbs::IoT>>* list, int tensor,
+                         fbs::DType type) {
   auto io = std::make_unique<fbs::IoT>();
   io->name = subgraph().tensors[static_cast<size_t>(tensor)]->name;
   io->tensor = static_cast<uint32_t>(tensor);
@@ -128,7 +130,8 @@ std::vector<std::byte> SmallNetwork() {
   const int y = b.Tensor("y", {fbs::DType::int8, {1, 10}, 0.3f, 0});
 
   auto conv = [&](const char* name, int in, int out, int64_t cin, int32_t zx) {
-    PackedArrays w = PackPanel16I8(RandomBytes(static_cast<size_t>(8 * 9 * cin), &rng), 8, 1, 3, 3 * cin);
+    PackedArrays w =
+        PackPanel16I8(RandomBytes(static_cast<size_t>(8 * 9 * cin), &rng), 8, 1, 3, 3 * cin);
     w.shape = Shape({8, 3, 3, cin});
     w.scale = {0.01f};
     const Epilogue e = AddEpilogue(&b, w, zx, 0.004f);

@@ -64,8 +64,9 @@ class ModelBuilder {
   FileWriter writer_;
 };
 
-/// A small int8 network with every kind of memory traffic: a 3x3 convolution, a residual add over a reshape, a fully
-/// connected layer and a softmax-free output. Input uint8 [1,8,8,3], output int8 [1,10].
+/// A small int8 network with every kind of memory traffic: a 3x3 convolution, a residual add over a
+/// reshape, a fully connected layer and a softmax-free output. Input uint8 [1,8,8,3], output int8
+/// [1,10].
 std::vector<std::byte> SmallNetwork();
 
 }  // namespace whit

@@ -17,9 +17,11 @@ namespace {
 class TemporaryFile {
  public:
   explicit TemporaryFile(const std::vector<std::byte>& bytes)
-      : path_(std::filesystem::temp_directory_path() / ("whit_residency_" + std::to_string(getpid()) + ".whit")) {
+      : path_(std::filesystem::temp_directory_path() /
+              ("whit_residency_" + std::to_string(getpid()) + ".whit")) {
     std::ofstream(path_, std::ios::binary)
-        .write(reinterpret_cast<const char*>(bytes.data()), static_cast<std::streamsize>(bytes.size()));
+        .write(reinterpret_cast<const char*>(bytes.data()),
+               static_cast<std::streamsize>(bytes.size()));
     // Pages of the cache that are not written back yet would count as dirty.
     const int fd = open(path_.c_str(), O_RDONLY);
     EXPECT_EQ(fsync(fd), 0);

@@ -1,4 +1,5 @@
-// The planned executor against the plain one, storage against storage, and what the interface promises.
+// The planned executor against the plain one, storage against storage, and what the interface
+// promises.
 #include <gtest/gtest.h>
 
 #include <cstring>
@@ -44,7 +45,8 @@ TEST(Runner, PlannedEqualsPlainForEveryThreadCount) {
       options.threads = threads;
       EXPECT_EQ(RunOnce(model, options, seed), want) << threads << " threads, seed " << int{seed};
       options.plain = true;
-      EXPECT_EQ(RunOnce(model, options, seed), want) << threads << " threads plain, seed " << int{seed};
+      EXPECT_EQ(RunOnce(model, options, seed), want)
+          << threads << " threads plain, seed " << int{seed};
     }
   }
 }
@@ -76,13 +78,15 @@ TEST(Runner, CallersArenaIsUsedAndChecked) {
   ASSERT_TRUE(sized.ok());
   const uint64_t need = sized->peak_arena_bytes();
   std::vector<std::byte> memory(need + 64);
-  auto* aligned = reinterpret_cast<std::byte*>((reinterpret_cast<uintptr_t>(memory.data()) + 63) / 64 * 64);
+  auto* aligned =
+      reinterpret_cast<std::byte*>((reinterpret_cast<uintptr_t>(memory.data()) + 63) / 64 * 64);
   options.arena = {aligned, need};
   EXPECT_EQ(RunOnce(model, options, 3), RunOnce(model, {}, 3));
   options.arena = {aligned, need - 1};
   auto refused = Runner::Create(model, options);
   ASSERT_FALSE(refused.ok());
-  EXPECT_NE(refused.status().message().find(std::to_string(need)), std::string::npos) << refused.status().message();
+  EXPECT_NE(refused.status().message().find(std::to_string(need)), std::string::npos)
+      << refused.status().message();
 }
 
 TEST(Runner, BudgetsAreNamed) {

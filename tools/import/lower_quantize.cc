@@ -40,8 +40,9 @@ Status LowerQuantize(Lowering& l) {
   return l.Emit(OpType::kQuantize, fbs::QuantizeOptionsT(), {l.in(0)}, {l.out(0)});
 }
 
-// Writes the stored numbers of the source file to `real`, a float32 tensor: a quantized uint8 is stored less 128 here, and
-// an 8-bit plan may store it otherwise again, so the number is taken as a quantity of scale 1.
+// Writes the stored numbers of the source file to `real`, a float32 tensor: a quantized uint8 is
+// stored less 128 here, and an 8-bit plan may store it otherwise again, so the number is taken as a
+// quantity of scale 1.
 Status StoredAsFloat(Lowering& l, int in, int real) {
   GraphTensor counted = l.tensor(in);
   counted.scale = {1.0f};

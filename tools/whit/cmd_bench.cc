@@ -23,15 +23,16 @@ struct BenchFlags {
 
 double MsSince(uint64_t start_ns) { return static_cast<double>(NowNs() - start_ns) * 1e-6; }
 
-// Uniform noise over the type's values (8 and 16 bits), 0..1 (floats), small indices (wide integers), so that any
-// model runs; the same for the same seed.
+// Uniform noise over the type's values (8 and 16 bits), 0..1 (floats), small indices (wide
+// integers), so that any model runs; the same for the same seed.
 void FillNoise(const TensorView& input, std::mt19937_64* rng) {
   switch (input.type) {
     case Type::kFloat32:
       for (float& v : input.as<float>()) v = static_cast<float>((*rng)() >> 40) * 0x1p-24f;
       return;
     case Type::kFloat16:  // 1.0 has exponent 15: mantissas below it make 0.5..1
-      for (uint16_t& v : input.as<uint16_t>()) v = static_cast<uint16_t>(0x3800 | ((*rng)() & 0x3ff));
+      for (uint16_t& v : input.as<uint16_t>())
+        v = static_cast<uint16_t>(0x3800 | ((*rng)() & 0x3ff));
       return;
     case Type::kInt32:
       for (int32_t& v : input.as<int32_t>()) v = static_cast<int32_t>((*rng)() & 1);
@@ -76,10 +77,11 @@ void PrintProfile(const std::map<size_t, StepTimes>& steps, int runs, FILE* to) 
   std::fprintf(to, "%4s %9s %6s %9s  %s\n", "step", "us", "%", "GMAC/s", "operator");
   for (const auto& [step, t] : steps) {
     const double us = static_cast<double>(t.ns) * 1e-3 / std::max(runs, 1);
-    std::fprintf(to, "%4zu %9.1f %6.1f %9.2f  %s (%s) %s\n", step, us,
-                 100.0 * static_cast<double>(t.ns) / static_cast<double>(std::max<uint64_t>(total, 1)),
-                 us > 0 ? static_cast<double>(t.macs) * 1e-3 / us : 0.0, t.op.c_str(), t.implementation.c_str(),
-                 Printable(t.node).c_str());
+    std::fprintf(
+        to, "%4zu %9.1f %6.1f %9.2f  %s (%s) %s\n", step, us,
+        100.0 * static_cast<double>(t.ns) / static_cast<double>(std::max<uint64_t>(total, 1)),
+        us > 0 ? static_cast<double>(t.macs) * 1e-3 / us : 0.0, t.op.c_str(),
+        t.implementation.c_str(), Printable(t.node).c_str());
   }
 }
 
@@ -96,8 +98,8 @@ void PrintTimes(const BenchFlags& flags, const Runner& runner, const Measured& m
   if (m.ms.empty()) return;
   std::vector<double> sorted = m.ms;
   std::sort(sorted.begin(), sorted.end());
-  std::printf("%zu runs: min %.3f ms, median %.3f ms, 90 %% below %.3f ms\n", sorted.size(), sorted.front(),
-              sorted[sorted.size() / 2], sorted[sorted.size() * 9 / 10]);
+  std::printf("%zu runs: min %.3f ms, median %.3f ms, 90 %% below %.3f ms\n", sorted.size(),
+              sorted.front(), sorted[sorted.size() / 2], sorted[sorted.size() * 9 / 10]);
 }
 
 Status RunBench(const BenchFlags& flags) {
@@ -111,7 +113,8 @@ Status RunBench(const BenchFlags& flags) {
     options.profile = [&](const StepProfile& p) {
       if (!counting) return;
       StepTimes& t = steps[p.step];
-      if (t.op.empty()) t = {std::string(p.node), std::string(p.op), std::string(p.implementation), 0, p.macs};
+      if (t.op.empty())
+        t = {std::string(p.node), std::string(p.op), std::string(p.implementation), 0, p.macs};
       t.ns += p.nanoseconds;
     };
   }
@@ -152,13 +155,19 @@ Status RunBench(const BenchFlags& flags) {
 }  // namespace
 
 void AddBench(CLI::App& app, Action* action) {
-  auto [cli, flags] = AddCommand<BenchFlags>(app, action, "bench", "Measure load, first and repeated runs",
-                                             "whit bench mobilenet.whit --threads 2 --runs 200", RunBench);
+  auto [cli, flags] =
+      AddCommand<BenchFlags>(app, action, "bench", "Measure load, first and repeated runs",
+                             "whit bench mobilenet.whit --threads 2 --runs 200", RunBench);
   cli->add_option("FILE", flags->file, "A .whit or .tflite file")->required();
   flags->run.AddTo(cli);
-  cli->add_option("--runs", flags->runs, "Runs that are measured")->check(CLI::Range(0, 10'000'000))->capture_default_str();
-  cli->add_option("--warmup", flags->warmup, "Runs before them")->check(CLI::Range(0, 10'000'000))->capture_default_str();
-  cli->add_option("--in", flags->in, "FILE.npy for each input in order; the others get noise")->allow_extra_args(false);
+  cli->add_option("--runs", flags->runs, "Runs that are measured")
+      ->check(CLI::Range(0, 10'000'000))
+      ->capture_default_str();
+  cli->add_option("--warmup", flags->warmup, "Runs before them")
+      ->check(CLI::Range(0, 10'000'000))
+      ->capture_default_str();
+  cli->add_option("--in", flags->in, "FILE.npy for each input in order; the others get noise")
+      ->allow_extra_args(false);
   cli->add_option("--seed", flags->seed, "Of the noise")->capture_default_str();
   cli->add_flag("--profile", flags->profile, "Time of each step");
   cli->add_flag("--json", flags->json, "One line of JSON");

@@ -43,7 +43,8 @@ Result<std::vector<double>> RealValues(const TensorView& output) {
   auto take = [&](auto values) {
     for (auto v : values) {
       real.push_back(output.scale == 0 ? static_cast<double>(v)
-                                       : static_cast<double>(output.scale) * (static_cast<double>(v) - output.zero_point));
+                                       : static_cast<double>(output.scale) *
+                                             (static_cast<double>(v) - output.zero_point));
     }
   };
   switch (output.type) {
@@ -76,7 +77,8 @@ bool LookLikeProbabilities(const std::vector<double>& values, double step) {
     if (!(v >= 0 && v <= 1 + 1e-3)) return false;
     sum += v;
   }
-  return values.size() == 1 || std::abs(sum - 1) <= 0.05 + 0.5 * step * static_cast<double>(values.size());
+  return values.size() == 1 ||
+         std::abs(sum - 1) <= 0.05 + 0.5 * step * static_cast<double>(values.size());
 }
 
 void Softmax(std::vector<double>* values) {
@@ -133,7 +135,8 @@ class Classifier {
   const Runner& runner() const { return runner_; }
 
  private:
-  Classifier(OpenedModel opened, Runner runner) : opened_(std::move(opened)), runner_(std::move(runner)) {}
+  Classifier(OpenedModel opened, Runner runner)
+      : opened_(std::move(opened)), runner_(std::move(runner)) {}
 
   Status Prepare(const ClassifyFlags& flags) {
     if (runner_.input_count() != 1 || runner_.output_count() < 1) {
@@ -169,7 +172,9 @@ class Classifier {
                       ", scores of one picture are [1,classes]");
     }
     if (!labels_.empty() && labels_.size() != classes) {
-      std::fprintf(stderr, "whit classify: %zu labels for %zu classes; classes without a label are shown as numbers\n",
+      std::fprintf(stderr,
+                   "whit classify: %zu labels for %zu classes; classes without a label are shown "
+                   "as numbers\n",
                    labels_.size(), classes);
     }
     return OkStatus();
@@ -179,13 +184,14 @@ class Classifier {
     std::vector<size_t> order(values.size());
     std::iota(order.begin(), order.end(), size_t{0});
     count = std::min(count, order.size());
-    std::partial_sort(order.begin(), order.begin() + static_cast<ptrdiff_t>(count), order.end(), [&](size_t a, size_t b) {
-      return values[a] != values[b] ? values[a] > values[b] : a < b;
-    });
+    std::partial_sort(
+        order.begin(), order.begin() + static_cast<ptrdiff_t>(count), order.end(),
+        [&](size_t a, size_t b) { return values[a] != values[b] ? values[a] > values[b] : a < b; });
     std::vector<TopClass> top;
     for (size_t k = 0; k < count; ++k) {
       const size_t index = order[k];
-      top.push_back({index, index < labels_.size() ? labels_[index] : std::to_string(index), values[index]});
+      top.push_back(
+          {index, index < labels_.size() ? labels_[index] : std::to_string(index), values[index]});
     }
     return top;
   }
@@ -213,7 +219,8 @@ void PrintAnswer(const Answer& answer, const Image& image, uint64_t ram_bytes, b
   for (const TopClass& c : answer.top) {
     char percent[32];
     std::snprintf(percent, sizeof percent, " %5.1f %%", 100 * c.probability);
-    text.push_back(Fitted(Printable(c.label), kLabelColumns) + " " + Bar(c.probability, kBarColumns) + percent);
+    text.push_back(Fitted(Printable(c.label), kLabelColumns) + " " +
+                   Bar(c.probability, kBarColumns) + percent);
   }
   if (answer.softmax_added) text.push_back("(softmax of the model's scores)");
   char cost[96];
@@ -225,7 +232,8 @@ void PrintAnswer(const Answer& answer, const Image& image, uint64_t ram_bytes, b
   for (size_t i = 0; i < lines; ++i) {
     if (i < picture.lines.size()) std::printf("%s", picture.lines[i].c_str());
     if (i < text.size()) {
-      const int indent = (i < picture.lines.size() ? 0 : picture.columns) + (picture.columns > 0 ? 3 : 0);
+      const int indent =
+          (i < picture.lines.size() ? 0 : picture.columns) + (picture.columns > 0 ? 3 : 0);
       std::printf("%*s%s", indent, "", text[i].c_str());
     }
     std::printf("\n");
@@ -245,10 +253,12 @@ Status RunClassify(const ClassifyFlags& flags) {
   Status failed;
   for (const std::string& path : flags.images) {
     auto image = ReadImage(path, classifier.place().channels);
-    auto answer = image.ok() ? classifier.Classify(path, *image, flags.top) : Result<Answer>(image.status());
+    auto answer =
+        image.ok() ? classifier.Classify(path, *image, flags.top) : Result<Answer>(image.status());
     if (!answer.ok()) {
       // The others are classified all the same; main prints the last one.
-      if (!failed.ok()) std::fprintf(stderr, "whit classify: %s\n", Printable(failed.message()).c_str());
+      if (!failed.ok())
+        std::fprintf(stderr, "whit classify: %s\n", Printable(failed.message()).c_str());
       failed = answer.status();
       continue;
     }
@@ -265,20 +275,27 @@ Status RunClassify(const ClassifyFlags& flags) {
 }  // namespace
 
 void AddClassify(CLI::App& app, Action* action) {
-  auto [cli, flags] = AddCommand<ClassifyFlags>(app, action, "classify", "Name what is in pictures",
-                                                "whit classify mobilenet.whit photo.jpg --labels labels.txt --top 5",
-                                                RunClassify);
+  auto [cli, flags] = AddCommand<ClassifyFlags>(
+      app, action, "classify", "Name what is in pictures",
+      "whit classify mobilenet.whit photo.jpg --labels labels.txt --top 5", RunClassify);
   cli->add_option("FILE", flags->file, "A .whit or .tflite image classifier")->required();
   cli->add_option("IMAGE", flags->images, "JPEG, PNG or BMP files")->required();
-  cli->add_option("--labels", flags->labels, "Text file with one class a line; default: the model's own, else numbers");
-  cli->add_option("--top", flags->top, "Classes shown")->check(CLI::Range(1, 1000000))->capture_default_str();
-  cli->add_option("--mean", flags->mean, "(pixel - mean) / std, pixels 0..255: one value or one a channel (a,b,c)")
+  cli->add_option("--labels", flags->labels,
+                  "Text file with one class a line; default: the model's own, else numbers");
+  cli->add_option("--top", flags->top, "Classes shown")
+      ->check(CLI::Range(1, 1000000))
+      ->capture_default_str();
+  cli->add_option("--mean", flags->mean,
+                  "(pixel - mean) / std, pixels 0..255: one value or one a channel (a,b,c)")
       ->delimiter(',')
       ->allow_extra_args(false);
-  cli->add_option("--std", flags->std, "See --mean; default: the model's metadata, else none for quantized inputs, 255 for floats")
+  cli->add_option("--std", flags->std,
+                  "See --mean; default: the model's metadata, else none for quantized inputs, 255 "
+                  "for floats")
       ->delimiter(',')
       ->allow_extra_args(false);
-  cli->add_option("--resize", flags->resize, "stretch to the input's size, or crop the middle first")
+  cli->add_option("--resize", flags->resize,
+                  "stretch to the input's size, or crop the middle first")
       ->check(CLI::IsMember({"stretch", "crop"}));
   flags->run.AddTo(cli);
   cli->add_flag("--no-picture", flags->no_picture, "Do not draw the pictures");

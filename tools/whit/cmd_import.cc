@@ -40,8 +40,9 @@ Status RunImport(const ImportFlags& flags) {
 }  // namespace
 
 void AddImport(CLI::App& app, Action* action) {
-  auto [cli, flags] = AddCommand<ImportFlags>(app, action, "import", "Convert a .tflite model to .whit",
-                                              "whit import mobilenet.tflite -o mobilenet.whit", RunImport);
+  auto [cli, flags] =
+      AddCommand<ImportFlags>(app, action, "import", "Convert a .tflite model to .whit",
+                              "whit import mobilenet.tflite -o mobilenet.whit", RunImport);
   cli->add_option("IN", flags->in, "A .tflite file")->required();
   cli->add_option("-o,--out", flags->out, "The .whit file to write")->required();
   cli->add_option("--name", flags->name, "Model name; default: the file's own, else its file name");

@@ -25,7 +25,8 @@ Status InfoCpu(bool as_json) {
   }
   std::printf("%s\n", CpuName().c_str());
   for (const Tier& tier : tiers) {
-    std::printf("  %-12s %-4s %s\n", tier.name.c_str(), tier.usable ? "yes" : "no", tier.reason.c_str());
+    std::printf("  %-12s %-4s %s\n", tier.name.c_str(), tier.usable ? "yes" : "no",
+                tier.reason.c_str());
   }
   return OkStatus();
 }
@@ -39,8 +40,10 @@ struct PlanFacts {
 PlanFacts FactsOf(const Runner& runner) {
   PlanFacts facts;
   for (const PlanStep& step : DescribePlan(runner)) facts.macs += step.macs;
-  for (size_t i = 0; i < runner.input_count(); ++i) facts.interface_bytes += runner.input(i).data.size();
-  for (size_t i = 0; i < runner.output_count(); ++i) facts.interface_bytes += runner.output(i).data.size();
+  for (size_t i = 0; i < runner.input_count(); ++i)
+    facts.interface_bytes += runner.input(i).data.size();
+  for (size_t i = 0; i < runner.output_count(); ++i)
+    facts.interface_bytes += runner.output(i).data.size();
   return facts;
 }
 
@@ -59,7 +62,8 @@ Json InterfaceJson(std::span<const TensorView> views) {
 
 size_t LabelCount(const Model& model) {
   size_t count = 0;
-  for (size_t i = 0; i < model.outputs().size(); ++i) count = std::max(count, model.labels(i).size());
+  for (size_t i = 0; i < model.outputs().size(); ++i)
+    count = std::max(count, model.labels(i).size());
   return count;
 }
 
@@ -124,13 +128,15 @@ void PrintInfo(const InfoFlags& flags, const Model& model, const Runner& runner)
     separator = ", ";
   }
   std::printf("\nMACs        %s\n", HumanCount(static_cast<uint64_t>(facts.macs)).c_str());
-  std::printf("parameters  %s in %s of the file, used in place\n", HumanCount(info.parameters).c_str(),
-              HumanBytes(info.weight_bytes).c_str());
+  std::printf("parameters  %s in %s of the file, used in place\n",
+              HumanCount(info.parameters).c_str(), HumanBytes(info.weight_bytes).c_str());
   std::printf("peak RAM    %s, and %s of inputs and outputs\n",
-              HumanBytes(runner.peak_arena_bytes()).c_str(), HumanBytes(facts.interface_bytes).c_str());
+              HumanBytes(runner.peak_arena_bytes()).c_str(),
+              HumanBytes(facts.interface_bytes).c_str());
   std::printf("exact       %s\n", runner.exact() ? "yes: the same bytes on every device"
                                                  : "no: floating-point steps lead to an output");
-  std::printf("trust       %s%s\n", info.has_hash_tree ? "hash tree (not checked by this build)" : "no hash tree",
+  std::printf("trust       %s%s\n",
+              info.has_hash_tree ? "hash tree (not checked by this build)" : "no hash tree",
               info.has_signature ? ", signed (not checked by this build)" : ", no signature");
   for (const auto& [key, value] : info.provenance) {
     std::printf("%-11s %s\n", Printable(key).c_str(), Printable(value).c_str());
@@ -151,7 +157,8 @@ Status RunInfo(const InfoFlags& flags) {
 
 void AddInfo(CLI::App& app, Action* action) {
   auto [cli, flags] = AddCommand<InfoFlags>(
-      app, action, "info", "Inputs, outputs, operators, MACs, parameter bytes and peak RAM of a model; or this CPU",
+      app, action, "info",
+      "Inputs, outputs, operators, MACs, parameter bytes and peak RAM of a model; or this CPU",
       "whit info mobilenet.tflite\n  whit info --cpu", RunInfo);
   cli->add_option("FILE", flags->file, "A .whit or .tflite file");
   cli->add_flag("--cpu", flags->cpu, "The instruction-set tiers of this build on this CPU");

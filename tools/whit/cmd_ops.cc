@@ -28,7 +28,8 @@ Status RunOps(const OpsFlags& flags) {
   for (const OperatorInfo& op : operators) {
     std::string by;
     for (const std::string& name : op.implementations) by += (by.empty() ? "" : ", ") + name;
-    std::printf("%-22s %-12s %-18s %s\n", op.name.c_str(), op.family.c_str(), by.c_str(), op.types.c_str());
+    std::printf("%-22s %-12s %-18s %s\n", op.name.c_str(), op.family.c_str(), by.c_str(),
+                op.types.c_str());
   }
   return OkStatus();
 }
@@ -36,8 +37,9 @@ Status RunOps(const OpsFlags& flags) {
 }  // namespace
 
 void AddOps(CLI::App& app, Action* action) {
-  auto [cli, flags] = AddCommand<OpsFlags>(
-      app, action, "ops", "Operators of this build: types and implementations", "whit ops --json", RunOps);
+  auto [cli, flags] =
+      AddCommand<OpsFlags>(app, action, "ops", "Operators of this build: types and implementations",
+                           "whit ops --json", RunOps);
   cli->add_flag("--json", flags->json, "One line of JSON");
 }
 

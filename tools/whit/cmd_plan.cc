@@ -27,20 +27,24 @@ void PrintPlanJson(const Runner& runner, const std::vector<PlanStep>& steps) {
                     {"macs", s.macs},
                     {"tasks", s.tasks}});
   }
-  PrintJson({{"peak_arena_bytes", runner.peak_arena_bytes()}, {"exact", runner.exact()}, {"steps", list}});
+  PrintJson({{"peak_arena_bytes", runner.peak_arena_bytes()},
+             {"exact", runner.exact()},
+             {"steps", list}});
 }
 
 void PrintPlan(const Runner& runner, const std::vector<PlanStep>& steps) {
   for (size_t i = 0; i < steps.size(); ++i) {
     const PlanStep& s = steps[i];
-    std::printf("%3zu  %-20s %s/%s  %s MACs, %lld tasks, scratch %s  %s\n", i, s.op.c_str(), s.implementation.c_str(),
-                s.tier.c_str(), HumanCount(static_cast<uint64_t>(s.macs)).c_str(), static_cast<long long>(s.tasks),
+    std::printf("%3zu  %-20s %s/%s  %s MACs, %lld tasks, scratch %s  %s\n", i, s.op.c_str(),
+                s.implementation.c_str(), s.tier.c_str(),
+                HumanCount(static_cast<uint64_t>(s.macs)).c_str(), static_cast<long long>(s.tasks),
                 HumanBytes(s.scratch_bytes).c_str(), Printable(s.node).c_str());
     for (const std::string& in : s.inputs) std::printf("       <- %s\n", Printable(in).c_str());
     for (const std::string& out : s.outputs) std::printf("       -> %s\n", Printable(out).c_str());
     if (!s.why_not.empty()) std::printf("       not faster: %s\n", Printable(s.why_not).c_str());
   }
-  std::printf("%zu steps, arena %s (%llu bytes)\n", steps.size(), HumanBytes(runner.peak_arena_bytes()).c_str(),
+  std::printf("%zu steps, arena %s (%llu bytes)\n", steps.size(),
+              HumanBytes(runner.peak_arena_bytes()).c_str(),
               static_cast<unsigned long long>(runner.peak_arena_bytes()));
 }
 
@@ -55,9 +59,9 @@ Status RunPlan(const PlanFlags& flags) {
 }  // namespace
 
 void AddPlan(CLI::App& app, Action* action) {
-  auto [cli, flags] =
-      AddCommand<PlanFlags>(app, action, "plan", "Steps of a run: implementations, memory offsets, peak arena",
-                            "whit plan mobilenet.whit --threads 2", RunPlan);
+  auto [cli, flags] = AddCommand<PlanFlags>(
+      app, action, "plan", "Steps of a run: implementations, memory offsets, peak arena",
+      "whit plan mobilenet.whit --threads 2", RunPlan);
   cli->add_option("FILE", flags->file, "A .whit or .tflite file")->required();
   flags->run.AddTo(cli);
   cli->add_flag("--json", flags->json, "One line of JSON");

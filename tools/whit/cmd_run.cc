@@ -23,7 +23,8 @@ struct Binding {
 
 using Find = Result<size_t> (Runner::*)(std::string_view) const;
 
-Result<std::vector<Binding>> Bind(const Runner& runner, Find find, const std::vector<std::string>& words, size_t count,
+Result<std::vector<Binding>> Bind(const Runner& runner, Find find,
+                                  const std::vector<std::string>& words, size_t count,
                                   const char* what) {
   std::vector<Binding> bindings;
   size_t position = 0;
@@ -41,7 +42,8 @@ Result<std::vector<Binding>> Bind(const Runner& runner, Find find, const std::ve
       }
     }
     if (position >= count) {
-      return UsageError("the model has " + std::to_string(count) + " " + what + "puts, more --" + what + " are given");
+      return UsageError("the model has " + std::to_string(count) + " " + what + "puts, more --" +
+                        what + " are given");
     }
     bindings.push_back({position++, word});
   }
@@ -62,7 +64,8 @@ Status FeedInputs(const Runner& runner, const std::vector<std::string>& words) {
   for (size_t i = 0; i < fed.size(); ++i) {
     if (fed[i]) continue;
     const TensorView view = runner.input(i);
-    return UsageError("no --in for input '" + std::string(view.name) + "' (" + TypeAndShape(view) + ")");
+    return UsageError("no --in for input '" + std::string(view.name) + "' (" + TypeAndShape(view) +
+                      ")");
   }
   return OkStatus();
 }
@@ -73,7 +76,8 @@ Status RunRun(const RunCommandFlags& flags) {
   if (!created.ok()) return Status(created.status()).WithContext(flags.file);
   Runner& runner = *created;
   WHIT_RETURN_IF_ERROR(FeedInputs(runner, flags.in));
-  WHIT_ASSIGN_OR_RETURN(const auto outputs, Bind(runner, &Runner::FindOutput, flags.out, runner.output_count(), "out"));
+  WHIT_ASSIGN_OR_RETURN(const auto outputs,
+                        Bind(runner, &Runner::FindOutput, flags.out, runner.output_count(), "out"));
   if (flags.verbose) std::fprintf(stderr, "tier: %s\n", TiersOf(runner).c_str());
   WHIT_RETURN_IF_ERROR(runner.Run().WithContext(flags.file));
   for (const Binding& b : outputs) {
@@ -91,12 +95,15 @@ Status RunRun(const RunCommandFlags& flags) {
 }  // namespace
 
 void AddRun(CLI::App& app, Action* action) {
-  auto [cli, flags] = AddCommand<RunCommandFlags>(app, action, "run", "Run a model once on .npy files",
-                                                  "whit run mobilenet.whit --in picture.npy --out scores.npy", RunRun);
+  auto [cli, flags] = AddCommand<RunCommandFlags>(
+      app, action, "run", "Run a model once on .npy files",
+      "whit run mobilenet.whit --in picture.npy --out scores.npy", RunRun);
   cli->add_option("FILE", flags->file, "A .whit or .tflite file")->required();
-  cli->add_option("--in", flags->in, "Input: FILE.npy in order of the model's inputs, or NAME=FILE.npy")
+  cli->add_option("--in", flags->in,
+                  "Input: FILE.npy in order of the model's inputs, or NAME=FILE.npy")
       ->allow_extra_args(false);
-  cli->add_option("--out", flags->out, "Output: FILE.npy in order of the model's outputs, or NAME=FILE.npy")
+  cli->add_option("--out", flags->out,
+                  "Output: FILE.npy in order of the model's outputs, or NAME=FILE.npy")
       ->allow_extra_args(false);
   flags->run.AddTo(cli);
   cli->add_flag("-v,--verbose", flags->verbose, "The tiers that ran, on stderr");

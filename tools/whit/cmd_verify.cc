@@ -38,7 +38,8 @@ std::vector<Difference> CheckDerived(const std::vector<PackedWeights>& all) {
   for (size_t w = 0; w < all.size(); ++w) {
     const PackedWeights& p = all[w];
     const bool panel = p.layout == PackedWeights::Layout::kPanel16I8;
-    if (panel || p.layout == PackedWeights::Layout::kDw16I8) Compare(w, "sums", p.sums, ComputeSums(p), &out);
+    if (panel || p.layout == PackedWeights::Layout::kDw16I8)
+      Compare(w, "sums", p.sums, ComputeSums(p), &out);
     if (!panel) continue;
     Compare(w, "limits", p.limits, ComputeLimits(p), &out);
     Compare(w, "pair_flags", p.pair_flags, ComputePairFlags(p), &out);
@@ -47,8 +48,8 @@ std::vector<Difference> CheckDerived(const std::vector<PackedWeights>& all) {
 }
 
 std::string Describe(const Difference& d) {
-  return "weights " + std::to_string(d.weights) + ": " + d.array + "[" + std::to_string(d.index) + "] is " +
-         std::to_string(d.stored) + ", the weights give " + std::to_string(d.expected);
+  return "weights " + std::to_string(d.weights) + ": " + d.array + "[" + std::to_string(d.index) +
+         "] is " + std::to_string(d.stored) + ", the weights give " + std::to_string(d.expected);
 }
 
 Status RunVerify(const VerifyFlags& flags) {
@@ -70,24 +71,28 @@ Status RunVerify(const VerifyFlags& flags) {
                {"signature_checked", false}});
   } else {
     std::printf("structure       valid: header, graph, shapes, types, ranges, operators\n");
-    std::printf("derived arrays  %s in %zu weight arrays\n", differences.empty() ? "consistent" : "NOT consistent",
-                weights.size());
-    std::printf("hash tree       %s\n", info.has_hash_tree ? "there, not checked by this build"
-                                                           : "none: changed weight bytes would not be noticed");
-    std::printf("signature       %s\n", info.has_signature ? "there, not checked by this build"
-                                                           : "none: the file's origin is not proved");
+    std::printf("derived arrays  %s in %zu weight arrays\n",
+                differences.empty() ? "consistent" : "NOT consistent", weights.size());
+    std::printf("hash tree       %s\n", info.has_hash_tree
+                                            ? "there, not checked by this build"
+                                            : "none: changed weight bytes would not be noticed");
+    std::printf("signature       %s\n", info.has_signature
+                                            ? "there, not checked by this build"
+                                            : "none: the file's origin is not proved");
   }
   if (differences.empty()) return OkStatus();
   return Status(StatusCode::kInvalidModel,
-                flags.file + ": " + Describe(differences.front()) + " (" + std::to_string(differences.size()) +
+                flags.file + ": " + Describe(differences.front()) + " (" +
+                    std::to_string(differences.size()) +
                     " derived arrays differ; results would depend on the device)");
 }
 
 }  // namespace
 
 void AddVerify(CLI::App& app, Action* action) {
-  auto [cli, flags] = AddCommand<VerifyFlags>(
-      app, action, "verify", "Check a model file whole, weights included", "whit verify mobilenet.whit", RunVerify);
+  auto [cli, flags] =
+      AddCommand<VerifyFlags>(app, action, "verify", "Check a model file whole, weights included",
+                              "whit verify mobilenet.whit", RunVerify);
   cli->add_option("FILE", flags->file, "A .whit or .tflite file")->required();
   cli->add_flag("--json", flags->json, "One line of JSON");
 }

@@ -28,8 +28,9 @@ void AddPlan(CLI::App& app, Action* action);
 void AddRun(CLI::App& app, Action* action);
 void AddVerify(CLI::App& app, Action* action);
 
-/// A sub-command with its example at the end of --help. Its options live in a shared `Options`, which the action keeps
-/// alive: `auto* o = AddCommand<InfoOptions>(app, action, "info", "...", "whit info m.whit", RunInfo);`
+/// A sub-command with its example at the end of --help. Its options live in a shared `Options`,
+/// which the action keeps alive: `auto* o = AddCommand<InfoOptions>(app, action, "info", "...",
+/// "whit info m.whit", RunInfo);`
 template <typename Options>
 struct Command {
   CLI::App* cli;

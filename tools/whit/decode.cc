@@ -40,10 +40,13 @@ Result<Image> ReadImage(const std::string& path, int channels) {
   const int length = static_cast<int>(file.size());
   int width = 0, height = 0, stored = 0;
   auto refuse = [&](const std::string& why) {
-    return Status(StatusCode::kRuntime, path + ": not a JPEG, PNG or BMP picture that can be read (" + why + ")");
+    return Status(StatusCode::kRuntime,
+                  path + ": not a JPEG, PNG or BMP picture that can be read (" + why + ")");
   };
-  if (stbi_info_from_memory(bytes, length, &width, &height, &stored) == 0) return refuse(stbi_failure_reason());
-  if (width <= 0 || height <= 0 || static_cast<uint64_t>(width) * static_cast<uint64_t>(height) > kMaxPixels) {
+  if (stbi_info_from_memory(bytes, length, &width, &height, &stored) == 0)
+    return refuse(stbi_failure_reason());
+  if (width <= 0 || height <= 0 ||
+      static_cast<uint64_t>(width) * static_cast<uint64_t>(height) > kMaxPixels) {
     return refuse(std::to_string(width) + " x " + std::to_string(height) + " pixels, at most " +
                   std::to_string(kMaxPixels) + " are read");
   }
@@ -51,7 +54,8 @@ Result<Image> ReadImage(const std::string& path, int channels) {
       stbi_load_from_memory(bytes, length, &width, &height, &stored, channels));
   if (pixels == nullptr) return refuse(stbi_failure_reason());
   Image image{width, height, channels, {}};
-  const size_t count = static_cast<size_t>(width) * static_cast<size_t>(height) * static_cast<size_t>(channels);
+  const size_t count =
+      static_cast<size_t>(width) * static_cast<size_t>(height) * static_cast<size_t>(channels);
   image.data.assign(pixels.get(), pixels.get() + count);
   return image;
 }

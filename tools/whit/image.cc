@@ -32,7 +32,8 @@ std::vector<Taps> AxisTaps(int in, double begin, double length, int out) {
       taps.weights.push_back(static_cast<float>(weight));
       sum += weight;
     }
-    // Beyond the border the edge pixel stands for itself: what is missing of the triangle is left out.
+    // Beyond the border the edge pixel stands for itself: what is missing of the triangle is left
+    // out.
     for (float& w : taps.weights) w = static_cast<float>(w / sum);
     all.push_back(std::move(taps));
   }
@@ -88,7 +89,8 @@ class Normalizer {
 };
 
 template <typename T, typename Round>
-void Store(const Pixels<float>& pixels, const Feeding& feeding, const TensorView& input, Round round) {
+void Store(const Pixels<float>& pixels, const Feeding& feeding, const TensorView& input,
+           Round round) {
   const Normalizer normalize(feeding, input);
   const auto channels = static_cast<size_t>(pixels.channels);
   const std::span<T> out = input.as<T>();
@@ -108,7 +110,8 @@ Pixels<float> Resize(const Image& image, int width, int height, Fit fit) {
   const int channels = image.channels;
   const size_t row_elems = static_cast<size_t>(width) * static_cast<size_t>(channels);
 
-  Pixels<float> out{width, height, channels, std::vector<float>(static_cast<size_t>(height) * row_elems)};
+  Pixels<float> out{width, height, channels,
+                    std::vector<float>(static_cast<size_t>(height) * row_elems)};
   // Rows first: one mixed source row at a time, so a large photograph needs no second copy.
   std::vector<float> mixed(static_cast<size_t>(image.width) * static_cast<size_t>(channels));
   for (int y = 0; y < height; ++y) {
@@ -116,15 +119,18 @@ Pixels<float> Resize(const Image& image, int width, int height, Fit fit) {
     const Taps& vertical = rows[static_cast<size_t>(y)];
     for (size_t k = 0; k < vertical.weights.size(); ++k) {
       const uint8_t* source = image.at(0, vertical.first + static_cast<int>(k));
-      for (size_t i = 0; i < mixed.size(); ++i) mixed[i] += vertical.weights[k] * static_cast<float>(source[i]);
+      for (size_t i = 0; i < mixed.size(); ++i)
+        mixed[i] += vertical.weights[k] * static_cast<float>(source[i]);
     }
     float* target = out.data.data() + static_cast<size_t>(y) * row_elems;
     for (const Taps& taps : columns) {
-      const float* source = mixed.data() + static_cast<size_t>(taps.first) * static_cast<size_t>(channels);
+      const float* source =
+          mixed.data() + static_cast<size_t>(taps.first) * static_cast<size_t>(channels);
       for (int c = 0; c < channels; ++c) {
         float sum = 0;
         for (size_t k = 0; k < taps.weights.size(); ++k) {
-          sum += taps.weights[k] * source[k * static_cast<size_t>(channels) + static_cast<size_t>(c)];
+          sum +=
+              taps.weights[k] * source[k * static_cast<size_t>(channels) + static_cast<size_t>(c)];
         }
         *target++ = sum;
       }
@@ -133,8 +139,8 @@ Pixels<float> Resize(const Image& image, int width, int height, Fit fit) {
   return out;
 }
 
-Feeding FeedingOf(const Normalization& normalization, const std::vector<float>& mean, const std::vector<float>& std,
-                  std::optional<Fit> fit) {
+Feeding FeedingOf(const Normalization& normalization, const std::vector<float>& mean,
+                  const std::vector<float>& std, std::optional<Fit> fit) {
   Feeding feeding;
   feeding.mean = normalization.mean;
   feeding.std = normalization.std;
@@ -155,12 +161,15 @@ Result<ImageInput> ImageInputOf(const TensorView& input) {
   ImageInput out;
   const bool plane = shape.size() == 3 && shape[0] == 1 && shape[2] != 1 && shape[2] != 3;
   const std::array<int64_t, 3> hwc = plane ? std::array<int64_t, 3>{shape[1], shape[2], 1}
-                                     : shape.size() == 3 ? std::array<int64_t, 3>{shape[0], shape[1], shape[2]}
-                                                         : std::array<int64_t, 3>{0, 0, 0};
+                                     : shape.size() == 3
+                                         ? std::array<int64_t, 3>{shape[0], shape[1], shape[2]}
+                                         : std::array<int64_t, 3>{0, 0, 0};
   constexpr int64_t kMaxSide = 16384;
-  const bool good = hwc[0] > 0 && hwc[1] > 0 && hwc[0] <= kMaxSide && hwc[1] <= kMaxSide && (hwc[2] == 1 || hwc[2] == 3);
+  const bool good = hwc[0] > 0 && hwc[1] > 0 && hwc[0] <= kMaxSide && hwc[1] <= kMaxSide &&
+                    (hwc[2] == 1 || hwc[2] == 3);
   if (!good) {
-    return Status(StatusCode::kRuntime, "input '" + std::string(input.name) + "' is " + TypeAndShape(input) +
+    return Status(StatusCode::kRuntime, "input '" + std::string(input.name) + "' is " +
+                                            TypeAndShape(input) +
                                             ", a picture needs [1,height,width,1 or 3]");
   }
   return ImageInput{static_cast<int>(hwc[1]), static_cast<int>(hwc[0]), static_cast<int>(hwc[2])};
@@ -169,12 +178,16 @@ Result<ImageInput> ImageInputOf(const TensorView& input) {
 Status FeedImage(const Image& image, const Feeding& feeding, const TensorView& input) {
   WHIT_ASSIGN_OR_RETURN(const ImageInput place, ImageInputOf(input));
   for (const auto* values : {&feeding.mean, &feeding.std}) {
-    if (values->empty() || values->size() == 1 || values->size() == static_cast<size_t>(place.channels)) continue;
-    return Status(StatusCode::kInvalidArgument, "mean and std need 1 or " + std::to_string(place.channels) +
-                                                    " values, " + std::to_string(values->size()) + " are given");
+    if (values->empty() || values->size() == 1 ||
+        values->size() == static_cast<size_t>(place.channels))
+      continue;
+    return Status(StatusCode::kInvalidArgument, "mean and std need 1 or " +
+                                                    std::to_string(place.channels) + " values, " +
+                                                    std::to_string(values->size()) + " are given");
   }
   for (float s : feeding.std) {
-    if (s == 0 || !std::isfinite(s)) return Status(StatusCode::kInvalidArgument, "std must be finite and not 0");
+    if (s == 0 || !std::isfinite(s))
+      return Status(StatusCode::kInvalidArgument, "std must be finite and not 0");
   }
   const Pixels<float> pixels = Resize(image, place.width, place.height, feeding.fit);
   switch (input.type) {
@@ -191,7 +204,8 @@ Status FeedImage(const Image& image, const Feeding& feeding, const TensorView& i
       Store<float>(pixels, feeding, input, [](float v) { return v; });
       return OkStatus();
     default:
-      return Status(StatusCode::kRuntime, "input '" + std::string(input.name) + "' is " + TypeAndShape(input) +
+      return Status(StatusCode::kRuntime, "input '" + std::string(input.name) + "' is " +
+                                              TypeAndShape(input) +
                                               ", pictures go to uint8, int8, int16 or float32");
   }
 }

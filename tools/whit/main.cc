@@ -52,13 +52,16 @@ int Fail(const std::string& who, const std::string& message, int code) {
 }
 
 int Main(int argc, char** argv) {
-  CLI::App app("whit: run quantized neural networks straight from a mapped file.\n"
-               "Every FILE may be a .whit or a .tflite file.", "whit");
+  CLI::App app(
+      "whit: run quantized neural networks straight from a mapped file.\n"
+      "Every FILE may be a .whit or a .tflite file.",
+      "whit");
   app.require_subcommand(1);
   app.set_version_flag("--version", "whit " WHIT_VERSION);
-  app.footer("Example:\n  whit import mobilenet.tflite -o mobilenet.whit\n"
-             "  whit classify mobilenet.whit photo.jpg --labels labels.txt\n"
-             "Exit status: 0 done, 1 wrong usage, 2 bad input.");
+  app.footer(
+      "Example:\n  whit import mobilenet.tflite -o mobilenet.whit\n"
+      "  whit classify mobilenet.whit photo.jpg --labels labels.txt\n"
+      "Exit status: 0 done, 1 wrong usage, 2 bad input.");
   Action action;
   AddImport(app, &action);
   AddInfo(app, &action);

@@ -64,7 +64,8 @@ class HeaderParser {
 
   Status TypeValue(NpyArray* array) {
     const auto code = String();
-    if (!code) return BadInput("npy array has a structured element type; one plain type is expected");
+    if (!code)
+      return BadInput("npy array has a structured element type; one plain type is expected");
     for (const TypeCode& known : kTypeCodes) {
       // '|', '<' and '=' mean the same where a type has one byte.
       const bool same = known.code == *code || (known.code[0] == '|' && code->size() == 3 &&
@@ -99,7 +100,9 @@ class HeaderParser {
     return OkStatus();
   }
 
-  static Status Wrong(const std::string& rule) { return BadInput("npy header is broken: it " + rule); }
+  static Status Wrong(const std::string& rule) {
+    return BadInput("npy header is broken: it " + rule);
+  }
 
   void SkipSpace() {
     while (at_ < text_.size() && std::isspace(static_cast<unsigned char>(text_[at_]))) ++at_;
@@ -160,7 +163,8 @@ std::span<const int64_t> Essential(std::span<const int64_t> shape) {
 
 Result<NpyArray> ParseNpy(std::span<const std::byte> file) {
   if (file.size() < 10 || std::memcmp(file.data(), kMagic.data(), kMagic.size()) != 0) {
-    return BadInput("not an .npy file (" + std::to_string(file.size()) + " bytes, no \\x93NUMPY at the start)");
+    return BadInput("not an .npy file (" + std::to_string(file.size()) +
+                    " bytes, no \\x93NUMPY at the start)");
   }
   const int version = std::to_integer<int>(file[6]);
   if (version < 1 || version > 3) {
@@ -198,8 +202,8 @@ Status WriteNpy(const std::string& path, Type type, std::span<const int64_t> sha
   if (shape.size() > 1) dims.resize(dims.size() - 2);
   const auto code = std::find_if(kTypeCodes.begin(), kTypeCodes.end(),
                                  [&](const TypeCode& known) { return known.type == type; });
-  std::string header = "{'descr': '" + std::string(code->code) + "', 'fortran_order': False, 'shape': (" +
-                       dims + "), }";
+  std::string header = "{'descr': '" + std::string(code->code) +
+                       "', 'fortran_order': False, 'shape': (" + dims + "), }";
   // The data starts at a multiple of 64, the header ends with a newline (NumPy's own rule).
   const size_t prefix = kMagic.size() + 4;
   header.append(63 - (prefix + header.size()) % 64, ' ');
@@ -216,10 +220,11 @@ Status WriteNpy(const std::string& path, Type type, std::span<const int64_t> sha
 Status LoadInput(const std::string& path, const TensorView& input) {
   WHIT_ASSIGN_OR_RETURN(const NpyArray array, ReadNpy(path));
   const auto have = Essential(array.shape), want = Essential(input.shape);
-  const bool fits = array.type == input.type && std::equal(have.begin(), have.end(), want.begin(), want.end());
+  const bool fits =
+      array.type == input.type && std::equal(have.begin(), have.end(), want.begin(), want.end());
   if (!fits || array.data.size() != input.data.size()) {
-    return BadInput(path + ": holds " + TypeName(array.type) + ShapeText(array.shape) + ", input '" +
-                    std::string(input.name) + "' takes " + TypeAndShape(input));
+    return BadInput(path + ": holds " + TypeName(array.type) + ShapeText(array.shape) +
+                    ", input '" + std::string(input.name) + "' takes " + TypeAndShape(input));
   }
   std::copy(array.data.begin(), array.data.end(), input.data.begin());
   return OkStatus();

@@ -28,8 +28,7 @@ Result<OpenedModel> OpenModel(const std::string& path) {
   }
   Progress progress("importing " + path);
   const auto bytes = file.bytes();
-  auto imported =
-      ImportTfliteBytes({reinterpret_cast<const uint8_t*>(bytes.data()), bytes.size()});
+  auto imported = ImportTfliteBytes({reinterpret_cast<const uint8_t*>(bytes.data()), bytes.size()});
   if (!imported.ok()) return Status(imported.status()).WithContext(path);
   std::vector<std::byte> whit = std::move(imported).value();
   auto model = Model::OpenBytes(whit);
@@ -74,7 +73,9 @@ std::string ShapeText(std::span<const int64_t> shape) {
   return text + "]";
 }
 
-std::string TypeAndShape(const TensorView& view) { return TypeName(view.type) + ShapeText(view.shape); }
+std::string TypeAndShape(const TensorView& view) {
+  return TypeName(view.type) + ShapeText(view.shape);
+}
 
 std::string Stem(const std::string& path) { return std::filesystem::path(path).stem().string(); }
 

@@ -9,8 +9,8 @@
 
 namespace whit::tools {
 
-/// While it lives and stderr is a terminal, a line "what ... 3 s" appears after one second and is wiped at the end.
-/// Without a terminal it does nothing and starts no thread.
+/// While it lives and stderr is a terminal, a line "what ... 3 s" appears after one second and is
+/// wiped at the end. Without a terminal it does nothing and starts no thread.
 class Progress {
  public:
   explicit Progress(std::string what);
