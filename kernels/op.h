@@ -22,6 +22,9 @@ namespace whit {
 namespace fbs {
 struct Operator;
 }
+namespace simd {
+struct Tier;
+}
 
 /// Every operator, in the order of fbs::Options (a test compares the two).
 enum class OpType : uint8_t {
@@ -137,6 +140,7 @@ struct PrepareContext {
   int32_t act_bias = 0;
   int max_threads = 1;
   bool allow_xnnpack = true;
+  const simd::Tier* tier = nullptr;  // the instruction-set tier of the plan; null: scalar
 
   size_t inputs() const { return in.size(); }
   bool has(size_t i) const { return i < in.size() && present_in[i]; }

@@ -16,6 +16,8 @@ struct RowProduct {
   ConvGeometry g;
   WeightDims dims;
   const uint8_t* weights = nullptr;
+  const int32_t* sums = nullptr;    // of the weights; derived arrays may be absent (floats)
+  const uint8_t* limits = nullptr;
   InputCode in;
   ChannelOutput out;
   bool transposed = false;

@@ -208,6 +208,7 @@ Status Planner::PrepareNode(const NodeDef& node, Step* step) {
   ctx.variables = variable_views_;
   ctx.in_variable = in_variable;
   ctx.act_bias = options_.act_bias;
+  ctx.tier = options_.tier;
   ctx.max_threads = options_.threads;
   ctx.allow_xnnpack = options_.allow_xnnpack;
   if (!options_.plain) {

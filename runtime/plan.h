@@ -22,6 +22,7 @@ struct PlanOptions {
   bool plain = false;
   bool allow_xnnpack = true;
   std::string kernel;  // forces an implementation where it exists
+  const simd::Tier* tier = nullptr;  // null: scalar
   int32_t act_bias =
       0;  // 0: quantized 8-bit activations are stored as int8; 128: as uint8 (decisions.md 14)
   Budgets budgets;

@@ -229,11 +229,15 @@ Result<Runner> Runner::Create(const Model& model, const RunnerOptions& options) 
     return Status(StatusCode::kInvalidArgument,
                   "threads must be at least 1, not " + std::to_string(options.threads));
   }
-  WHIT_RETURN_IF_ERROR(CheckTier(options.isa));
+  WHIT_ASSIGN_OR_RETURN(const simd::Tier* tier, SelectTier(options.isa));
   WHIT_ASSIGN_OR_RETURN(impl->graph, BuildGraph(*model.impl()->file, options.dims));
   PlanOptions plan;
   plan.threads = options.threads;
   plan.plain = options.plain;
+  if (!options.plain) {
+    plan.tier = tier;
+    plan.act_bias = tier->act_bias;
+  }
   // XNNPACK copies weights into memory of its own, so it stays away where the caller counts bytes
   // (decisions.md 22).
   plan.allow_xnnpack =

@@ -1,0 +1,46 @@
+// The tier avx2: AVX2 and FMA.
+#include <immintrin.h>
+
+#include "kernels/simd/kernels.h"
+#include "kernels/simd/tables.h"
+
+namespace whit::simd {
+namespace {
+
+#include "kernels/simd/common.inl"
+//
+#include "kernels/simd/xmm.h"
+#include "kernels/simd/ymm.h"
+//
+#include "kernels/simd/product_i8.inl"
+//
+#include "kernels/simd/product_madd.inl"
+#include "kernels/simd/rows.inl"
+
+// 4 rows x 16 channels: 8 accumulators, 4 weights, 2 rows, 2 temporaries of 16 registers. A panel of
+// 8 channels takes 8 rows.
+void RunProductI8(const ProductI8& p) {
+  for (int64_t q = p.panel_begin; q < p.panel_end; ++q) {
+    if (PanelWidth(p.n, q) == 16) {
+      MaddPanel<Ymm, 4, 2>(p, q, 16);
+    } else {
+      MaddPanel<Ymm, 8, 1>(p, q, 8);
+    }
+  }
+}
+
+void RunColumnRange(const ColumnRange& r) { RangeColumns<Ymm>(r); }
+void RunSubtractColumns(const SubtractColumns& s) { SubtractFromRows<Ymm>(s); }
+void RunRowSums(const RowSums& s) { SumRows<Ymm>(s); }
+
+}  // namespace
+
+const Kernels kAvx2 = {
+    .sums_in_16_bits = true,
+    .product_i8 = &RunProductI8,
+    .column_range = &RunColumnRange,
+    .subtract_columns = &RunSubtractColumns,
+    .row_sums = &RunRowSums,
+};
+
+}  // namespace whit::simd

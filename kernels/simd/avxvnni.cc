@@ -1,0 +1,41 @@
+// The tier avxvnni: AVX-VNNI and FMA.
+#include <immintrin.h>
+
+#include "kernels/simd/kernels.h"
+#include "kernels/simd/tables.h"
+
+namespace whit::simd {
+namespace {
+
+#include "kernels/simd/common.inl"
+#define WHIT_DOT_YMM "%{vex%} vpdpbusd"
+#include "kernels/simd/ymm.h"
+//
+#include "kernels/simd/product_i8.inl"
+//
+#include "kernels/simd/product_dot.inl"
+#include "kernels/simd/rows.inl"
+
+// 6 rows x 16 channels: 12 accumulators cover the latency of 5 at two dots a cycle; 2 weights and 1
+// row of 16 registers. A single row takes two panels; a panel of 8 channels 12 rows.
+void RunProductI8(const ProductI8& p) {
+  const int64_t panels = PanelsOf(p.n), full = panels - (PanelWidth(p.n, panels - 1) == 8);
+  const int64_t end = Min(p.panel_end, full);
+  int64_t q = p.panel_begin;
+  if (p.count <= 2) {
+    for (; q + 2 <= end; q += 2) DotPanels<Ymm, 2, 4>(p, q, 16);
+  }
+  for (; q < end; ++q) DotPanels<Ymm, 6, 2>(p, q, 16);
+  for (; q < p.panel_end; ++q) DotPanels<Ymm, 8, 1>(p, q, 8);
+}
+
+void RunRowSums(const RowSums& s) { SumRows<Ymm>(s); }
+
+}  // namespace
+
+const Kernels kAvxVnni = {
+    .product_i8 = &RunProductI8,
+    .row_sums = &RunRowSums,
+};
+
+}  // namespace whit::simd

@@ -1,0 +1,114 @@
+// What an instruction-set tier provides: plain functions over plain structs, one table a tier.
+//
+// The .inl files of this folder are written once on the wrappers (ymm.h, zmm.h, ...) and compiled
+// once per tier with that tier's flags, in an anonymous namespace. This header is seen by those
+// compilations too, so it holds no inline function and no standard template: the linker could pick
+// a copy made for another CPU (a test looks for such symbols).
+//
+// Everybody who fills these structs proves what the fields require; kernels check nothing.
+#ifndef WHIT_KERNELS_SIMD_KERNELS_H_
+#define WHIT_KERNELS_SIMD_KERNELS_H_
+
+#include <cstdint>
+
+namespace whit::simd {
+
+/// How int32 accumulators become stored 8-bit values: z + rne(clamp(f32(acc) * m)) per channel
+/// (docs/arithmetic.md, 2). Arrays point at channel 0 of the group that is computed.
+struct Requantize8 {
+  const int32_t* bias = nullptr;      // folded for canonical int8 activations; null: 0
+  const int32_t* sums = nullptr;      // of the stored weights
+  const float* multiplier = nullptr;  // > 0
+  // Stored activations are canonical + act_bias: start = bias - act_bias * (sums - sums_minus).
+  int32_t act_bias = 0;
+  int32_t sums_minus = 0;  // K * weight zero point
+  int32_t zero_point = 0;  // stored units
+  float lo = 0, hi = 0;    // clamp less the zero point, integers
+  // 16 entries may be read at once from any multiple of 16 channels (one group, or whole panels).
+  bool whole_panels = true;
+};
+
+/// A residual that joins right after the product is rounded, with every rounding of the unfused
+/// pair: y8 = requantized product; out = z + rne(clamp((f32(y8 - zy) * ma) + (f32(b - zb) * mb))).
+struct Residual8 {
+  const uint8_t* b = nullptr;  // at the first row's channel 0 of the group; strides as `out`
+  float ma = 0, mb = 0;
+  int32_t b_zero_point = 0;
+  int32_t zero_point = 0;  // of the sum, stored units
+  float lo = 0, hi = 0;    // of the sum, less its zero point
+};
+
+/// Rows of 8-bit activations times panels of panel16_i8 (docs/layout.md, 3 and 6).
+/// out[i][n] = requantize(start[n] + row_start[i] + sum over steps of 4 bytes at rows[i] +
+/// offsets[s] times step s of channel n), for `count` rows and the panels [panel_begin, panel_end).
+struct ProductI8 {
+  const uint8_t* const* rows = nullptr;  // [count]
+  int64_t count = 0;
+  int64_t row_shift = 0;             // bytes added to every row: first channel of the group
+  const int32_t* offsets = nullptr;  // [steps]
+  int64_t steps = 0;
+  bool one_run = false;  // offsets[s] == 4 * s
+  const int32_t* row_start = nullptr;  // [count], null: 0
+
+  const int8_t* weights = nullptr;  // panel 0 of the group
+  int64_t n = 0;                    // channels of the group
+  int64_t panel_begin = 0, panel_end = 0;
+
+  Requantize8 quant;
+  const Residual8* residual = nullptr;
+  uint8_t* out = nullptr;  // row i at out + i * out_stride, channel 0 of the group first
+  int64_t out_stride = 0;
+
+  // Tiers that sum in 16 bits: bounds of this block's activations and of the weights
+  // (docs/layout.md, 5), arrays padded with 64 zeros. centre: what was subtracted from the
+  // activations of each k, [4 * steps], or null.
+  const uint8_t *step_max = nullptr, *pair_max = nullptr;
+  const uint8_t *limit1 = nullptr, *limit2 = nullptr;
+  const uint8_t* centre = nullptr;
+  void* lists = nullptr;  // kListBytesPerStep * (steps + 1) bytes, 4-aligned
+};
+
+/// Bytes of ProductI8::lists a step: half an entry of pairs, one of singles, one of wides, 12 bytes
+/// each.
+constexpr int64_t kListBytesPerStep = 30;
+
+/// Smallest and largest byte of each column: rows i = 0 .. count-1 of `k` bytes at x + i * stride.
+struct ColumnRange {
+  const uint8_t* x = nullptr;
+  int64_t stride = 0, count = 0, k = 0;
+  uint8_t *smallest = nullptr, *largest = nullptr;  // [k rounded up to 64]
+};
+
+/// y[i][j] = x[i][j] - c[j] for the same rows; y may be x. Writes up to 63 bytes behind column k of
+/// a row, so rows are written in order.
+struct SubtractColumns {
+  const uint8_t* x = nullptr;
+  int64_t stride = 0, count = 0, k = 0;
+  const uint8_t* c = nullptr;  // [k rounded up to 64]
+  uint8_t* y = nullptr;
+  int64_t y_stride = 0;
+};
+
+/// sums[i] = scale * (sum of the bytes of the runs of row i), modulo 2^32; a run is `length` bytes
+/// at rows[i] + shift + offsets[r].
+struct RowSums {
+  const uint8_t* const* rows = nullptr;
+  int64_t count = 0, shift = 0;
+  const int32_t* offsets = nullptr;  // [runs]
+  int64_t runs = 0, length = 0;
+  int32_t scale = 1;
+  int32_t* sums = nullptr;  // [count]
+};
+
+/// The functions of one tier. A null pointer: this tier has no such kernel.
+struct Kernels {
+  bool sums_in_16_bits = false;  // wants step_max, pair_max, limits, lists of ProductI8
+  void (*product_i8)(const ProductI8&) = nullptr;
+  void (*column_range)(const ColumnRange&) = nullptr;
+  void (*subtract_columns)(const SubtractColumns&) = nullptr;
+  void (*row_sums)(const RowSums&) = nullptr;
+};
+
+}  // namespace whit::simd
+
+#endif  // WHIT_KERNELS_SIMD_KERNELS_H_

@@ -1,0 +1,45 @@
+// The tier sse41: SSE4.1.
+#include <smmintrin.h>
+
+#include "kernels/simd/kernels.h"
+#include "kernels/simd/tables.h"
+
+namespace whit::simd {
+namespace {
+
+#include "kernels/simd/common.inl"
+//
+#include "kernels/simd/xmm.h"
+//
+#include "kernels/simd/product_i8.inl"
+//
+#include "kernels/simd/product_madd.inl"
+#include "kernels/simd/rows.inl"
+
+// 2 rows x 16 channels: 8 accumulators, 4 rows of activations, 2 weights, 2 temporaries of 16 registers. A
+// panel of 8 channels takes 4 rows.
+void RunProductI8(const ProductI8& p) {
+  for (int64_t q = p.panel_begin; q < p.panel_end; ++q) {
+    if (PanelWidth(p.n, q) == 16) {
+      MaddPanel<Xmm, 2, 4>(p, q, 16);
+    } else {
+      MaddPanel<Xmm, 4, 2>(p, q, 8);
+    }
+  }
+}
+
+void RunColumnRange(const ColumnRange& r) { RangeColumns<Xmm>(r); }
+void RunSubtractColumns(const SubtractColumns& s) { SubtractFromRows<Xmm>(s); }
+void RunRowSums(const RowSums& s) { SumRows<Xmm>(s); }
+
+}  // namespace
+
+const Kernels kSse41 = {
+    .sums_in_16_bits = true,
+    .product_i8 = &RunProductI8,
+    .column_range = &RunColumnRange,
+    .subtract_columns = &RunSubtractColumns,
+    .row_sums = &RunRowSums,
+};
+
+}  // namespace whit::simd

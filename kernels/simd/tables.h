@@ -1,0 +1,13 @@
+// The tables of all tiers this architecture has. A build lists them in kernels/simd/tiers.cc.
+#ifndef WHIT_KERNELS_SIMD_TABLES_H_
+#define WHIT_KERNELS_SIMD_TABLES_H_
+
+#include "kernels/simd/kernels.h"
+
+namespace whit::simd {
+
+extern const Kernels kSse41, kAvx2, kAvxVnni, kAvx512Vnni;
+
+}  // namespace whit::simd
+
+#endif  // WHIT_KERNELS_SIMD_TABLES_H_

@@ -1,0 +1,45 @@
+#include "kernels/simd/tiers.h"
+
+#include <array>
+#include <mutex>
+
+#include "kernels/simd/tables.h"
+
+namespace whit::simd {
+namespace {
+
+constexpr Tier kTiers[] = {
+    {"scalar", "any CPU", [](const CpuFeatures&) { return true; }, 0, nullptr},
+#if defined(__x86_64__)
+    {"sse41", "SSE4.1", [](const CpuFeatures& c) { return c.sse41; }, 128, &kSse41},
+    {"avx2", "AVX2 and FMA", [](const CpuFeatures& c) { return c.avx2 && c.fma; }, 128, &kAvx2},
+    {"avxvnni", "AVX-VNNI and FMA", [](const CpuFeatures& c) { return c.avxvnni && c.fma; }, 128,
+     &kAvxVnni},
+    {"avx512vnni", "AVX512 F, BW, VL, DQ and VNNI",
+     [](const CpuFeatures& c) { return c.avx512vnni && c.fma; }, 128, &kAvx512Vnni},
+#endif
+};
+
+TierState Examine(const Tier& tier) {
+  const std::string needs = tier.needs;
+  if (!tier.on(HostCpu())) return {false, "this CPU does not have " + needs};
+  if (tier.kernels == nullptr) return {true, "portable C++, on every CPU"};
+  if (const char* wrong = FirstWrongKernel(*tier.kernels, tier.act_bias)) {
+    return {false, "this CPU says it has " + needs + ", but its known-answer test of " + wrong +
+                       " gave a wrong answer"};
+  }
+  return {true, needs + ", known answers right"};
+}
+
+}  // namespace
+
+std::span<const Tier> Tiers() { return kTiers; }
+
+const TierState& StateOf(size_t index) {
+  static std::array<TierState, std::size(kTiers)> states;
+  static std::array<std::once_flag, std::size(kTiers)> once;
+  std::call_once(once[index], [&] { states[index] = Examine(kTiers[index]); });
+  return states[index];
+}
+
+}  // namespace whit::simd

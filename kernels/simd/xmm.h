@@ -1,0 +1,83 @@
+// 128-bit registers of x86 with SSE4.1. Included inside a tier's anonymous namespace, after
+// <smmintrin.h>. The names mean what they mean in ymm.h.
+
+struct Xmm {
+  using V = __m128i;
+  using F = __m128;
+  static constexpr int kLanes = 4;
+  static constexpr int kRegisters = 16;
+
+  static WHIT_INLINE V Load(const void* p) { return _mm_loadu_si128(static_cast<const V*>(p)); }
+  static WHIT_INLINE void Store(void* p, V v) { _mm_storeu_si128(static_cast<V*>(p), v); }
+  static WHIT_INLINE V Zero() { return _mm_setzero_si128(); }
+  static WHIT_INLINE V Splat32(int32_t v) { return _mm_set1_epi32(v); }
+  static WHIT_INLINE V Splat16(int v) { return _mm_set1_epi16(static_cast<int16_t>(v)); }
+  static WHIT_INLINE V Splat8(int v) { return _mm_set1_epi8(static_cast<char>(v)); }
+  static WHIT_INLINE V Broadcast(const void* p) {
+    int32_t v;
+    __builtin_memcpy(&v, p, 4);
+    return _mm_set1_epi32(v);
+  }
+  static WHIT_INLINE V Add32(V a, V b) { return _mm_add_epi32(a, b); }
+  static WHIT_INLINE V Sub32(V a, V b) { return _mm_sub_epi32(a, b); }
+  static WHIT_INLINE V Mul32(V a, V b) { return _mm_mullo_epi32(a, b); }
+  static WHIT_INLINE V Add16(V a, V b) { return _mm_add_epi16(a, b); }
+  static WHIT_INLINE V And(V a, V b) { return _mm_and_si128(a, b); }
+  static WHIT_INLINE V Min8(V a, V b) { return _mm_min_epu8(a, b); }
+  static WHIT_INLINE V Max8(V a, V b) { return _mm_max_epu8(a, b); }
+  static WHIT_INLINE V Sub8(V a, V b) { return _mm_sub_epi8(a, b); }
+  static WHIT_INLINE V EvenU8(V a) { return _mm_and_si128(a, _mm_set1_epi16(255)); }
+  static WHIT_INLINE V OddU8(V a) { return _mm_srli_epi16(a, 8); }
+  static WHIT_INLINE V EvenS8(V a) { return _mm_srai_epi16(_mm_slli_epi16(a, 8), 8); }
+  static WHIT_INLINE V OddS8(V a) { return _mm_srai_epi16(a, 8); }
+  static WHIT_INLINE V MulAdd16(V a, V b) { return _mm_madd_epi16(a, b); }
+  static WHIT_INLINE V MulAddU8S8(V a, V b) { return _mm_maddubs_epi16(a, b); }
+  static WHIT_INLINE void AddPair(V& acc, V x, V y, V v, V u) {
+    const V sum = _mm_add_epi16(_mm_maddubs_epi16(x, v), _mm_maddubs_epi16(y, u));
+    acc = _mm_add_epi32(acc, _mm_madd_epi16(sum, _mm_set1_epi16(1)));
+    WHIT_PIN(acc);
+  }
+  static WHIT_INLINE void AddSingle(V& acc, V x, V v) {
+    const V sum = _mm_maddubs_epi16(x, v);
+    acc = _mm_add_epi32(acc, _mm_madd_epi16(sum, _mm_set1_epi16(1)));
+    WHIT_PIN(acc);
+  }
+  static WHIT_INLINE V SumBytes(V acc, V a) {
+    return _mm_add_epi64(acc, _mm_sad_epu8(a, _mm_setzero_si128()));
+  }
+  static WHIT_INLINE uint32_t SumOf(V s) {
+    return static_cast<uint32_t>(_mm_cvtsi128_si32(_mm_add_epi64(s, _mm_unpackhi_epi64(s, s))));
+  }
+
+  static WHIT_INLINE F LoadF(const float* p) { return _mm_loadu_ps(p); }
+  static WHIT_INLINE F SplatF(float v) { return _mm_set1_ps(v); }
+  static WHIT_INLINE F ToFloat(V v) { return _mm_cvtepi32_ps(v); }
+  static WHIT_INLINE V Round(F v) { return _mm_cvtps_epi32(v); }
+  static WHIT_INLINE F RoundF(F v) {
+    return _mm_round_ps(v, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC);
+  }
+  static WHIT_INLINE F MulF(F a, F b) { return _mm_mul_ps(a, b); }
+  static WHIT_INLINE F AddF(F a, F b) { return _mm_add_ps(a, b); }
+  static WHIT_INLINE F MinF(F a, F b) { return _mm_min_ps(a, b); }
+  static WHIT_INLINE F MaxF(F a, F b) { return _mm_max_ps(a, b); }
+  static WHIT_INLINE V WidenU8(const uint8_t* p) {
+    int32_t v;
+    __builtin_memcpy(&v, p, 4);
+    return _mm_cvtepu8_epi32(_mm_cvtsi32_si128(v));
+  }
+
+  static WHIT_INLINE V Pack(V a, V b, V c, V d, V zero) {
+    return _mm_packus_epi16(_mm_adds_epi16(_mm_packs_epi32(a, b), zero),
+                            _mm_adds_epi16(_mm_packs_epi32(c, d), zero));
+  }
+  template <int kBytes, int kIndex>
+  static WHIT_INLINE void StorePiece(uint8_t* p, V v) {
+    if constexpr (kBytes == 16) {
+      Store(p, v);
+    } else if constexpr (kIndex == 0) {
+      _mm_storel_epi64(reinterpret_cast<V*>(p), v);
+    } else {
+      _mm_storeh_pd(reinterpret_cast<double*>(p), _mm_castsi128_pd(v));
+    }
+  }
+};

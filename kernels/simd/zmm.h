@@ -1,0 +1,63 @@
+// 512-bit registers of x86 with AVX512F, BW, VL, DQ and VNNI. Included inside a tier's anonymous
+// namespace, after <immintrin.h>. The names mean what they mean in ymm.h.
+
+struct Zmm {
+  using V = __m512i;
+  using F = __m512;
+  static constexpr int kLanes = 16;
+  static constexpr int kRegisters = 32;
+
+  static WHIT_INLINE V Load(const void* p) { return _mm512_loadu_si512(p); }
+  static WHIT_INLINE void Store(void* p, V v) { _mm512_storeu_si512(p, v); }
+  static WHIT_INLINE V Zero() { return _mm512_setzero_si512(); }
+  static WHIT_INLINE V Splat32(int32_t v) { return _mm512_set1_epi32(v); }
+  static WHIT_INLINE V Splat16(int v) { return _mm512_set1_epi16(static_cast<int16_t>(v)); }
+  static WHIT_INLINE V Splat8(int v) { return _mm512_set1_epi8(static_cast<char>(v)); }
+  static WHIT_INLINE V Broadcast(const void* p) {
+    int32_t v;
+    __builtin_memcpy(&v, p, 4);
+    return _mm512_set1_epi32(v);
+  }
+  static WHIT_INLINE V Add32(V a, V b) { return _mm512_add_epi32(a, b); }
+  static WHIT_INLINE V Sub32(V a, V b) { return _mm512_sub_epi32(a, b); }
+  static WHIT_INLINE V Mul32(V a, V b) { return _mm512_mullo_epi32(a, b); }
+  static WHIT_INLINE V Max8(V a, V b) { return _mm512_max_epu8(a, b); }
+  static WHIT_INLINE V Min8(V a, V b) { return _mm512_min_epu8(a, b); }
+  static WHIT_INLINE void Dot(V& acc, V a, V b) {
+    asm volatile("vpdpbusd %2, %1, %0" : "+v"(acc) : "v"(a), "v"(b));
+  }
+
+  static WHIT_INLINE F LoadF(const float* p) { return _mm512_loadu_ps(p); }
+  static WHIT_INLINE F SplatF(float v) { return _mm512_set1_ps(v); }
+  static WHIT_INLINE F ToFloat(V v) { return _mm512_cvtepi32_ps(v); }
+  static WHIT_INLINE V Round(F v) { return _mm512_cvtps_epi32(v); }
+  static WHIT_INLINE F RoundF(F v) {
+    return _mm512_roundscale_ps(v, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC);
+  }
+  static WHIT_INLINE F MulF(F a, F b) { return _mm512_mul_ps(a, b); }
+  static WHIT_INLINE F AddF(F a, F b) { return _mm512_add_ps(a, b); }
+  static WHIT_INLINE F MinF(F a, F b) { return _mm512_min_ps(a, b); }
+  static WHIT_INLINE F MaxF(F a, F b) { return _mm512_max_ps(a, b); }
+  static WHIT_INLINE V WidenU8(const uint8_t* p) {
+    return _mm512_cvtepu8_epi32(_mm_loadu_si128(reinterpret_cast<const __m128i*>(p)));
+  }
+
+  static WHIT_INLINE V Pack(V a, V b, V c, V d, V zero) {
+    const V ab = _mm512_adds_epi16(_mm512_packs_epi32(a, b), zero);
+    const V cd = _mm512_adds_epi16(_mm512_packs_epi32(c, d), zero);
+    // Each 128-bit lane holds four lanes of a, of b, of c and of d.
+    return _mm512_permutexvar_epi32(
+        _mm512_setr_epi32(0, 4, 8, 12, 1, 5, 9, 13, 2, 6, 10, 14, 3, 7, 11, 15),
+        _mm512_packus_epi16(ab, cd));
+  }
+  template <int kBytes, int kIndex>
+  static WHIT_INLINE void StorePiece(uint8_t* p, V v) {
+    if constexpr (kBytes == 64) {
+      Store(p, v);
+    } else if constexpr (kBytes == 32) {
+      _mm256_storeu_si256(reinterpret_cast<__m256i*>(p), _mm512_extracti64x4_epi64(v, kIndex));
+    } else {
+      _mm_storeu_si128(reinterpret_cast<__m128i*>(p), _mm512_extracti32x4_epi32(v, kIndex));
+    }
+  }
+};
