@@ -3,6 +3,7 @@
 #include <array>
 #include <vector>
 
+#include "kernels/column_depthwise.h"
 #include "kernels/op.h"
 #include "kernels/panel_conv.h"
 
@@ -20,6 +21,7 @@ struct Row {
 
 constexpr Row kOurs[] = {
     {OpType::kConv2D, {"panel", &PreparePanelConv}},
+    {OpType::kDepthwiseConv2D, {"columns", &PrepareColumnDepthwise}},
     {OpType::kFullyConnected, {"panel", &PreparePanelConv}},
 };
 

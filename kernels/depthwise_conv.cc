@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "kernels/conv_geometry.h"
+#include "kernels/depthwise.h"
 #include "kernels/hybrid.h"
 #include "kernels/options.h"
 #include "kernels/pack.h"
@@ -10,16 +11,6 @@
 
 namespace whit {
 namespace {
-
-struct Depthwise {
-  ConvGeometry g;
-  const uint8_t* weights = nullptr;
-  InputCode in;
-  ChannelOutput out;
-  int64_t multiplier = 1;
-  int64_t chunks = 1;       // of 16 output channels
-  int64_t chunk_tasks = 1;  // chunks are tasks of their own, or all are one task
-};
 
 // What differs between the kinds of arithmetic. Src: as stored; W: weights as used, widened and
 // less their zero point. Every Add handles 16 channels.
@@ -234,6 +225,7 @@ Status PrepareDepthwiseConv2D(const PrepareContext& ctx, Prepared* p) {
                         ReadChannelOutput(ctx, kind, *w, options->bias(), options->multiplier(),
                                           options->lo(), options->hi()));
   dw.weights = static_cast<const uint8_t*>(w->data);
+  dw.sums = w->sums;
   dw.multiplier = w->n / dw.g.in_c;
   dw.chunks = CeilDiv(w->n, 16);
   const int64_t lines = dw.g.batch * dw.g.out_h;

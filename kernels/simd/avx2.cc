@@ -16,6 +16,8 @@ namespace {
 //
 #include "kernels/simd/product_madd.inl"
 #include "kernels/simd/rows.inl"
+//
+#include "kernels/simd/depthwise_i8.inl"
 
 // 4 rows x 16 channels: 8 accumulators, 4 weights, 2 rows, 2 temporaries of 16 registers. A panel of
 // 8 channels takes 8 rows.
@@ -33,6 +35,12 @@ void RunColumnRange(const ColumnRange& r) { RangeColumns<Ymm>(r); }
 void RunSubtractColumns(const SubtractColumns& s) { SubtractFromRows<Ymm>(s); }
 void RunRowSums(const RowSums& s) { SumRows<Ymm>(s); }
 
+void RunDepthwiseI8(const DepthwiseI8& p) {
+  int64_t c = p.channel_begin;
+  for (; c + 32 <= p.channel_end; c += 32) DepthwiseChannels<Ymm, MaddRows, 2>(p, c);
+  for (; c < p.channel_end; c += 16) DepthwiseChannels<Xmm, MaddRows, 2>(p, c);
+}
+
 }  // namespace
 
 const Kernels kAvx2 = {
@@ -41,6 +49,7 @@ const Kernels kAvx2 = {
     .column_range = &RunColumnRange,
     .subtract_columns = &RunSubtractColumns,
     .row_sums = &RunRowSums,
+    .depthwise_i8 = &RunDepthwiseI8,
 };
 
 }  // namespace whit::simd

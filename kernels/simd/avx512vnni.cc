@@ -8,7 +8,9 @@ namespace whit::simd {
 namespace {
 
 #include "kernels/simd/common.inl"
+#define WHIT_DOT_XMM "vpdpbusd"
 #define WHIT_DOT_YMM "vpdpbusd"
+#include "kernels/simd/xmm.h"
 #include "kernels/simd/ymm.h"
 #include "kernels/simd/zmm.h"
 //
@@ -16,6 +18,8 @@ namespace {
 //
 #include "kernels/simd/product_dot.inl"
 #include "kernels/simd/rows.inl"
+//
+#include "kernels/simd/depthwise_i8.inl"
 
 // 8 rows x 32 channels: 16 accumulators cover the latency of 5 at two dots a cycle with 10 loads
 // for 16 dots. Few rows take four panels instead; a last panel of 8 lies in half a register.
@@ -33,11 +37,19 @@ void RunProductI8(const ProductI8& p) {
 
 void RunRowSums(const RowSums& s) { SumRows<Ymm>(s); }
 
+void RunDepthwiseI8(const DepthwiseI8& p) {
+  int64_t c = p.channel_begin;
+  for (; c + 64 <= p.channel_end; c += 64) DepthwiseChannels<Zmm, DotRows, 4>(p, c);
+  for (; c + 32 <= p.channel_end; c += 32) DepthwiseChannels<Ymm, DotRows, 4>(p, c);
+  for (; c < p.channel_end; c += 16) DepthwiseChannels<Xmm, DotRows, 4>(p, c);
+}
+
 }  // namespace
 
 const Kernels kAvx512Vnni = {
     .product_i8 = &RunProductI8,
     .row_sums = &RunRowSums,
+    .depthwise_i8 = &RunDepthwiseI8,
 };
 
 }  // namespace whit::simd

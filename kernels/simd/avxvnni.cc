@@ -8,13 +8,17 @@ namespace whit::simd {
 namespace {
 
 #include "kernels/simd/common.inl"
+#define WHIT_DOT_XMM "%{vex%} vpdpbusd"
 #define WHIT_DOT_YMM "%{vex%} vpdpbusd"
+#include "kernels/simd/xmm.h"
 #include "kernels/simd/ymm.h"
 //
 #include "kernels/simd/product_i8.inl"
 //
 #include "kernels/simd/product_dot.inl"
 #include "kernels/simd/rows.inl"
+//
+#include "kernels/simd/depthwise_i8.inl"
 
 // 6 rows x 16 channels: 12 accumulators cover the latency of 5 at two dots a cycle; 2 weights and 1
 // row of 16 registers. A single row takes two panels; a panel of 8 channels 12 rows.
@@ -31,11 +35,18 @@ void RunProductI8(const ProductI8& p) {
 
 void RunRowSums(const RowSums& s) { SumRows<Ymm>(s); }
 
+void RunDepthwiseI8(const DepthwiseI8& p) {
+  int64_t c = p.channel_begin;
+  for (; c + 32 <= p.channel_end; c += 32) DepthwiseChannels<Ymm, DotRows, 2>(p, c);
+  for (; c < p.channel_end; c += 16) DepthwiseChannels<Xmm, DotRows, 2>(p, c);
+}
+
 }  // namespace
 
 const Kernels kAvxVnni = {
     .product_i8 = &RunProductI8,
     .row_sums = &RunRowSums,
+    .depthwise_i8 = &RunDepthwiseI8,
 };
 
 }  // namespace whit::simd

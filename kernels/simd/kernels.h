@@ -100,6 +100,29 @@ struct RowSums {
   int32_t* sums = nullptr;  // [count]
 };
 
+/// Depthwise convolution of some output lines and channels of one image (docs/layout.md, 4).
+struct DepthwiseI8 {
+  const uint8_t* x = nullptr;  // the image's first pixel
+  int64_t in_h = 0, in_w = 0, in_c = 0;
+  int64_t kernel_h = 0, kernel_w = 0, stride_h = 1, stride_w = 1, dilation_h = 1, dilation_w = 1;
+  int64_t pad_top = 0, pad_left = 0;
+  int64_t multiplier = 1;  // output channel o reads input channel o / multiplier
+  uint8_t zero = 0;        // what padding taps read
+
+  const int8_t* weights = nullptr;  // dw16_i8
+  int32_t weight_zero_point = 0;    // tiers with four-byte dot products: above -128
+  Requantize8 quant;
+
+  uint8_t* out = nullptr;  // the image's first output pixel
+  int64_t out_w = 0, out_c = 0;
+  int64_t line_begin = 0, line_end = 0;
+  int64_t channel_begin = 0, channel_end = 0;  // begin is a multiple of 16
+  uint8_t* scratch = nullptr;                  // kernels/column_depthwise.cc has the size
+};
+
+/// Interleaved columns of one stretch of a depthwise line: a part of L1 beside the input's lines.
+constexpr int64_t kDepthwiseColumnBytes = 12 * 1024;
+
 /// The functions of one tier. A null pointer: this tier has no such kernel.
 struct Kernels {
   bool sums_in_16_bits = false;  // wants step_max, pair_max, limits, lists of ProductI8
@@ -107,6 +130,7 @@ struct Kernels {
   void (*column_range)(const ColumnRange&) = nullptr;
   void (*subtract_columns)(const SubtractColumns&) = nullptr;
   void (*row_sums)(const RowSums&) = nullptr;
+  void (*depthwise_i8)(const DepthwiseI8&) = nullptr;
 };
 
 }  // namespace whit::simd

@@ -15,6 +15,8 @@ namespace {
 //
 #include "kernels/simd/product_madd.inl"
 #include "kernels/simd/rows.inl"
+//
+#include "kernels/simd/depthwise_i8.inl"
 
 // 2 rows x 16 channels: 8 accumulators, 4 rows of activations, 2 weights, 2 temporaries of 16 registers. A
 // panel of 8 channels takes 4 rows.
@@ -32,6 +34,11 @@ void RunColumnRange(const ColumnRange& r) { RangeColumns<Xmm>(r); }
 void RunSubtractColumns(const SubtractColumns& s) { SubtractFromRows<Xmm>(s); }
 void RunRowSums(const RowSums& s) { SumRows<Xmm>(s); }
 
+void RunDepthwiseI8(const DepthwiseI8& p) {
+  int64_t c = p.channel_begin;
+  for (; c < p.channel_end; c += 16) DepthwiseChannels<Xmm, MaddRows, 2>(p, c);
+}
+
 }  // namespace
 
 const Kernels kSse41 = {
@@ -40,6 +47,7 @@ const Kernels kSse41 = {
     .column_range = &RunColumnRange,
     .subtract_columns = &RunSubtractColumns,
     .row_sums = &RunRowSums,
+    .depthwise_i8 = &RunDepthwiseI8,
 };
 
 }  // namespace whit::simd

@@ -67,9 +67,25 @@ struct Xmm {
   }
 
   static WHIT_INLINE V Pack(V a, V b, V c, V d, V zero) {
-    return _mm_packus_epi16(_mm_adds_epi16(_mm_packs_epi32(a, b), zero),
-                            _mm_adds_epi16(_mm_packs_epi32(c, d), zero));
+    return PackBytes(PackWords(a, b, zero), PackWords(c, d, zero));
   }
+  /// The two halves of a pack: within 128-bit lanes, nothing crosses them.
+  static WHIT_INLINE V PackWords(V a, V b, V zero) {
+    return _mm_adds_epi16(_mm_packs_epi32(a, b), zero);
+  }
+  static WHIT_INLINE V PackBytes(V a, V b) { return _mm_packus_epi16(a, b); }
+  /// 16 bytes for each 128-bit lane, `stride` bytes apart in memory.
+  static WHIT_INLINE V LoadLanes(const void* p, int64_t) { return Load(p); }
+  static WHIT_INLINE V UnpackLo8(V a, V b) { return _mm_unpacklo_epi8(a, b); }
+  static WHIT_INLINE V UnpackHi8(V a, V b) { return _mm_unpackhi_epi8(a, b); }
+  static WHIT_INLINE V UnpackLo16(V a, V b) { return _mm_unpacklo_epi16(a, b); }
+  static WHIT_INLINE V UnpackHi16(V a, V b) { return _mm_unpackhi_epi16(a, b); }
+  static WHIT_INLINE V Sub16(V a, V b) { return _mm_sub_epi16(a, b); }
+#if defined(WHIT_DOT_XMM)
+  static WHIT_INLINE void Dot(V& acc, V a, V b) {
+    asm volatile(WHIT_DOT_XMM " %2, %1, %0" : "+x"(acc) : "x"(a), "x"(b));
+  }
+#endif
   template <int kBytes, int kIndex>
   static WHIT_INLINE void StorePiece(uint8_t* p, V v) {
     if constexpr (kBytes == 16) {

@@ -90,11 +90,26 @@ struct Ymm {
 
   /// 4 * kLanes int32 in order as bytes: `zero` (16-bit lanes) added with saturation, then to u8.
   static WHIT_INLINE V Pack(V a, V b, V c, V d, V zero) {
-    const V ab = _mm256_adds_epi16(_mm256_packs_epi32(a, b), zero);
-    const V cd = _mm256_adds_epi16(_mm256_packs_epi32(c, d), zero);
-    return _mm256_permutevar8x32_epi32(_mm256_packus_epi16(ab, cd),
+    return _mm256_permutevar8x32_epi32(PackBytes(PackWords(a, b, zero), PackWords(c, d, zero)),
                                        _mm256_setr_epi32(0, 4, 1, 5, 2, 6, 3, 7));
   }
+  /// The two halves of a pack: within 128-bit lanes, nothing crosses them.
+  static WHIT_INLINE V PackWords(V a, V b, V zero) {
+    return _mm256_adds_epi16(_mm256_packs_epi32(a, b), zero);
+  }
+  static WHIT_INLINE V PackBytes(V a, V b) { return _mm256_packus_epi16(a, b); }
+  /// 16 bytes for each 128-bit lane, `stride` bytes apart in memory.
+  static WHIT_INLINE V LoadLanes(const void* p, int64_t stride) {
+    const auto* q = static_cast<const uint8_t*>(p);
+    return _mm256_inserti128_si256(
+        _mm256_castsi128_si256(_mm_loadu_si128(reinterpret_cast<const __m128i*>(q))),
+        _mm_loadu_si128(reinterpret_cast<const __m128i*>(q + stride)), 1);
+  }
+  static WHIT_INLINE V UnpackLo8(V a, V b) { return _mm256_unpacklo_epi8(a, b); }
+  static WHIT_INLINE V UnpackHi8(V a, V b) { return _mm256_unpackhi_epi8(a, b); }
+  static WHIT_INLINE V UnpackLo16(V a, V b) { return _mm256_unpacklo_epi16(a, b); }
+  static WHIT_INLINE V UnpackHi16(V a, V b) { return _mm256_unpackhi_epi16(a, b); }
+  static WHIT_INLINE V Sub16(V a, V b) { return _mm256_sub_epi16(a, b); }
   /// Piece kIndex of kBytes (8, 16 or 32) of a register.
   template <int kBytes, int kIndex>
   static WHIT_INLINE void StorePiece(uint8_t* p, V v) {

@@ -43,13 +43,25 @@ struct Zmm {
   }
 
   static WHIT_INLINE V Pack(V a, V b, V c, V d, V zero) {
-    const V ab = _mm512_adds_epi16(_mm512_packs_epi32(a, b), zero);
-    const V cd = _mm512_adds_epi16(_mm512_packs_epi32(c, d), zero);
     // Each 128-bit lane holds four lanes of a, of b, of c and of d.
     return _mm512_permutexvar_epi32(
         _mm512_setr_epi32(0, 4, 8, 12, 1, 5, 9, 13, 2, 6, 10, 14, 3, 7, 11, 15),
-        _mm512_packus_epi16(ab, cd));
+        PackBytes(PackWords(a, b, zero), PackWords(c, d, zero)));
   }
+  static WHIT_INLINE V PackWords(V a, V b, V zero) {
+    return _mm512_adds_epi16(_mm512_packs_epi32(a, b), zero);
+  }
+  static WHIT_INLINE V PackBytes(V a, V b) { return _mm512_packus_epi16(a, b); }
+  static WHIT_INLINE V LoadLanes(const void* p, int64_t stride) {
+    const auto* q = static_cast<const uint8_t*>(p);
+    return _mm512_inserti64x4(_mm512_castsi256_si512(Ymm::LoadLanes(q, stride)),
+                              Ymm::LoadLanes(q + 2 * stride, stride), 1);
+  }
+  static WHIT_INLINE V UnpackLo8(V a, V b) { return _mm512_unpacklo_epi8(a, b); }
+  static WHIT_INLINE V UnpackHi8(V a, V b) { return _mm512_unpackhi_epi8(a, b); }
+  static WHIT_INLINE V UnpackLo16(V a, V b) { return _mm512_unpacklo_epi16(a, b); }
+  static WHIT_INLINE V UnpackHi16(V a, V b) { return _mm512_unpackhi_epi16(a, b); }
+  static WHIT_INLINE V Sub16(V a, V b) { return _mm512_sub_epi16(a, b); }
   template <int kBytes, int kIndex>
   static WHIT_INLINE void StorePiece(uint8_t* p, V v) {
     if constexpr (kBytes == 64) {

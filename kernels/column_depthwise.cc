@@ -1,0 +1,133 @@
+#include "kernels/column_depthwise.h"
+
+#include <algorithm>
+
+#include "kernels/depthwise.h"
+#include "kernels/simd/tiers.h"
+#include "schema/layout_size.h"
+
+namespace whit {
+namespace {
+
+/// Input lines of one task: while one group of channels after another passes over them they stay in
+/// L2 (256 KB on the smallest targets), with the output beside them.
+constexpr int64_t kTaskInputBytes = 128 * 1024;
+/// Channels of one task where there are too few lines for the threads: a unit of the widest tier.
+constexpr int64_t kTaskChannels = 64;
+
+struct ColumnDepthwise {
+  Depthwise dw;
+  const simd::Kernels* kernels = nullptr;
+  simd::Requantize8 quant;
+  int64_t lines = 1;        // output lines of one task, all in one image
+  int64_t image_tasks = 1;  // of lines
+  int64_t channel_tasks = 1;
+};
+
+KernelCode Run(const RunContext& ctx) {
+  const auto& p = ctx.As<ColumnDepthwise>();
+  const ConvGeometry& g = p.dw.g;
+  simd::DepthwiseI8 a;
+  a.in_h = g.in_h, a.in_w = g.in_w, a.in_c = g.in_c;
+  a.kernel_h = g.kernel_h, a.kernel_w = g.kernel_w;
+  a.stride_h = g.stride_h, a.stride_w = g.stride_w;
+  a.dilation_h = g.dilation_h, a.dilation_w = g.dilation_w;
+  a.pad_top = g.pad_top, a.pad_left = g.pad_left;
+  a.multiplier = p.dw.multiplier;
+  a.zero = p.dw.in.stored_zero_point();
+  a.weights = reinterpret_cast<const int8_t*>(p.dw.weights);
+  a.weight_zero_point = p.dw.out.weight_zero_point;
+  a.quant = p.quant;
+  a.out_w = g.out_w, a.out_c = g.out_c;
+  a.scratch = ctx.scratch;
+  for (int64_t t = ctx.tasks.begin; t < ctx.tasks.end; ++t) {
+    const int64_t line_task = t / p.channel_tasks, channels = t % p.channel_tasks;
+    const int64_t image = line_task / p.image_tasks;
+    a.x = ctx.in[0].as<uint8_t>() + image * g.in_h * g.in_w * g.in_c;
+    a.out = ctx.out[0].mut<uint8_t>() + image * g.out_h * g.out_w * g.out_c;
+    a.line_begin = line_task % p.image_tasks * p.lines;
+    a.line_end = std::min(a.line_begin + p.lines, g.out_h);
+    a.channel_begin = p.channel_tasks == 1 ? 0 : channels * kTaskChannels;
+    a.channel_end =
+        p.channel_tasks == 1 ? g.out_c : std::min(g.out_c, (channels + 1) * kTaskChannels);
+    p.kernels->depthwise_i8(a);
+  }
+  return KernelCode::kOk;
+}
+
+/// Padding, weights of two lines in two sets, and columns: sized for the widest registers (a column
+/// of a group of rows takes 256 bytes) and the fewest rows in a group (2).
+int64_t ScratchBytes(const ConvGeometry& g) {
+  constexpr int64_t kColumn = 256, kMostOutputs = 4;
+  const int64_t groups = CeilDiv(g.kernel_h + g.stride_h, 2);
+  const int64_t weights = 4 * groups * g.kernel_w * kColumn;
+  const int64_t columns =
+      (kMostOutputs - 1) * g.stride_w + (g.kernel_w - 1) * g.dilation_w + 1;
+  return 64 + weights + std::max(simd::kDepthwiseColumnBytes, columns * groups * kColumn) + 64;
+}
+
+const char* WhyNot(const PrepareContext& ctx, const Depthwise& dw) {
+  if (ctx.tier == nullptr || ctx.tier->kernels == nullptr) return "no SIMD tier";
+  if (dw.out.kind != ProductKind::kInt8) return "serves 8-bit activations with int8 weights";
+  if (ctx.in[0].type != DType::kUint8 || ctx.out[0].type != DType::kUint8) {
+    return "serves activations stored as uint8 only";
+  }
+  if (dw.sums == nullptr) return "weights without their derived arrays";
+  if (dw.g.out_pixels() == 0) return "no output pixels";
+  if (dw.out.weight_zero_point == -128) return "a weight zero point of -128";
+  if (ctx.in[0].data != nullptr) return "a constant input, which must not be over-read";
+  return nullptr;
+}
+
+void SetTasks(ColumnDepthwise* p, int64_t threads) {
+  const ConvGeometry& g = p->dw.g;
+  // Pairs of lines share their input, so tasks have an even number of them.
+  const int64_t line_bytes = g.in_w * g.in_c * g.stride_h;
+  const int64_t fits = std::max<int64_t>(2, kTaskInputBytes / line_bytes / 2 * 2);
+  const int64_t wanted = CeilDiv(threads, g.batch);  // tasks of each image
+  const int64_t rounds = CeilDiv(g.out_h, fits * wanted);
+  p->lines = std::min(g.out_h, CeilDiv(CeilDiv(g.out_h, rounds * wanted), 2) * 2);
+  p->image_tasks = CeilDiv(g.out_h, p->lines);
+  if (g.batch * p->image_tasks < threads) {
+    p->lines = g.out_h, p->image_tasks = 1;
+    p->channel_tasks = CeilDiv(g.out_c, kTaskChannels);
+  }
+}
+
+}  // namespace
+
+Status PrepareColumnDepthwise(const PrepareContext& ctx, Prepared* prepared, bool* accepted,
+                              std::string* why_not) {
+  *accepted = false;
+  Prepared reference;
+  WHIT_RETURN_IF_ERROR(RowOf(ctx.type).prepare(ctx, &reference));
+  ColumnDepthwise p;
+  p.dw = *static_cast<const Depthwise*>(reference.params.get());
+  if (const char* why = WhyNot(ctx, p.dw)) {
+    *why_not = why;
+    return OkStatus();
+  }
+  p.kernels = ctx.tier->kernels;
+  const ChannelOutput& out = p.dw.out;
+  p.quant.bias = reinterpret_cast<const int32_t*>(out.bias);
+  p.quant.sums = p.dw.sums;
+  p.quant.multiplier = out.multiplier;
+  p.quant.act_bias = ctx.act_bias;
+  p.quant.sums_minus =
+      static_cast<int32_t>(p.dw.g.kernel_h * p.dw.g.kernel_w * out.weight_zero_point);
+  p.quant.zero_point = out.requant.zero_point;
+  p.quant.lo = out.requant.lo, p.quant.hi = out.requant.hi;
+  SetTasks(&p, std::max(1, ctx.max_threads));
+  prepared->scratch_per_thread = static_cast<size_t>(ScratchBytes(p.dw.g));
+  prepared->tasks = p.dw.g.batch * p.image_tasks * p.channel_tasks;
+  prepared->macs = reference.macs;
+  prepared->exact = reference.exact;
+  prepared->implementation = "columns";
+  prepared->tier = ctx.tier->name;
+  prepared->run = &Run;
+  prepared->SetParams(p);
+  *accepted = true;
+  return OkStatus();
+}
+
+}  // namespace whit
