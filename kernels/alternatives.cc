@@ -3,9 +3,9 @@
 #include <array>
 #include <vector>
 
-#include "kernels/column_depthwise.h"
+#include "kernels/simd/column_depthwise.h"
 #include "kernels/op.h"
-#include "kernels/panel_conv.h"
+#include "kernels/simd/panel_conv.h"
 
 #if defined(WHIT_XNNPACK)
 #include "kernels/xnnpack/xnnpack.h"

@@ -43,7 +43,11 @@ void RunDepthwiseI8(const DepthwiseI8& p) {
 
 }  // namespace
 
+#if defined(WHIT_EMULATE_DOT)
+const Kernels kAvxVnniEmulated = {
+#else
 const Kernels kAvxVnni = {
+#endif
     .product_i8 = &RunProductI8,
     .row_sums = &RunRowSums,
     .depthwise_i8 = &RunDepthwiseI8,

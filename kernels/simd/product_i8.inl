@@ -73,10 +73,11 @@ struct Rounding {
 };
 
 /// One minimum before the conversion is enough: what is too small becomes INT_MIN or less than
-/// -32768, and both end at `lo` by the saturation of the pack and the maximum behind it.
+/// -32768, and both end at `lo` by the saturation of the pack and the maximum behind it. MinF gives
+/// its second operand where one is NaN (a multiplier that changed in the file), which ends there too.
 template <class T>
 WHIT_INLINE typename T::V Scaled(typename T::V acc, typename T::F multiplier, typename T::F hi) {
-  return T::Round(T::MinF(T::MulF(T::ToFloat(acc), multiplier), hi));
+  return T::Round(T::MinF(hi, T::MulF(T::ToFloat(acc), multiplier)));
 }
 
 /// The same, then the residual: y8 rounded and clamped, times ma, plus b times mb.
@@ -96,7 +97,7 @@ struct Joining {
     const typename T::F x = T::MulF(T::ToFloat(acc), multiplier);
     const typename T::F y = T::RoundF(T::MinF(T::MaxF(x, lo1), hi1));
     const typename T::F z = T::ToFloat(T::Sub32(T::WidenU8(b), zero_b));
-    return T::Round(T::MinF(T::AddF(T::MulF(y, ma), T::MulF(z, mb)), hi));
+    return T::Round(T::MinF(hi, T::AddF(T::MulF(y, ma), T::MulF(z, mb))));
   }
 };
 

@@ -7,6 +7,7 @@
 namespace whit::simd {
 
 extern const Kernels kSse41, kAvx2, kAvxVnni, kAvx512Vnni;
+extern const Kernels kAvxVnniEmulated;  // of the tests: the instruction replaced by exact AVX2
 
 }  // namespace whit::simd
 

@@ -81,7 +81,11 @@ struct Xmm {
   static WHIT_INLINE V UnpackLo16(V a, V b) { return _mm_unpacklo_epi16(a, b); }
   static WHIT_INLINE V UnpackHi16(V a, V b) { return _mm_unpackhi_epi16(a, b); }
   static WHIT_INLINE V Sub16(V a, V b) { return _mm_sub_epi16(a, b); }
-#if defined(WHIT_DOT_XMM)
+#if defined(WHIT_EMULATE_DOT)
+  static WHIT_INLINE void Dot(V& acc, V a, V b) {
+    acc = Add32(acc, Add32(MulAdd16(EvenU8(a), EvenS8(b)), MulAdd16(OddU8(a), OddS8(b))));
+  }
+#elif defined(WHIT_DOT_XMM)
   static WHIT_INLINE void Dot(V& acc, V a, V b) {
     asm volatile(WHIT_DOT_XMM " %2, %1, %0" : "+x"(acc) : "x"(a), "x"(b));
   }

@@ -57,7 +57,11 @@ struct Ymm {
         : [acc] "+x"(acc), [s] "=&x"(s)
         : [x] "x"(x), [v] "x"(v), [one] "m"(kOne16));
   }
-#if defined(WHIT_DOT_YMM)
+#if defined(WHIT_EMULATE_DOT)  // for tests of everything around the instruction, on any AVX2 CPU
+  static WHIT_INLINE void Dot(V& acc, V a, V b) {
+    acc = Add32(acc, Add32(MulAdd16(EvenU8(a), EvenS8(b)), MulAdd16(OddU8(a), OddS8(b))));
+  }
+#elif defined(WHIT_DOT_YMM)
   /// acc += four unsigned bytes of a times four signed bytes of b, in every lane.
   static WHIT_INLINE void Dot(V& acc, V a, V b) {
     asm volatile(WHIT_DOT_YMM " %2, %1, %0" : "+v"(acc) : "v"(a), "v"(b));

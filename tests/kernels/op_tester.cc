@@ -3,25 +3,19 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <cmath>
 #include <cstdlib>
+#include <optional>
+
+#include "kernels/pack.h"
+#include "tests/kernels/guarded.h"
+#include "tests/kernels/test_tiers.h"
 
 namespace whit {
 
 namespace {
 
-constexpr size_t kScratchAlignment = 64;  // what RunContext::scratch promises
-
-struct FreeDeleter {
-  void operator()(uint8_t* p) const { std::free(p); }
-};
-
-// Exactly `bytes` long, filled with a value that no kernel may rely on.
-std::unique_ptr<uint8_t, FreeDeleter> MakeScratch(size_t bytes) {
-  void* p = nullptr;
-  if (posix_memalign(&p, kScratchAlignment, std::max<size_t>(bytes, 1)) != 0) std::abort();
-  std::memset(p, 0xCD, bytes);
-  return std::unique_ptr<uint8_t, FreeDeleter>(static_cast<uint8_t*>(p));
-}
+constexpr size_t kSlack = 64;  // readable bytes behind every tensor that is not a constant
 
 void ShiftBytes(std::vector<uint8_t>* bytes) {
   for (uint8_t& b : *bytes) b = static_cast<uint8_t>(b ^ 0x80);
@@ -48,6 +42,18 @@ struct OpTester::Buffers {
   std::vector<TensorView> in_views, out_views, variable_views;
   std::unique_ptr<bool[]> present;
   int32_t act_bias = 0;
+
+  std::vector<Guarded> memory;  // what stands in for the file
+
+  /// A copy that ends at an unreadable page, behind as many bytes as `end` says.
+  template <typename End>
+  const void* Guard(const void* data, size_t bytes, End end) {
+    if (data == nullptr) return nullptr;
+    const auto whole = static_cast<size_t>(end(static_cast<int64_t>(bytes)));
+    memory.emplace_back(bytes, whole - bytes, 0);
+    std::memcpy(memory.back().data(), data, bytes);
+    return memory.back().data();
+  }
 
   static std::vector<TestTensor> Stored(const std::vector<TestTensor>& tensors, int32_t act_bias) {
     std::vector<TestTensor> stored = tensors;
@@ -131,7 +137,18 @@ OpTester& OpTester::Kernel(std::string name) {
   return *this;
 }
 
+OpTester& OpTester::FloatTolerance(float relative) {
+  float_tolerance_ = relative;
+  return *this;
+}
+
 Status OpTester::PrepareKernel(const PrepareContext& ctx) {
+  if (alternative_ != nullptr) {
+    bool accepted = false;
+    std::string why_not;
+    WHIT_RETURN_IF_ERROR(alternative_->prepare(ctx, &prepared_, &accepted, &why_not));
+    return accepted ? OkStatus() : Status(StatusCode::kUnsupported, why_not);
+  }
   if (kernel_.empty()) return RowOf(type_).prepare(ctx, &prepared_);
   for (const Implementation& alternative : AlternativesOf(type_)) {
     if (kernel_ != alternative.name) continue;
@@ -143,6 +160,16 @@ Status OpTester::PrepareKernel(const PrepareContext& ctx) {
     return OkStatus();
   }
   return Status(StatusCode::kUnsupported, "no alternative " + kernel_);
+}
+
+void OpTester::GuardWeights(PackedWeights* w, Buffers* b) {
+  const auto exact = [](int64_t bytes) { return bytes; };
+  const WeightDims d = DimsOf(*w);
+  w->data = b->Guard(w->data, w->data_bytes, exact);
+  w->sums = static_cast<const int32_t*>(
+      b->Guard(w->sums, static_cast<size_t>(WeightSumsBytes(d)), RoundUp64));
+  w->limits = static_cast<const uint8_t*>(
+      b->Guard(w->limits, static_cast<size_t>(WeightLimitsBytes(d)), exact));
 }
 
 Status OpTester::Prepare(Buffers* b, int32_t act_bias) {
@@ -167,6 +194,12 @@ Status OpTester::Prepare(Buffers* b, int32_t act_bias) {
   b->variable_views = Buffers::Views(&b->variables, /*with_data=*/false);
   std::vector<BlobView> blobs;
   for (const auto& blob : blobs_) blobs.push_back({blob.data(), blob.size()});
+  std::vector<PackedWeights> weights = weights_;
+  if (alternative_ != nullptr) {
+    for (PackedWeights& w : weights) GuardWeights(&w, b);
+    // Behind a blob lie at least zeros up to a multiple of 64 (docs/layout.md, 5).
+    for (BlobView& blob : blobs) blob.data = b->Guard(blob.data, blob.bytes, RoundUp64);
+  }
 
   PrepareContext ctx;
   ctx.op = flatbuffers::GetRoot<fbs::Operator>(builder.GetBufferPointer());
@@ -174,13 +207,14 @@ Status OpTester::Prepare(Buffers* b, int32_t act_bias) {
   ctx.in = b->in_views;
   ctx.present_in = {b->present.get(), inputs_.size()};
   ctx.out = b->out_views;
-  ctx.weights = weights_;
+  ctx.weights = weights;
   ctx.blobs = blobs;
   ctx.variables = b->variable_views;
   std::vector<int> in_variable;
   for (const TestTensor& t : inputs_) in_variable.push_back(t.state ? 0 : -1);
   ctx.in_variable = in_variable;
   ctx.act_bias = act_bias;
+  ctx.tier = tier_;
   prepared_ = Prepared{};
   WHIT_RETURN_IF_ERROR(PrepareKernel(ctx));
   EXPECT_TRUE(prepared_.run != nullptr || prepared_.alias) << "prepare set no kernel";
@@ -203,7 +237,10 @@ Status OpTester::RunCuts(Buffers* b, const std::vector<int64_t>& cuts, bool reve
     std::copy(inputs[i].bytes.begin(), inputs[i].bytes.end(), b->in[i].bytes.begin());
   }
   code_ = KernelCode::kOk;
-  for (TestTensor& t : b->out) std::fill(t.bytes.begin(), t.bytes.end(), fill);
+  for (size_t i = 0; i < b->out.size(); ++i) {
+    const bool in_place = !b->in_views.empty() && b->out_views[i].data == b->in_views[0].data;
+    if (!in_place) std::memset(b->out_views[i].data, fill, b->out[i].bytes.size());
+  }
   if (prepared_.alias) {
     EXPECT_EQ(b->out[0].bytes.size(), b->in[0].bytes.size());
     b->out[0].bytes = b->in[0].bytes;
@@ -212,14 +249,14 @@ Status OpTester::RunCuts(Buffers* b, const std::vector<int64_t>& cuts, bool reve
   const size_t ranges = cuts.size() - 1;
   for (size_t i = 0; i < ranges; ++i) {
     const size_t at = reverse ? ranges - 1 - i : i;
-    const auto scratch = MakeScratch(prepared_.scratch_per_thread);
+    const Guarded scratch = Guarded::Scratch(prepared_.scratch_per_thread);
     RunContext run;
     run.params = prepared_.params.get();
     run.in = b->in_views;
     run.out = b->out_views;
     run.variables = b->variable_views;
     run.tasks = {cuts[at], cuts[at + 1]};
-    run.scratch = scratch.get();
+    run.scratch = scratch.data();
     code_ = prepared_.run(run);
     if (code_ != KernelCode::kOk) {
       return Status(StatusCode::kRuntime, "kernel code " + std::to_string(static_cast<int>(code_)));
@@ -319,9 +356,93 @@ Status OpTester::Run() {
     for (size_t i = 0; i < final_inputs_.size(); ++i) {
       EXPECT_TRUE(SameBytes(final_inputs_[i], shifted_inputs[i])) << "state, input " << i;
     }
-    return status;
+  } else {
+    WHIT_RETURN_IF_ERROR(RunStored(0));
   }
-  return RunStored(0);
+  if (kernel_.empty()) CompareAlternatives();
+  return OkStatus();
+}
+
+void OpTester::CompareAlternatives() {
+  const Prepared reference = prepared_;
+  alternatives_run_.clear();
+  for (const Implementation& alternative : AlternativesOf(type_)) {
+    if (std::string(alternative.name) == "xnnpack") continue;  // tests of its own
+    for (const simd::Tier* tier : RunnableTiers()) {
+      alternative_ = &alternative, tier_ = tier;
+      CompareAlternative(alternative, *tier);
+      alternative_ = nullptr, tier_ = nullptr;
+    }
+  }
+  prepared_ = reference;
+}
+
+void OpTester::CompareAlternative(const Implementation& alternative, const simd::Tier& tier) {
+  SCOPED_TRACE(std::string(alternative.name) + " on " + tier.name);
+  Buffers b;
+  if (!Prepare(&b, shift_ ? tier.act_bias : 0).ok()) return;
+  if (std::find(alternatives_run_.begin(), alternatives_run_.end(), alternative.name) ==
+      alternatives_run_.end()) {
+    alternatives_run_.emplace_back(alternative.name);
+  }
+  EXPECT_STREQ(prepared_.implementation, alternative.name);
+  EXPECT_STREQ(prepared_.tier, tier.name);
+  // Inputs and outputs move to guarded memory; the tensors' own bytes hold what comes back.
+  const auto guard = [&](TestTensor& t, TensorView& view, size_t slack) {
+    if (!t.present) return;
+    b.memory.emplace_back(t.bytes.size(), slack, 0xA5);
+    std::copy(t.bytes.begin(), t.bytes.end(), b.memory.back().data());
+    view.data = b.memory.back().data();
+  };
+  for (size_t i = 0; i < b.in.size(); ++i) {
+    if (!b.in[i].state) guard(b.in[i], b.in_views[i], b.in[i].constant ? 0 : kSlack);
+  }
+  for (size_t i = 0; i < b.out.size(); ++i) guard(b.out[i], b.out_views[i], 0);
+  std::vector<std::vector<uint8_t>> first;
+  const int64_t tasks = prepared_.tasks;
+  const std::vector<std::vector<int64_t>> splits = {
+      {0, tasks}, {0, tasks / 2, tasks}, {0, std::min<int64_t>(1, tasks), tasks}};
+  for (size_t s = 0; s < splits.size(); ++s) {
+    const Status status = RunCuts(&b, splits[s], /*reverse=*/s % 2 == 1, /*fill=*/0xA5);
+    ASSERT_TRUE(status.ok()) << status.message();
+    for (size_t i = 0; i < b.out.size(); ++i) {
+      const auto* out = static_cast<const uint8_t*>(b.out_views[i].data);
+      b.out[i].bytes.assign(out, out + b.out[i].bytes.size());
+      if (s == 0) {
+        first.push_back(b.out[i].bytes);
+      } else {
+        EXPECT_TRUE(SameBytes(first[i], b.out[i].bytes)) << "output " << i << ", split " << s;
+      }
+    }
+  }
+  CompareOutputs(b);
+}
+
+void OpTester::CompareOutputs(const Buffers& b) {
+  for (size_t i = 0; i < b.out.size(); ++i) {
+    std::vector<uint8_t> got = b.out[i].bytes;
+    if (b.out[i].type != outputs_[i].type) ShiftBytes(&got);
+    if (outputs_[i].type != DType::kFloat32 || prepared_.exact) {
+      EXPECT_TRUE(SameBytes(results_[i], got)) << "output " << i << " (first is the reference)";
+      continue;
+    }
+    const std::vector<float> want = Values<float>(results_[i]), have = Values<float>(got);
+    float largest = 0;
+    for (float v : want) largest = std::max(largest, std::isfinite(v) ? std::abs(v) : 0.0f);
+    for (size_t j = 0; j < want.size(); ++j) {
+      if (std::isnan(want[j]) && std::isnan(have[j])) continue;
+      if (want[j] == have[j]) continue;
+      ASSERT_LE(std::abs(want[j] - have[j]), largest * float_tolerance_ + 1e-30f)
+          << "output " << i << ", element " << j << ": reference " << want[j] << ", got "
+          << have[j];
+    }
+  }
+  for (size_t i = 0; i < b.in.size(); ++i) {
+    if (!b.in[i].state) continue;
+    std::vector<uint8_t> got = b.in[i].bytes;
+    if (b.in[i].type != inputs_[i].type) ShiftBytes(&got);
+    EXPECT_TRUE(SameBytes(final_inputs_[i], got)) << "state, input " << i;
+  }
 }
 
 }  // namespace whit

@@ -13,6 +13,10 @@
 // allows it; and, where 8-bit quantized tensors take part, the storage shifted to uint8 (act_bias
 // 128), whose outputs are shifted back. Buffers have their exact size, so AddressSanitizer sees an
 // access past an end.
+//
+// Then every alternative of ours that accepts the node runs on every tier this CPU has, in memory
+// that ends at unreadable pages: integers must equal the reference in every byte, floats within
+// FloatTolerance, and no byte may depend on the split.
 #ifndef WHIT_TESTS_KERNELS_OP_TESTER_H_
 #define WHIT_TESTS_KERNELS_OP_TESTER_H_
 
@@ -126,6 +130,11 @@ class OpTester {
   /// broken promises (bytes that depend on the split, ...) are test failures.
   Status Run();
 
+  /// What floats of other implementations may differ by: relative to the output's largest value.
+  OpTester& FloatTolerance(float relative);
+  /// Names of the implementations that the last Run compared with the reference, each once.
+  const std::vector<std::string>& alternatives_run() const { return alternatives_run_; }
+
   /// Of the last successful Run, canonical storage.
   template <typename T>
   std::vector<T> Out(size_t i) const {
@@ -164,6 +173,10 @@ class OpTester {
   void CompareInPlace(Buffers* buffers);
   bool AnyShiftable() const;
   Status PrepareKernel(const PrepareContext& ctx);
+  void CompareAlternatives();
+  void CompareAlternative(const Implementation& alternative, const simd::Tier& tier);
+  void CompareOutputs(const Buffers& buffers);
+  void GuardWeights(PackedWeights* weights, Buffers* buffers);
 
   OpType type_;
   fbs::OptionsUnion options_;
@@ -172,6 +185,10 @@ class OpTester {
   std::vector<std::vector<uint8_t>> blobs_;
   bool shift_ = true;
   std::string kernel_;  // empty: the reference
+  const Implementation* alternative_ = nullptr;  // being compared, on tier_
+  const simd::Tier* tier_ = nullptr;
+  float float_tolerance_ = 2e-5f;
+  std::vector<std::string> alternatives_run_;
   Prepared prepared_;
   KernelCode code_ = KernelCode::kOk;
   std::vector<std::vector<uint8_t>> results_, final_variables_, final_inputs_;

@@ -1,4 +1,4 @@
-#include "kernels/column_depthwise.h"
+#include "kernels/simd/column_depthwise.h"
 
 #include <algorithm>
 

@@ -1,4 +1,4 @@
-#include "kernels/panel_conv.h"
+#include "kernels/simd/panel_conv.h"
 
 #include <algorithm>
 #include <cstring>

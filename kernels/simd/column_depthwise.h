@@ -1,6 +1,6 @@
 // Depthwise convolution with int8 weights on the SIMD tiers.
-#ifndef WHIT_KERNELS_COLUMN_DEPTHWISE_H_
-#define WHIT_KERNELS_COLUMN_DEPTHWISE_H_
+#ifndef WHIT_KERNELS_SIMD_COLUMN_DEPTHWISE_H_
+#define WHIT_KERNELS_SIMD_COLUMN_DEPTHWISE_H_
 
 #include <string>
 
@@ -14,4 +14,4 @@ Status PrepareColumnDepthwise(const PrepareContext& ctx, Prepared* prepared, boo
 
 }  // namespace whit
 
-#endif  // WHIT_KERNELS_COLUMN_DEPTHWISE_H_
+#endif  // WHIT_KERNELS_SIMD_COLUMN_DEPTHWISE_H_

@@ -1,6 +1,6 @@
 // Convolution and fully connected with int8 weights on the SIMD tiers.
-#ifndef WHIT_KERNELS_PANEL_CONV_H_
-#define WHIT_KERNELS_PANEL_CONV_H_
+#ifndef WHIT_KERNELS_SIMD_PANEL_CONV_H_
+#define WHIT_KERNELS_SIMD_PANEL_CONV_H_
 
 #include <string>
 
@@ -14,4 +14,4 @@ Status PreparePanelConv(const PrepareContext& ctx, Prepared* prepared, bool* acc
 
 }  // namespace whit
 
-#endif  // WHIT_KERNELS_PANEL_CONV_H_
+#endif  // WHIT_KERNELS_SIMD_PANEL_CONV_H_
