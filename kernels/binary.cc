@@ -8,6 +8,7 @@
 #include <limits>
 #include <type_traits>
 
+#include "kernels/binary.h"
 #include "kernels/elementwise.h"
 #include "kernels/op.h"
 #include "kernels/options.h"
@@ -332,6 +333,16 @@ Status PrepareBinary(const PrepareContext& ctx, Prepared* out, QuantRule rule) {
 }
 
 }  // namespace
+
+Result<QuantizedAdd> ReadQuantizedAdd(const PrepareContext& ctx) {
+  WHIT_ASSIGN_OR_RETURN(const auto* options, OptionsOf<fbs::BinaryOptions>(ctx));
+  BinaryParams p;
+  WHIT_RETURN_IF_ERROR(
+      PrepareQuantized(ctx, QuantRule::kRatios, options->lo(), options->hi(), &p));
+  return QuantizedAdd{{p.multiplier_a, p.multiplier_b},
+                      {p.a.zero_point, p.b.zero_point},
+                      p.requant};
+}
 
 #define WHIT_BINARY(Name, Quantized, rule)                       \
   Status Prepare##Name(const PrepareContext& ctx, Prepared* p) { \

@@ -111,8 +111,11 @@ struct Prepared {
   int64_t macs = 0;    // multiply-accumulates (elements touched, where there is no product)
   bool whole = false;  // one call for all tasks; the implementation threads by itself
   bool exact = true;   // integer result: same bytes on every tier
-  bool in_place =
-      false;  // out[0] may share memory with in[0] (same size, element i depends on element i only)
+  bool joins_add = false;         // took PrepareContext::joined_add over
+  // out[0] may share memory with in[in_place_input] (same size; element i of the output depends on
+  // element i of that input only).
+  bool in_place = false;
+  int in_place_input = 0;
   bool alias = false;  // out[0] is in[0] under another shape: no step at all
 
   template <typename P>
@@ -141,6 +144,11 @@ struct PrepareContext {
   int max_threads = 1;
   bool allow_xnnpack = true;
   const simd::Tier* tier = nullptr;  // the instruction-set tier of the plan; null: scalar
+  /// An Add that may join this operator: its operand `joined_operand` is out[0], the other one comes
+  /// as one more input of the step. An implementation that takes it over sets Prepared::joins_add
+  /// and writes the Add's output; every rounding stays (decisions.md 19). Else null.
+  const PrepareContext* joined_add = nullptr;
+  size_t joined_operand = 0;
 
   size_t inputs() const { return in.size(); }
   bool has(size_t i) const { return i < in.size() && present_in[i]; }

@@ -58,7 +58,7 @@ std::vector<PlanStep> DescribePlan(const Runner& runner) {
   for (const Step& step : plan.steps) {
     PlanStep s;
     s.node = step.name;
-    s.op = RowOf(step.type).name;
+    s.op = step.op;
     s.implementation = step.prepared.implementation;
     s.tier = step.prepared.tier;
     s.why_not = step.why_not;

@@ -68,8 +68,22 @@ class Planner {
   void MakeTensors(const std::vector<int>& order);
   void AddInputConversions();
   void AddConstantConversions();
+  /// An Add that joins the node which makes its operand `operand`.
+  struct Join {
+    int producer = -1;
+    size_t operand = 0;
+  };
+  struct NodeContext;
+
   Status AddNode(int n);
-  Status PrepareNode(const NodeDef& node, Step* step);
+  Step MakeStep(int n) const;
+  NodeContext MakeContext(const NodeDef& node, const Step& step) const;
+  Status ChooseImplementation(const PrepareContext& ctx, Step* step);
+  void KeepStep(Step step);
+  void FindJoins(const std::vector<int>& order);
+  bool ReadsVariable(const NodeDef& node) const;
+  bool SameEightBitShape(int a, int b, int c) const;
+  Result<bool> JoinAdd(int n, const Step& add, const PrepareContext& add_ctx);
   Slot SlotOf(int tensor) const;
   Step MakeMove(const char* name, int from, int to);
   void ResolveAliases();
@@ -89,6 +103,8 @@ class Planner {
   std::vector<View> variable_views_;
   std::vector<int> slot_tensor_;  // graph tensor -> plan tensor that its readers use
   std::vector<Constant8> constants8_;
+  std::vector<Join> joins_;      // per node: of an Add
+  std::vector<bool> is_joined_;  // per node: planned where its Add stands
   std::vector<int> input_of_;  // plan tensor -> model input that fills it directly, or -1
   std::vector<int> root_;      // plan tensor -> tensor whose memory it shares
   std::vector<int64_t> first_def_, last_use_;  // per root, in steps
@@ -165,6 +181,7 @@ Step Planner::MakeMove(const char* name, int from, int to) {
   step.prepared =
       source.type == target.type ? PrepareCopy(source.bytes()) : PrepareRebias(source.bytes());
   step.name = name;
+  step.op = RowOf(OpType::kNone).name;
   step.in.push_back(SlotOf(from));
   step.out.push_back(SlotOf(to));
   return step;
@@ -185,34 +202,44 @@ void Planner::AddConstantConversions() {
   }
 }
 
-Status Planner::PrepareNode(const NodeDef& node, Step* step) {
+// A node as its kernel's prepare sees it. Owns what the context borrows.
+struct Planner::NodeContext {
+  PrepareContext ctx;
   std::vector<View> in, out;
   std::vector<int> in_variable;
-  const auto present = std::make_unique<bool[]>(step->in.size() + 1);
-  for (size_t i = 0; i < step->in.size(); ++i) {
-    const int tensor = step->in[i].tensor;
-    in.push_back(step->in[i].view);
-    present[i] = tensor >= 0;
-    in_variable.push_back(tensor < 0 ? -1
-                                     : plan_.tensors[static_cast<size_t>(tensor)].def.variable);
+  std::unique_ptr<bool[]> present;
+};
+
+Planner::NodeContext Planner::MakeContext(const NodeDef& node, const Step& step) const {
+  NodeContext c;
+  c.present = std::make_unique<bool[]>(step.in.size() + 1);
+  for (size_t i = 0; i < step.in.size(); ++i) {
+    const int tensor = step.in[i].tensor;
+    c.in.push_back(step.in[i].view);
+    c.present[i] = tensor >= 0;
+    c.in_variable.push_back(tensor < 0 ? -1
+                                       : plan_.tensors[static_cast<size_t>(tensor)].def.variable);
   }
-  for (const Slot& slot : step->out) out.push_back(slot.view);
-  PrepareContext ctx;
-  ctx.op = node.op;
-  ctx.type = node.type;
-  ctx.in = in;
-  ctx.present_in = {present.get(), step->in.size()};
-  ctx.out = out;
-  ctx.weights = graph_.weights;
-  ctx.blobs = graph_.blobs;
-  ctx.variables = variable_views_;
-  ctx.in_variable = in_variable;
-  ctx.act_bias = options_.act_bias;
-  ctx.tier = options_.tier;
-  ctx.max_threads = options_.threads;
-  ctx.allow_xnnpack = options_.allow_xnnpack;
+  for (const Slot& slot : step.out) c.out.push_back(slot.view);
+  c.ctx.op = node.op;
+  c.ctx.type = node.type;
+  c.ctx.in = c.in;
+  c.ctx.present_in = {c.present.get(), step.in.size()};
+  c.ctx.out = c.out;
+  c.ctx.weights = graph_.weights;
+  c.ctx.blobs = graph_.blobs;
+  c.ctx.variables = variable_views_;
+  c.ctx.in_variable = c.in_variable;
+  c.ctx.act_bias = options_.act_bias;
+  c.ctx.tier = options_.tier;
+  c.ctx.max_threads = options_.threads;
+  c.ctx.allow_xnnpack = options_.allow_xnnpack;
+  return c;
+}
+
+Status Planner::ChooseImplementation(const PrepareContext& ctx, Step* step) {
   if (!options_.plain) {
-    for (const Implementation& impl : AlternativesOf(node.type)) {
+    for (const Implementation& impl : AlternativesOf(ctx.type)) {
       if (!options_.kernel.empty() && options_.kernel != impl.name) continue;
       Prepared candidate;
       bool accepted = false;
@@ -226,22 +253,28 @@ Status Planner::PrepareNode(const NodeDef& node, Step* step) {
       step->why_not += std::string(impl.name) + ": " + why;
     }
   }
-  return RowOf(node.type).prepare(ctx, &step->prepared);
+  return RowOf(ctx.type).prepare(ctx, &step->prepared);
 }
 
-Status Planner::AddNode(int n) {
+Step Planner::MakeStep(int n) const {
   const NodeDef& node = graph_.nodes[static_cast<size_t>(n)];
   Step step;
   step.type = node.type;
   step.node = n;
   step.name = node.name;
-  for (int t : node.in)
+  step.op = RowOf(node.type).name;
+  for (int t : node.in) {
     step.in.push_back(SlotOf(t < 0 ? -1 : slot_tensor_[static_cast<size_t>(t)]));
+  }
   for (int t : node.out) step.out.push_back(SlotOf(t));
-  WHIT_RETURN_IF_ERROR(PrepareNode(node, &step));
+  return step;
+}
+
+void Planner::KeepStep(Step step) {
   if (step.prepared.run == nullptr) {  // aliases need a body where they cannot share memory
     const bool in_place = step.prepared.in_place, alias = step.prepared.alias;
-    step.prepared = PrepareCopy(plan_.tensors[static_cast<size_t>(step.in[0].tensor)].def.bytes());
+    step.prepared =
+        PrepareCopy(plan_.tensors[static_cast<size_t>(step.in[0].tensor)].def.bytes());
     step.prepared.in_place = in_place;
     step.prepared.alias = alias;
   }
@@ -250,7 +283,97 @@ Status Planner::AddNode(int n) {
       std::min<int64_t>({options_.threads, std::max<int64_t>(1, step.prepared.tasks), useful}));
   plan_.macs = SaturatingAdd(plan_.macs, step.prepared.macs);
   plan_.steps.push_back(std::move(step));
+}
+
+Status Planner::AddNode(int n) {
+  const NodeDef& node = graph_.nodes[static_cast<size_t>(n)];
+  Step step = MakeStep(n);
+  const NodeContext c = MakeContext(node, step);
+  if (joins_[static_cast<size_t>(n)].producer >= 0) {
+    WHIT_ASSIGN_OR_RETURN(const bool joined, JoinAdd(n, step, c.ctx));
+    if (joined) return OkStatus();
+  }
+  WHIT_RETURN_IF_ERROR(ChooseImplementation(c.ctx, &step));
+  KeepStep(std::move(step));
   return OkStatus();
+}
+
+// The producer of one operand is planned where the Add stands, and takes the Add over if its
+// implementation can; else it comes right before the Add.
+Result<bool> Planner::JoinAdd(int n, const Step& add, const PrepareContext& add_ctx) {
+  const Join& join = joins_[static_cast<size_t>(n)];
+  Prepared reference;  // the Add must be valid whoever computes it
+  WHIT_RETURN_IF_ERROR(RowOf(OpType::kAdd).prepare(add_ctx, &reference));
+  Step step = MakeStep(join.producer);
+  NodeContext c = MakeContext(graph_.nodes[static_cast<size_t>(join.producer)], step);
+  c.ctx.joined_add = &add_ctx;
+  c.ctx.joined_operand = join.operand;
+  WHIT_RETURN_IF_ERROR(ChooseImplementation(c.ctx, &step));
+  const bool joined = step.prepared.joins_add;
+  if (joined) {
+    step.joined_node = n;
+    step.op += "+Add";
+    step.in.push_back(add.in[1 - join.operand]);
+    step.out = add.out;
+  }
+  KeepStep(std::move(step));
+  return joined;
+}
+
+// Adds whose operand is made by a product for them alone. The later of two such operands joins, so
+// that nothing lives longer for it.
+void Planner::FindJoins(const std::vector<int>& order) {
+  joins_.assign(graph_.nodes.size(), {});
+  is_joined_.assign(graph_.nodes.size(), false);
+  if (options_.plain) return;
+  std::vector<int> producer(graph_.tensors.size(), -1), place(graph_.nodes.size(), -1);
+  std::vector<int> uses(graph_.tensors.size(), 0);
+  for (size_t i = 0; i < order.size(); ++i) {
+    const auto n = static_cast<size_t>(order[i]);
+    place[n] = static_cast<int>(i);
+    for (int t : graph_.nodes[n].out) producer[static_cast<size_t>(t)] = order[i];
+    for (int t : graph_.nodes[n].in) {
+      if (t >= 0) ++uses[static_cast<size_t>(t)];
+    }
+  }
+  for (const IoDef& io : graph_.outputs) ++uses[static_cast<size_t>(io.tensor)];
+  for (int n : order) {
+    const NodeDef& add = graph_.nodes[static_cast<size_t>(n)];
+    if (add.type != OpType::kAdd || add.in.size() != 2 || add.out.size() != 1) continue;
+    for (size_t operand = 0; operand < 2; ++operand) {
+      const int tensor = add.in[operand], other = add.in[1 - operand];
+      if (tensor < 0 || other < 0 || tensor == other) continue;
+      const int made_by = producer[static_cast<size_t>(tensor)];
+      if (made_by < 0 || uses[static_cast<size_t>(tensor)] != 1) continue;
+      const NodeDef& node = graph_.nodes[static_cast<size_t>(made_by)];
+      if (node.type != OpType::kConv2D && node.type != OpType::kFullyConnected) continue;
+      if (ReadsVariable(node)) continue;  // what it reads may be another value by then
+      if (node.out.size() != 1 || !SameEightBitShape(tensor, other, add.out[0])) continue;
+      Join& join = joins_[static_cast<size_t>(n)];
+      if (join.producer >= 0 && place[static_cast<size_t>(join.producer)] >
+                                    place[static_cast<size_t>(made_by)]) {
+        continue;
+      }
+      join = {made_by, operand};
+    }
+    const Join& join = joins_[static_cast<size_t>(n)];
+    if (join.producer >= 0) is_joined_[static_cast<size_t>(join.producer)] = true;
+  }
+}
+
+bool Planner::ReadsVariable(const NodeDef& node) const {
+  return std::any_of(node.in.begin(), node.in.end(), [&](int t) {
+    return t >= 0 && graph_.tensors[static_cast<size_t>(t)].variable >= 0;
+  });
+}
+
+bool Planner::SameEightBitShape(int a, int b, int c) const {
+  const auto fits = [&](int t) {
+    const TensorDef& def = graph_.tensors[static_cast<size_t>(t)];
+    return def.biased() && def.constant == nullptr && def.variable < 0 &&
+           def.shape == graph_.tensors[static_cast<size_t>(c)].shape;
+  };
+  return fits(a) && fits(b) && fits(c);
 }
 
 int Planner::Root(int tensor) const {
@@ -299,20 +422,22 @@ void Planner::ResolveInPlace() {
   if (options_.plain) return;
   for (size_t s = 0; s < plan_.steps.size(); ++s) {
     Step& step = plan_.steps[s];
-    if (!step.prepared.in_place || step.out.size() != 1 || step.in.empty() || step.in[0].tensor < 0)
-      continue;
-    const int from = Root(step.in[0].tensor), to = step.out[0].tensor;
+    const auto input = static_cast<size_t>(step.prepared.in_place_input);
+    if (!step.prepared.in_place || step.out.size() != 1 || step.in.size() <= input) continue;
+    if (step.in[input].tensor < 0) continue;
+    const int from = Root(step.in[input].tensor), to = step.out[0].tensor;
     const PlannedTensor& source = plan_.tensors[static_cast<size_t>(from)];
     const bool owned = source.place.kind == Place::Kind::kNone && source.def.constant == nullptr &&
                        source.def.variable < 0 && input_of_[static_cast<size_t>(from)] < 0;
     const bool bound = plan_.tensors[static_cast<size_t>(to)].place.kind != Place::Kind::kNone;
     if (!owned || bound || Root(to) != to || LastUse(from) != static_cast<int64_t>(s)) continue;
-    const bool read_elsewhere =
-        std::any_of(step.in.begin() + 1, step.in.end(), [&](const Slot& slot) {
-          return slot.tensor >= 0 && slot.tensor != step.in[0].tensor && Root(slot.tensor) == from;
-        });
-    if (read_elsewhere)
-      continue;  // the same bytes under another shape: broadcast would read what was written
+    // The same bytes under another shape, or read in another order: they would be overwritten.
+    const bool other_order = step.prepared.in_place_input != 0;
+    const bool read_elsewhere = std::any_of(step.in.begin(), step.in.end(), [&](const Slot& slot) {
+      if (&slot == &step.in[input] || slot.tensor < 0 || Root(slot.tensor) != from) return false;
+      return other_order || slot.tensor != step.in[input].tensor;
+    });
+    if (read_elsewhere) continue;
     if (source.def.bytes() != plan_.tensors[static_cast<size_t>(to)].def.bytes()) continue;
     root_[static_cast<size_t>(to)] = from;
     last_use_[static_cast<size_t>(from)] = std::max(LastUse(from), LastUse(to));
@@ -452,7 +577,10 @@ Result<Plan> Planner::Build() {
   MakeTensors(order);
   AddInputConversions();
   AddConstantConversions();
-  for (int n : order) WHIT_RETURN_IF_ERROR(AddNode(n));
+  FindJoins(order);
+  for (int n : order) {
+    if (!is_joined_[static_cast<size_t>(n)]) WHIT_RETURN_IF_ERROR(AddNode(n));
+  }
   ResolveAliases();
   FindUses();
   BindOutputs();

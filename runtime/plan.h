@@ -56,8 +56,10 @@ struct Step {
   OpType type = OpType::kNone;
   int node = -1;  // -1: a step the plan added (conversion, copy)
   std::string name;
+  std::string op;  // "Conv2D", "Conv2D+Add"
   std::vector<Slot> in, out;
   std::string why_not;  // why no faster implementation was taken
+  int joined_node = -1;  // the Add that this step computes too
   int threads = 1;
 };
 

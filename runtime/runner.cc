@@ -190,7 +190,7 @@ KernelCode Runner::Impl::RunStep(size_t i) {
 Status Runner::Impl::Failed(size_t step, KernelCode code) const {
   const Step& s = plan.steps[step];
   return Status(StatusCode::kRuntime,
-                "node '" + s.name + "' (" + RowOf(s.type).name + "): " + Describe(code));
+                "node '" + s.name + "' (" + s.op + "): " + Describe(code));
 }
 
 Status Runner::Impl::Run() {
@@ -215,7 +215,7 @@ Status Runner::Impl::Run() {
     }
     if (options.profile) {
       const Step& step = plan.steps[i];
-      options.profile({i, step.name, RowOf(step.type).name, step.prepared.implementation,
+      options.profile({i, step.name, step.op, step.prepared.implementation,
                        step.prepared.tier, NowNs() - start, step.prepared.macs});
     }
   }

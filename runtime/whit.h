@@ -183,7 +183,7 @@ std::vector<Tier> CpuTiers();
 
 /// One step of a plan, for people.
 struct PlanStep {
-  std::string node, op, implementation, tier, why_not;
+  std::string node, op, implementation, tier, why_not;  // op "Conv2D+Add": one step for both
   std::vector<std::string> inputs, outputs;  // "name type[shape] @offset"
   uint64_t scratch_bytes = 0;
   int64_t macs = 0;

@@ -37,8 +37,8 @@ void RunRowSums(const RowSums& s) { SumRows<Ymm>(s); }
 
 void RunDepthwiseI8(const DepthwiseI8& p) {
   int64_t c = p.channel_begin;
-  for (; c + 32 <= p.channel_end; c += 32) DepthwiseChannels<Ymm, DotRows, 2>(p, c);
-  for (; c < p.channel_end; c += 16) DepthwiseChannels<Xmm, DotRows, 2>(p, c);
+  for (; c + 32 <= p.channel_end; c += 32) DepthwiseChannels<Ymm, DotRows, 4>(p, c);
+  for (; c < p.channel_end; c += 16) DepthwiseChannels<Xmm, DotRows, 4>(p, c);
 }
 
 }  // namespace

@@ -180,76 +180,100 @@ struct DepthwiseUnit {
     return T::Load(bytes);
   }
 
-  /// kX neighbouring outputs of kLines lines; `column` is the first tap of the first output.
-  template <int kX, int kLines, int kSets>
-  WHIT_INLINE void Outputs(const uint8_t* column, uint8_t* out, int64_t line_stride) const {
-    const int64_t stride = groups * kColumnBytes, step = p.stride_w * stride;
-    const int64_t set_bytes = groups * p.kernel_w * kColumnBytes, line_bytes = set_bytes * sets;
-    const Rounding<T> rounding(p.quant.hi, p.quant.zero_point, p.quant.lo);
-    V packed[kLines][kX][2];
+  /// Sums of register `k` of kX neighbouring outputs of kLines lines, scaled and rounded. Weights
+  /// stay in registers while outputs pass; kWidth is the kernel's width, 0 where only p knows it.
+  template <int kX, int kLines, int kSets, int kWidth>
+  WHIT_INLINE void SumRegister(const uint8_t* column, int k, typename T::F hi,
+                               V (&sums)[kLines][kX]) const {
+    const int64_t width = kWidth != 0 ? kWidth : p.kernel_w, stride = groups * kColumnBytes;
+    const int64_t step = p.stride_w * stride, tap_step = p.dilation_w * stride;
+    const int64_t set_bytes = groups * width * kColumnBytes, line_bytes = set_bytes * kSets;
+    V acc[kLines][kX];
+    const V first = T::Load(start + k * T::kLanes);
 #pragma GCC unroll 2
-    for (int half = 0; half < 2; ++half) {
-      V acc[kLines][kX][2];
-#pragma GCC unroll 2
-      for (int k = 0; k < 2; ++k) {
-        const int register_at = 2 * half + k;
-        const V first = T::Load(start + register_at * T::kLanes);
+    for (int l = 0; l < kLines; ++l) {
+#pragma GCC unroll 8
+      for (int i = 0; i < kX; ++i) acc[l][i] = first;
+    }
+    const uint8_t* w = weights + k * (kColumnBytes / 4);
+    const uint8_t* c = column + k * (kColumnBytes / 4);
+    for (int64_t g = 0; g < groups; ++g, c += kColumnBytes) {
+      const uint8_t* x = c;
+#pragma GCC unroll 5
+      for (int64_t kx = 0; kx < width; ++kx, w += kColumnBytes, x += tap_step) {
+        V in[kX];
+#pragma GCC unroll 8
+        for (int i = 0; i < kX; ++i) {
+          in[i] = T::Load(x + i * step);
+          if constexpr (kLines > 1) WHIT_PIN(in[i]);  // gcc else loads it again for the second line
+        }
 #pragma GCC unroll 2
         for (int l = 0; l < kLines; ++l) {
-#pragma GCC unroll 4
-          for (int i = 0; i < kX; ++i) acc[l][i][k] = first;
-        }
-        const uint8_t* w = weights + register_at * (kColumnBytes / 4);
-        const uint8_t* c = column + register_at * (kColumnBytes / 4);
-        for (int64_t g = 0; g < groups; ++g, c += kColumnBytes) {
-          const uint8_t* x = c;
-          for (int64_t kx = 0; kx < p.kernel_w; ++kx, w += kColumnBytes, x += p.dilation_w * stride) {
-            V in[kX];
-#pragma GCC unroll 4
-            for (int i = 0; i < kX; ++i) in[i] = T::Load(x + i * step);
 #pragma GCC unroll 2
-            for (int l = 0; l < kLines; ++l) {
-#pragma GCC unroll 2
-              for (int s = 0; s < kSets; ++s) {
-                const V tap = T::Load(w + l * line_bytes + s * set_bytes);
-#pragma GCC unroll 4
-                for (int i = 0; i < kX; ++i) Rows<T>::Add(acc[l][i][k], in[i], tap);
-              }
-            }
+          for (int s = 0; s < kSets; ++s) {
+            const V tap = T::Load(w + l * line_bytes + s * set_bytes);
+#pragma GCC unroll 8
+            for (int i = 0; i < kX; ++i) Rows<T>::Add(acc[l][i], in[i], tap);
           }
         }
       }
-      const typename T::F m0 = T::LoadF(multiplier + 2 * half * T::kLanes);
-      const typename T::F m1 = T::LoadF(multiplier + (2 * half + 1) * T::kLanes);
+    }
+    const typename T::F m = T::LoadF(multiplier + k * T::kLanes);
 #pragma GCC unroll 2
-      for (int l = 0; l < kLines; ++l) {
+    for (int l = 0; l < kLines; ++l) {
+#pragma GCC unroll 8
+      for (int i = 0; i < kX; ++i) sums[l][i] = Scaled<T>(acc[l][i], m, hi);
+    }
+  }
+
+  /// kX neighbouring outputs of kLines lines; `column` is the first tap of the first output.
+  template <int kX, int kLines, int kSets, int kWidth>
+  WHIT_INLINE void Outputs(const uint8_t* column, uint8_t* out, int64_t line_stride) const {
+    const Rounding<T> rounding(p.quant.hi, p.quant.zero_point, p.quant.lo);
+    V sums[4][kLines][kX];
 #pragma GCC unroll 4
-        for (int i = 0; i < kX; ++i) {
-          packed[l][i][half] = T::PackWords(Scaled<T>(acc[l][i][0], m0, rounding.hi),
-                                            Scaled<T>(acc[l][i][1], m1, rounding.hi), rounding.zero);
-        }
-      }
+    for (int k = 0; k < 4; ++k) {
+      SumRegister<kX, kLines, kSets, kWidth>(column, k, rounding.hi, sums[k]);
     }
 #pragma GCC unroll 2
     for (int l = 0; l < kLines; ++l) {
-#pragma GCC unroll 4
+#pragma GCC unroll 8
       for (int i = 0; i < kX; ++i) {
-        const V bytes = T::Max8(T::PackBytes(packed[l][i][0], packed[l][i][1]), rounding.lo);
+        const V low = T::PackWords(sums[0][l][i], sums[1][l][i], rounding.zero);
+        const V high = T::PackWords(sums[2][l][i], sums[3][l][i], rounding.zero);
+        const V bytes = T::Max8(T::PackBytes(low, high), rounding.lo);
         StoreRow<T, kChannels, 0>(out + l * line_stride + i * p.out_c, bytes, count);
       }
     }
   }
 
-  template <int kX, int kLines, int kSets>
+  template <int kX, int kLines, int kSets, int kWidth>
   __attribute__((noinline)) void Stretch(int64_t outputs, uint8_t* out, int64_t line_stride) const {
     const int64_t step = p.stride_w * groups * kColumnBytes;
     const uint8_t* column = columns;
-    int64_t i = 0;
-    for (; i + kX <= outputs; i += kX, column += kX * step, out += kX * p.out_c) {
-      Outputs<kX, kLines, kSets>(column, out, line_stride);
+    // Stretches of 4 and of fewer whose sizes differ by one at most: 14 outputs are 4, 4, 3, 3.
+    const int64_t tiles = CeilDiv(outputs, kX), base = outputs / tiles, longer = outputs % tiles;
+    for (int64_t i = 0; i < tiles; ++i) {
+      const int64_t n = base + (i < longer);
+      if (n == kX) {
+        Outputs<kX, kLines, kSets, kWidth>(column, out, line_stride);
+      } else if (n == 3) {
+        Outputs<3, kLines, kSets, kWidth>(column, out, line_stride);
+      } else if (n == 2) {
+        Outputs<2, kLines, kSets, kWidth>(column, out, line_stride);
+      } else {
+        Outputs<1, kLines, kSets, kWidth>(column, out, line_stride);
+      }
+      column += n * step, out += n * p.out_c;
     }
-    for (; i < outputs; ++i, column += step, out += p.out_c) {
-      Outputs<1, kLines, kSets>(column, out, line_stride);
+  }
+
+  template <int kX, int kLines, int kWidth>
+  WHIT_INLINE void StretchOfSets(int64_t outputs, uint8_t* out, int64_t line_stride) const {
+    if (kRows == 4 && sets == 2) {
+      Stretch<kX, kLines, kRows == 4 ? 2 : 1, kWidth>(outputs, out, line_stride);
+    } else {
+      Stretch<kX, kLines, 1, kWidth>(outputs, out, line_stride);
     }
   }
 
@@ -266,14 +290,13 @@ struct DepthwiseUnit {
       } else {
         Interleave<true>(y, rows, begin, end, padding);
       }
-      if (kRowsHaveSets && sets == 2) {
-        Stretch<kX, kLines, 2>(outputs, out + x * p.out_c, line_stride);
+      if (p.kernel_w == 3) {
+        StretchOfSets<kX, kLines, 3>(outputs, out + x * p.out_c, line_stride);
       } else {
-        Stretch<kX, kLines, 1>(outputs, out + x * p.out_c, line_stride);
+        StretchOfSets<kX, kLines, 0>(outputs, out + x * p.out_c, line_stride);
       }
     }
   }
-  static constexpr bool kRowsHaveSets = kRows == 4;
 };
 
 /// Input rows under `lines` output lines, in groups.

@@ -1,7 +1,235 @@
+// A tiny problem for every kernel of a tier, with operands at the ends of their ranges, against
+// plain loops that share nothing with the kernels.
+#include <algorithm>
+#include <array>
+#include <cmath>
+#include <cstring>
+
 #include "kernels/simd/tiers.h"
 
 namespace whit::simd {
+namespace {
 
-const char* FirstWrongKernel(const Kernels&, int32_t) { return nullptr; }
+// Numerical Recipes' linear congruential generator; every third value at an end of its range.
+class Numbers {
+ public:
+  int Next(int lo, int hi) {
+    state_ = state_ * 1664525u + 1013904223u;
+    const auto v = static_cast<int>(state_ >> 16);
+    if (v % 3 == 0) return v % 2 == 0 ? lo : hi;
+    return lo + v % (hi - lo + 1);
+  }
+
+ private:
+  uint32_t state_ = 1;
+};
+
+template <typename T, size_t n>
+void Fill(std::array<T, n>* values, Numbers* numbers, int lo, int hi) {
+  for (T& v : *values) v = static_cast<T>(numbers->Next(lo, hi));
+}
+
+constexpr float kMultiplier = 0.0013f;
+
+int32_t Round(float v, float lo, float hi, int32_t zero_point) {
+  return zero_point + static_cast<int32_t>(std::nearbyint(std::min(std::max(v, lo), hi)));
+}
+
+Requantize8 Quantizer(const int32_t* bias, const int32_t* sums, const float* multiplier,
+                      int32_t act_bias) {
+  Requantize8 q;
+  q.bias = bias, q.sums = sums, q.multiplier = multiplier;
+  q.act_bias = act_bias;
+  q.sums_minus = 17;
+  q.zero_point = act_bias + 3;
+  q.lo = static_cast<float>(-100 - 3), q.hi = static_cast<float>(120 - 3);
+  return q;
+}
+
+int32_t StartOf(const Requantize8& q, int64_t n) {
+  return q.bias[n] - q.act_bias * (q.sums[n] - q.sums_minus);
+}
+
+/// 9 rows of 70 k (two runs of 35, so 18 steps with padding) times 24 channels: a panel of 16, one
+/// of 8, whole tiles and rests, and on 16-bit tiers all three ways to sum.
+bool ProductIsRight(const Kernels& k, int32_t act_bias) {
+  constexpr int kRows = 9, kN = 24, kRun = 35, kRunSteps = 9, kSteps = 2 * kRunSteps;
+  constexpr int kWeights = kSteps * (64 + 32);
+  Numbers numbers;
+  std::array<uint8_t, kRows * 100 + 128> x;
+  alignas(64) std::array<int8_t, kWeights> w{};
+  std::array<int32_t, 32> bias, sums;
+  std::array<float, 32> multiplier;
+  std::array<uint8_t, kRows * kN + 64> b, out{};
+  Fill(&x, &numbers, 0, 255);
+  Fill(&bias, &numbers, -30000, 30000);
+  Fill(&sums, &numbers, -900, 900);
+  Fill(&b, &numbers, 0, 255);
+  multiplier.fill(kMultiplier);
+  const auto place = [](int n, int run, int i) {
+    const int step = run * kRunSteps + i / 4;
+    return n < 16 ? 64 * step + 4 * n + i % 4 : 64 * kSteps + 32 * step + 4 * (n - 16) + i % 4;
+  };
+  // Weights grow with k: the first steps may be summed in pairs, the last in neither way.
+  for (int n = 0; n < kN; ++n) {
+    for (int run = 0; run < 2; ++run) {
+      for (int i = 0; i < kRun; ++i) {
+        const int most = std::min(127, 10 + 8 * (run * kRun + i) / 4);
+        w[static_cast<size_t>(place(n, run, i))] = static_cast<int8_t>(numbers.Next(-most, most));
+      }
+    }
+  }
+  std::array<const uint8_t*, kRows> rows;
+  std::array<int32_t, kSteps> offsets;
+  std::array<int32_t, kRows> row_start;
+  for (int i = 0; i < kRows; ++i) rows[static_cast<size_t>(i)] = x.data() + 100 * i;
+  for (int s = 0; s < kSteps; ++s) {
+    offsets[static_cast<size_t>(s)] = s / kRunSteps * 41 + s % kRunSteps * 4;
+  }
+  Fill(&row_start, &numbers, -5000, 5000);
+
+  std::array<uint8_t, 128> step_max{}, pair_max{}, limit1{}, limit2{};
+  std::array<uint8_t, 4096> lists;
+  for (int s = 0; s < kSteps; ++s) {
+    const auto at = static_cast<size_t>(s);
+    step_max[at] = 255;
+    // As docs/layout.md, 5, from the bound on the weights above.
+    const int most = std::min(127, 10 + 8 * (s / kRunSteps * kRun + 4 * (s % kRunSteps) + 3) / 4);
+    limit1[at] = limit1[at + kSteps] = static_cast<uint8_t>(std::min(255, 32767 / (2 * most)));
+    if (s % 2 == 1) {
+      pair_max[at / 2] = 255;
+      limit2[at / 2] = limit2[at / 2 + kSteps / 2] =
+          static_cast<uint8_t>(std::min(255, 32767 / (4 * most)));
+    }
+  }
+  ProductI8 p;
+  p.rows = rows.data(), p.count = kRows, p.row_start = row_start.data();
+  p.offsets = offsets.data(), p.steps = kSteps;
+  p.weights = w.data(), p.n = kN, p.panel_end = 2;
+  p.quant = Quantizer(bias.data(), sums.data(), multiplier.data(), act_bias);
+  p.out = out.data(), p.out_stride = kN;
+  p.step_max = step_max.data(), p.pair_max = pair_max.data();
+  p.limit1 = limit1.data(), p.limit2 = limit2.data(), p.lists = lists.data();
+  Residual8 r;
+  r.b = b.data(), r.ma = 0.7f, r.mb = 1.3f, r.b_zero_point = act_bias - 5;
+  r.zero_point = act_bias + 1, r.lo = -129.0f, r.hi = 126.0f;
+  for (const bool joined : {false, true}) {
+    p.residual = joined ? &r : nullptr;
+    k.product_i8(p);
+    for (int i = 0; i < kRows; ++i) {
+      for (int n = 0; n < kN; ++n) {
+        int32_t acc = StartOf(p.quant, n) + row_start[static_cast<size_t>(i)];
+        for (int run = 0; run < 2; ++run) {
+          for (int j = 0; j < kRun; ++j) {
+            const uint8_t stored = x[static_cast<size_t>(100 * i + run * 41 + j)];
+            const int v = act_bias != 0 ? stored : static_cast<int8_t>(stored);
+            acc += v * w[static_cast<size_t>(place(n, run, j))];
+          }
+        }
+        const Requantize8& q = p.quant;
+        int32_t y = Round(static_cast<float>(acc) * kMultiplier, q.lo, q.hi, q.zero_point);
+        if (joined) {
+          const uint8_t stored = b[static_cast<size_t>(i * kN + n)];
+          const int v = act_bias != 0 ? stored : static_cast<int8_t>(stored);
+          const float first = static_cast<float>(y - q.zero_point) * r.ma;
+          const float second = static_cast<float>(v - r.b_zero_point) * r.mb;
+          y = Round(first + second, r.lo, r.hi, r.zero_point);
+        }
+        if (out[static_cast<size_t>(i * kN + n)] != static_cast<uint8_t>(y)) return false;
+      }
+    }
+  }
+  return true;
+}
+
+/// 3x3 over 5x7 pixels of 24 channels with padding of 1 at strides 1 and 2, weights with a zero
+/// point.
+bool DepthwiseIsRight(const Kernels& k, int32_t act_bias) {
+  constexpr int kH = 5, kW = 7, kC = 24, kTaps = 9, kZeroPoint = 9;
+  Numbers numbers;
+  std::array<uint8_t, kH * kW * kC + 64> x;
+  alignas(64) std::array<int8_t, 2 * kTaps * 16> w;
+  std::array<int32_t, 32> bias, sums;
+  std::array<float, 32> multiplier;
+  std::array<uint8_t, kH * kW * kC> out;
+  alignas(64) static thread_local std::array<uint8_t, 32 * 1024> scratch;
+  Fill(&x, &numbers, 0, 255);
+  Fill(&w, &numbers, -128, 127);
+  Fill(&bias, &numbers, -30000, 30000);
+  Fill(&sums, &numbers, -900, 900);
+  multiplier.fill(kMultiplier);
+  DepthwiseI8 p;
+  p.x = x.data(), p.in_h = kH, p.in_w = kW, p.in_c = kC;
+  p.kernel_h = p.kernel_w = 3, p.pad_top = p.pad_left = 1;
+  p.zero = static_cast<uint8_t>(act_bias + 20);
+  p.weights = w.data(), p.weight_zero_point = kZeroPoint;
+  p.quant = Quantizer(bias.data(), sums.data(), multiplier.data(), act_bias);
+  p.out = out.data(), p.out_c = kC, p.channel_end = kC;
+  p.scratch = scratch.data();
+  const auto stored = [&](uint8_t v) { return act_bias != 0 ? int{v} : int{static_cast<int8_t>(v)}; };
+  for (const int stride : {1, 2}) {
+    const int out_h = (kH - 1) / stride + 1, out_w = (kW - 1) / stride + 1;
+    p.stride_h = p.stride_w = stride, p.out_w = out_w, p.line_end = out_h;
+    k.depthwise_i8(p);
+    for (int i = 0; i < out_h * out_w * kC; ++i) {
+      const int c = i % kC, ox = i / kC % out_w, oy = i / kC / out_w;
+      int32_t acc = StartOf(p.quant, c);
+      for (int tap = 0; tap < kTaps; ++tap) {
+        const int y = oy * stride - 1 + tap / 3, at = ox * stride - 1 + tap % 3;
+        const bool inside = y >= 0 && y < kH && at >= 0 && at < kW;
+        const uint8_t v = inside ? x[static_cast<size_t>((y * kW + at) * kC + c)] : p.zero;
+        acc += stored(v) * (w[static_cast<size_t>((c / 16 * kTaps + tap) * 16 + c % 16)] - kZeroPoint);
+      }
+      const Requantize8& q = p.quant;
+      const int32_t want = Round(static_cast<float>(acc) * kMultiplier, q.lo, q.hi, q.zero_point);
+      if (out[static_cast<size_t>(i)] != static_cast<uint8_t>(want)) return false;
+    }
+  }
+  return true;
+}
+
+/// Ranges, differences and sums of three rows of 71 bytes.
+bool RowsAreRight(const Kernels& k) {
+  constexpr int kRows = 3, kK = 71, kStride = 80;
+  Numbers numbers;
+  std::array<uint8_t, kRows * kStride + 64> x, y{};
+  std::array<uint8_t, 192> lo, hi;
+  Fill(&x, &numbers, 0, 255);
+  if (k.column_range != nullptr) {
+    k.column_range({x.data(), kStride, kRows, kK, lo.data(), hi.data()});
+    for (size_t j = 0; j < kK; ++j) {
+      const auto [least, most] = std::minmax({x[j], x[j + kStride], x[j + 2 * kStride]});
+      if (lo[j] != least || hi[j] != most) return false;
+    }
+    k.subtract_columns({x.data(), kStride, kRows, kK, lo.data(), y.data(), kStride});
+    for (size_t i = 0; i < kRows * kStride; ++i) {
+      if (i % kStride < kK && y[i] != static_cast<uint8_t>(x[i] - lo[i % kStride])) return false;
+    }
+  }
+  if (k.row_sums == nullptr) return true;
+  const std::array<const uint8_t*, kRows> rows = {x.data(), x.data() + kStride,
+                                                  x.data() + 2 * kStride};
+  const std::array<int32_t, 2> offsets = {0, 38};
+  std::array<int32_t, kRows + 16> sums;
+  RowSums s;
+  s.rows = rows.data(), s.count = kRows, s.offsets = offsets.data();
+  s.runs = 2, s.length = 33, s.scale = -3, s.sums = sums.data();
+  k.row_sums(s);
+  for (size_t i = 0; i < kRows; ++i) {
+    int32_t sum = 0;
+    for (size_t j = 0; j < 33; ++j) sum += x[i * kStride + j] + x[i * kStride + 38 + j];
+    if (sums[i] != -3 * sum) return false;
+  }
+  return true;
+}
+
+}  // namespace
+
+const char* FirstWrongKernel(const Kernels& k, int32_t act_bias) {
+  if (k.product_i8 != nullptr && !ProductIsRight(k, act_bias)) return "product_i8";
+  if (k.depthwise_i8 != nullptr && !DepthwiseIsRight(k, act_bias)) return "depthwise_i8";
+  if (!RowsAreRight(k)) return "rows";
+  return nullptr;
+}
 
 }  // namespace whit::simd

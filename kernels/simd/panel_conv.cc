@@ -4,6 +4,7 @@
 #include <cstring>
 #include <vector>
 
+#include "kernels/binary.h"
 #include "kernels/pack.h"
 #include "kernels/row_product.h"
 #include "kernels/simd/tiers.h"
@@ -49,6 +50,9 @@ struct PanelConv {
   int64_t padded_w = 0;      // columns of a padded input row
   std::vector<int32_t> offsets, run_offsets;  // of steps and runs from a pixel's first tap
 
+  bool joins_add = false;
+  simd::Residual8 residual;  // but for its address
+
   Part band, rows, row_sums, smallest, largest, step_max, pair_max, lists;
   int64_t scratch_bytes = 0;
 
@@ -67,6 +71,7 @@ class Worker {
         d_(p_.product.dims),
         x_(ctx.in[0].as<uint8_t>()),
         y_(ctx.out[0].mut<uint8_t>()),
+        addend_(p_.joins_add ? ctx.in.back().as<uint8_t>() : nullptr),
         scratch_(ctx.scratch),
         rows_(p_.rows.In<const uint8_t*>(scratch_)),
         weight_zero_point_(p_.product.out.weight_zero_point) {}
@@ -232,6 +237,11 @@ class Worker {
     if (a.quant.bias != nullptr) a.quant.bias += group * n;
     a.quant.sums += group * n, a.quant.multiplier += group * n;
     a.out = y_ + first_pixel_ * d_.n + group * n, a.out_stride = d_.n;
+    simd::Residual8 residual = p_.residual;
+    if (p_.joins_add) {
+      residual.b = addend_ + first_pixel_ * d_.n + group * n;
+      a.residual = &residual;
+    }
     if (p_.kernels->sums_in_16_bits) {
       a.step_max = p_.step_max.In<uint8_t>(scratch_);
       a.pair_max = p_.pair_max.In<uint8_t>(scratch_);
@@ -248,6 +258,7 @@ class Worker {
   const WeightDims& d_;
   const uint8_t* x_;
   uint8_t* y_;
+  const uint8_t* addend_;  // of a joined Add, as large as y
   uint8_t* scratch_;
   const uint8_t** rows_;  // [block rows]
   const int32_t weight_zero_point_;
@@ -360,6 +371,25 @@ void SetScratch(PanelConv* p) {
   p->scratch_bytes = at;
 }
 
+/// Takes a joined Add over. Not where channels end inside a register: the addend is read past them,
+/// and in place that would be what another thread writes.
+Status JoinAdd(const PrepareContext& ctx, PanelConv* p, Prepared* prepared) {
+  if (ctx.joined_add == nullptr || p->product.g.out_c % 8 != 0 || !p->quant.whole_panels) {
+    return OkStatus();
+  }
+  WHIT_ASSIGN_OR_RETURN(const QuantizedAdd add, ReadQuantizedAdd(*ctx.joined_add));
+  const size_t other = 1 - ctx.joined_operand;
+  p->joins_add = prepared->joins_add = true;
+  p->residual.ma = add.multiplier[ctx.joined_operand];
+  p->residual.mb = add.multiplier[other];
+  p->residual.b_zero_point = add.zero_point[other] + ctx.act_bias;
+  p->residual.zero_point = add.requant.zero_point;
+  p->residual.lo = add.requant.lo, p->residual.hi = add.requant.hi;
+  prepared->in_place = true;
+  prepared->in_place_input = static_cast<int>(ctx.in.size());
+  return OkStatus();
+}
+
 }  // namespace
 
 Status PreparePanelConv(const PrepareContext& ctx, Prepared* prepared, bool* accepted,
@@ -383,6 +413,7 @@ Status PreparePanelConv(const PrepareContext& ctx, Prepared* prepared, bool* acc
   p.quant.zero_point = out.requant.zero_point;
   p.quant.lo = out.requant.lo, p.quant.hi = out.requant.hi;
   p.quant.whole_panels = p.product.dims.groups == 1 || p.product.dims.group_n() % 16 == 0;
+  WHIT_RETURN_IF_ERROR(JoinAdd(ctx, &p, prepared));
   SetLines(&p);
   SetOffsets(&p);
   SetBlocks(&p, std::max(1, ctx.max_threads));

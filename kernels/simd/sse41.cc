@@ -36,7 +36,7 @@ void RunRowSums(const RowSums& s) { SumRows<Xmm>(s); }
 
 void RunDepthwiseI8(const DepthwiseI8& p) {
   int64_t c = p.channel_begin;
-  for (; c < p.channel_end; c += 16) DepthwiseChannels<Xmm, MaddRows, 2>(p, c);
+  for (; c < p.channel_end; c += 16) DepthwiseChannels<Xmm, MaddRows, 4>(p, c);
 }
 
 }  // namespace
