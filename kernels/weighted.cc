@@ -1,5 +1,6 @@
 #include "kernels/weighted.h"
 
+#include <algorithm>
 #include <cmath>
 
 #include "kernels/pack.h"
@@ -127,6 +128,10 @@ Result<ChannelOutput> ReadChannelOutput(const PrepareContext& ctx, ProductKind k
   if (kind == ProductKind::kHybrid) return o;
   WHIT_ASSIGN_OR_RETURN(o.requant, MakeRequant(ctx, ctx.out[0], lo, hi));
   return o;
+}
+
+bool MultipliersBelowOne(const float* multiplier, int64_t n) {
+  return std::all_of(multiplier, multiplier + n, [](float m) { return m < 1.0f; });
 }
 
 int64_t SaturatingProduct(int64_t a, int64_t b, int64_t c) {

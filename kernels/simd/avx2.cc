@@ -33,6 +33,7 @@ void RunProductI8(const ProductI8& p) {
 
 void RunColumnRange(const ColumnRange& r) { RangeColumns<Ymm>(r); }
 void RunSubtractColumns(const SubtractColumns& s) { SubtractFromRows<Ymm>(s); }
+void RunQuadMaxima(const QuadMaxima& m) { MaximaOfFour<Ymm>(m.x, m.steps, m.out); }
 void RunRowSums(const RowSums& s) { SumRows<Ymm>(s); }
 
 void RunDepthwiseI8(const DepthwiseI8& p) {
@@ -48,6 +49,7 @@ const Kernels kAvx2 = {
     .product_i8 = &RunProductI8,
     .column_range = &RunColumnRange,
     .subtract_columns = &RunSubtractColumns,
+    .quad_maxima = &RunQuadMaxima,
     .row_sums = &RunRowSums,
     .depthwise_i8 = &RunDepthwiseI8,
 };

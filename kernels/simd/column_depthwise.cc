@@ -74,6 +74,7 @@ const char* WhyNot(const PrepareContext& ctx, const Depthwise& dw) {
   }
   if (dw.sums == nullptr) return "weights without their derived arrays";
   if (dw.g.out_pixels() == 0) return "no output pixels";
+  if (!MultipliersBelowOne(dw.out.multiplier, dw.g.out_c)) return "a multiplier of 1 or more";
   if (dw.out.weight_zero_point == -128) return "a weight zero point of -128";
   if (ctx.in[0].data != nullptr) return "a constant input, which must not be over-read";
   return nullptr;

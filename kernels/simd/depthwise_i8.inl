@@ -183,8 +183,7 @@ struct DepthwiseUnit {
   /// Sums of register `k` of kX neighbouring outputs of kLines lines, scaled and rounded. Weights
   /// stay in registers while outputs pass; kWidth is the kernel's width, 0 where only p knows it.
   template <int kX, int kLines, int kSets, int kWidth>
-  WHIT_INLINE void SumRegister(const uint8_t* column, int k, typename T::F hi,
-                               V (&sums)[kLines][kX]) const {
+  WHIT_INLINE void SumRegister(const uint8_t* column, int k, V (&sums)[kLines][kX]) const {
     const int64_t width = kWidth != 0 ? kWidth : p.kernel_w, stride = groups * kColumnBytes;
     const int64_t step = p.stride_w * stride, tap_step = p.dilation_w * stride;
     const int64_t set_bytes = groups * width * kColumnBytes, line_bytes = set_bytes * kSets;
@@ -222,18 +221,18 @@ struct DepthwiseUnit {
 #pragma GCC unroll 2
     for (int l = 0; l < kLines; ++l) {
 #pragma GCC unroll 8
-      for (int i = 0; i < kX; ++i) sums[l][i] = Scaled<T>(acc[l][i], m, hi);
+      for (int i = 0; i < kX; ++i) sums[l][i] = Scaled<T>(acc[l][i], m);
     }
   }
 
   /// kX neighbouring outputs of kLines lines; `column` is the first tap of the first output.
   template <int kX, int kLines, int kSets, int kWidth>
   WHIT_INLINE void Outputs(const uint8_t* column, uint8_t* out, int64_t line_stride) const {
-    const Rounding<T> rounding(p.quant.hi, p.quant.zero_point, p.quant.lo);
+    const Rounding<T> rounding(p.quant.zero_point, p.quant.lo, p.quant.hi);
     V sums[4][kLines][kX];
 #pragma GCC unroll 4
     for (int k = 0; k < 4; ++k) {
-      SumRegister<kX, kLines, kSets, kWidth>(column, k, rounding.hi, sums[k]);
+      SumRegister<kX, kLines, kSets, kWidth>(column, k, sums[k]);
     }
 #pragma GCC unroll 2
     for (int l = 0; l < kLines; ++l) {
@@ -241,7 +240,7 @@ struct DepthwiseUnit {
       for (int i = 0; i < kX; ++i) {
         const V low = T::PackWords(sums[0][l][i], sums[1][l][i], rounding.zero);
         const V high = T::PackWords(sums[2][l][i], sums[3][l][i], rounding.zero);
-        const V bytes = T::Max8(T::PackBytes(low, high), rounding.lo);
+        const V bytes = rounding.Clamp(T::PackBytes(low, high));
         StoreRow<T, kChannels, 0>(out + l * line_stride + i * p.out_c, bytes, count);
       }
     }

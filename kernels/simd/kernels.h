@@ -18,7 +18,7 @@ namespace whit::simd {
 struct Requantize8 {
   const int32_t* bias = nullptr;      // folded for canonical int8 activations; null: 0
   const int32_t* sums = nullptr;      // of the stored weights
-  const float* multiplier = nullptr;  // > 0
+  const float* multiplier = nullptr;  // > 0, < 1
   // Stored activations are canonical + act_bias: start = bias - act_bias * (sums - sums_minus).
   int32_t act_bias = 0;
   int32_t sums_minus = 0;  // K * weight zero point
@@ -32,7 +32,7 @@ struct Requantize8 {
 /// pair: y8 = requantized product; out = z + rne(clamp((f32(y8 - zy) * ma) + (f32(b - zb) * mb))).
 struct Residual8 {
   const uint8_t* b = nullptr;  // at the first row's channel 0 of the group; strides as `out`
-  float ma = 0, mb = 0;
+  float ma = 0, mb = 0;  // below 2^22, so that a sum is below 2^31
   int32_t b_zero_point = 0;
   int32_t zero_point = 0;  // of the sum, stored units
   float lo = 0, hi = 0;    // of the sum, less its zero point
@@ -89,6 +89,14 @@ struct SubtractColumns {
   int64_t y_stride = 0;
 };
 
+/// out[s] = largest of the four bytes at x + 4 s. x is padded with zeros to a multiple of 256 bytes,
+/// out is written to a multiple of 64.
+struct QuadMaxima {
+  const uint8_t* x = nullptr;
+  int64_t steps = 0;
+  uint8_t* out = nullptr;
+};
+
 /// sums[i] = scale * (sum of the bytes of the runs of row i), modulo 2^32; a run is `length` bytes
 /// at rows[i] + shift + offsets[r].
 struct RowSums {
@@ -97,7 +105,7 @@ struct RowSums {
   const int32_t* offsets = nullptr;  // [runs]
   int64_t runs = 0, length = 0;
   int32_t scale = 1;
-  int32_t* sums = nullptr;  // [count]
+  int32_t* sums = nullptr;  // [count rounded up to 4]
 };
 
 /// Depthwise convolution of some output lines and channels of one image (docs/layout.md, 4).
@@ -129,6 +137,7 @@ struct Kernels {
   void (*product_i8)(const ProductI8&) = nullptr;
   void (*column_range)(const ColumnRange&) = nullptr;
   void (*subtract_columns)(const SubtractColumns&) = nullptr;
+  void (*quad_maxima)(const QuadMaxima&) = nullptr;
   void (*row_sums)(const RowSums&) = nullptr;
   void (*depthwise_i8)(const DepthwiseI8&) = nullptr;
 };

@@ -206,6 +206,14 @@ bool RowsAreRight(const Kernels& k) {
       if (i % kStride < kK && y[i] != static_cast<uint8_t>(x[i] - lo[i % kStride])) return false;
     }
   }
+  if (k.quad_maxima != nullptr) {
+    std::array<uint8_t, 512> padded{};
+    std::copy(x.begin(), x.begin() + kK, padded.begin());
+    k.quad_maxima({padded.data(), 18, lo.data()});
+    for (size_t s = 0; s < 18; ++s) {
+      if (lo[s] != *std::max_element(padded.begin() + 4 * s, padded.begin() + 4 * s + 4)) return false;
+    }
+  }
   if (k.row_sums == nullptr) return true;
   const std::array<const uint8_t*, kRows> rows = {x.data(), x.data() + kStride,
                                                   x.data() + 2 * kStride};

@@ -19,6 +19,8 @@ constexpr int64_t kBlockInputBytes = 24 * 1024;
 constexpr int64_t kBlockOutputBytes = 96 * 1024;
 /// Rows of a block: their pointers take 8 bytes each.
 constexpr int64_t kMaxBlockRows = 512;
+/// From this many rows on the activations of a block are centred.
+constexpr int64_t kLeastRowsToCentre = 8;
 /// Panels of one task where panels are split over threads: a whole tile of every tier.
 constexpr int64_t kTaskPanels = 4;
 
@@ -159,18 +161,23 @@ class Worker {
     if (p_.flat && d_.groups == 1) Centre(range);
   }
 
+  /// Subtracts the smallest activation of every channel, where that is worth a pass over the block:
+  /// it costs what one more row costs.
   void Centre(const simd::ColumnRange& range) {
-    uint8_t *lo = range.smallest, *hi = range.largest;
+    if (count_ < kLeastRowsToCentre) return;
+    uint8_t* __restrict lo = range.smallest;
+    uint8_t* __restrict hi = range.largest;
+    const int64_t k = range.k;
     uint8_t any = 0;
-    for (int64_t j = 0; j < range.k; ++j) {
+    for (int64_t j = 0; j < k; ++j) {
       lo[j] = std::min<uint8_t>(lo[j], 127);
       any |= lo[j];
       hi[j] = static_cast<uint8_t>(hi[j] - lo[j]);
     }
     if (any == 0) return;
-    std::memset(lo + range.k, 0, static_cast<size_t>(RoundUp64(range.k) - range.k));
+    std::memset(lo + k, 0, static_cast<size_t>(RoundUp64(k) - k));
     simd::SubtractColumns s;
-    s.x = range.x, s.stride = range.stride, s.count = range.count, s.k = range.k;
+    s.x = range.x, s.stride = range.stride, s.count = range.count, s.k = k;
     s.c = lo;
     s.y = p_.band.In<uint8_t>(scratch_), s.y_stride = d_.steps() * kStepK;
     p_.kernels->subtract_columns(s);
@@ -206,21 +213,35 @@ class Worker {
     p_.kernels->row_sums(s);
   }
 
-  /// Largest activation of every step and pair of steps.
+  /// Largest activation of every step and pair of steps. All runs, and the taps of a run of whole
+  /// quads, repeat the first.
   void StepMaxima(int64_t group) {
-    const uint8_t* channel = p_.largest.In<uint8_t>(scratch_) + group * p_.cin;
-    uint8_t* const step = p_.step_max.In<uint8_t>(scratch_);
-    uint8_t* const pair = p_.pair_max.In<uint8_t>(scratch_);
-    const int64_t run_steps = d_.run_steps(), steps = d_.steps();
-    for (int64_t s = 0; s < run_steps; ++s) {
-      uint8_t most = 0;
-      const int64_t end = std::min(kStepK * (s + 1), d_.run_length);
-      for (int64_t i = kStepK * s; i < end; ++i) most = std::max(most, channel[i % p_.cin]);
-      step[s] = most;
+    uint8_t* const channel = p_.largest.In<uint8_t>(scratch_) + group * p_.cin;
+    uint8_t* __restrict step = p_.step_max.In<uint8_t>(scratch_);
+    uint8_t* __restrict pair = p_.pair_max.In<uint8_t>(scratch_);
+    const int64_t run_steps = d_.run_steps(), steps = d_.steps(), pairs = d_.step_pairs();
+    int64_t known = run_steps;
+    if (p_.cin % kStepK == 0 || d_.run_length == p_.cin) {
+      known = CeilDiv(p_.cin, kStepK);
+      p_.kernels->quad_maxima({channel, known, step});
+      if (p_.cin % kStepK != 0) {  // the tail of the last step is another group's, or nothing
+        uint8_t* const last = channel + kStepK * (known - 1);
+        step[known - 1] = *std::max_element(last, channel + p_.cin);
+      }
+    } else {
+      int64_t c = 0;
+      for (int64_t s = 0; s < run_steps; ++s) {
+        const int64_t taken = std::min(kStepK, d_.run_length - kStepK * s);
+        uint8_t most = 0;
+        for (int64_t i = 0; i < taken; ++i) {
+          most = std::max(most, channel[c]);
+          if (++c == p_.cin) c = 0;
+        }
+        step[s] = most;
+      }
     }
-    for (int64_t s = run_steps; s < steps; ++s) step[s] = step[s - run_steps];
+    for (int64_t s = known; s < steps; ++s) step[s] = step[s - known];
     std::memset(step + steps, 0, 64);
-    const int64_t pairs = d_.step_pairs();
     for (int64_t i = 0; i < pairs; ++i) pair[i] = std::max(step[2 * i], step[2 * i + 1]);
     std::memset(pair + pairs, 0, 64);
   }
@@ -281,6 +302,7 @@ const char* WhyNot(const PrepareContext& ctx, const RowProduct& p) {
   }
   if (p.sums == nullptr || p.limits == nullptr) return "weights without their derived arrays";
   if (p.g.out_pixels() == 0) return "no output pixels";
+  if (!MultipliersBelowOne(p.out.multiplier, p.dims.n)) return "a multiplier of 1 or more";
   if (ctx.in[0].data != nullptr) return "a constant input, which must not be over-read";
   return nullptr;
 }
@@ -357,11 +379,11 @@ void SetScratch(PanelConv* p) {
   };
   const bool narrow = p->kernels->sums_in_16_bits;
   take(&p->rows, rows * static_cast<int64_t>(sizeof(void*)));
-  if (p->product.out.weight_zero_point != 0) take(&p->row_sums, 4 * rows);
+  if (p->product.out.weight_zero_point != 0) take(&p->row_sums, 4 * rows + 16);
   if (narrow) {
     take(&p->smallest, channels + 64);
-    take(&p->largest, channels + 64);
-    take(&p->step_max, d.steps() + 64);
+    take(&p->largest, channels + 256);  // read by whole registers of four times four
+    take(&p->step_max, RoundUp64(d.steps()) + 128);
     take(&p->pair_max, d.step_pairs() + 64);
     take(&p->lists, simd::kListBytesPerStep * (d.steps() + 1));
   }
@@ -379,6 +401,8 @@ Status JoinAdd(const PrepareContext& ctx, PanelConv* p, Prepared* prepared) {
   }
   WHIT_ASSIGN_OR_RETURN(const QuantizedAdd add, ReadQuantizedAdd(*ctx.joined_add));
   const size_t other = 1 - ctx.joined_operand;
+  constexpr float kMost = 4194304.0f;  // 2^22: two operands of 8 bits sum to less than 2^31
+  if (!(add.multiplier[0] < kMost) || !(add.multiplier[1] < kMost)) return OkStatus();
   p->joins_add = prepared->joins_add = true;
   p->residual.ma = add.multiplier[ctx.joined_operand];
   p->residual.mb = add.multiplier[other];

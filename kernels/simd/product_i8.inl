@@ -64,40 +64,41 @@ WHIT_INLINE void SetChannels(const ProductI8& p, int64_t q, int width, Channels<
 /// Registers that every tile of a block uses to store.
 template <class T>
 struct Rounding {
-  typename T::F hi;
-  typename T::V zero, lo;  // 16-bit zero point; smallest stored byte
-  explicit WHIT_INLINE Rounding(float high, int32_t zero_point, float low)
-      : hi(T::SplatF(high)),
-        zero(T::Splat16(zero_point)),
-        lo(T::Splat8(static_cast<int>(low) + zero_point)) {}
+  typename T::V zero, lo, hi;  // 16-bit zero point; smallest and largest stored byte
+  explicit WHIT_INLINE Rounding(int32_t zero_point, float low, float high)
+      : zero(T::Splat16(zero_point)),
+        lo(T::Splat8(static_cast<int>(low) + zero_point)),
+        hi(T::Splat8(static_cast<int>(high) + zero_point)) {}
+  WHIT_INLINE typename T::V Clamp(typename T::V bytes) const {
+    return T::Min8(T::Max8(bytes, lo), hi);
+  }
 };
 
-/// One minimum before the conversion is enough: what is too small becomes INT_MIN or less than
-/// -32768, and both end at `lo` by the saturation of the pack and the maximum behind it. MinF gives
-/// its second operand where one is NaN (a multiplier that changed in the file), which ends there too.
+/// Products below 2^31 (multipliers below 1) are rounded without a clamp: packing saturates, and
+/// rounding is monotone, so bytes clamped to integers afterwards are the same. A multiplier that
+/// becomes NaN or large in the mapped file gives INT_MIN, so the smallest byte.
 template <class T>
-WHIT_INLINE typename T::V Scaled(typename T::V acc, typename T::F multiplier, typename T::F hi) {
-  return T::Round(T::MinF(hi, T::MulF(T::ToFloat(acc), multiplier)));
+WHIT_INLINE typename T::V Scaled(typename T::V acc, typename T::F multiplier) {
+  return T::Round(T::MulF(T::ToFloat(acc), multiplier));
 }
 
 /// The same, then the residual: y8 rounded and clamped, times ma, plus b times mb.
 template <class T>
 struct Joining {
-  typename T::F lo1, hi1, ma, mb, hi;
+  typename T::F lo1, hi1, ma, mb;
   typename T::V zero_b;
   WHIT_INLINE Joining(const Requantize8& q, const Residual8& r)
       : lo1(T::SplatF(q.lo)),
         hi1(T::SplatF(q.hi)),
         ma(T::SplatF(r.ma)),
         mb(T::SplatF(r.mb)),
-        hi(T::SplatF(r.hi)),
         zero_b(T::Splat32(r.b_zero_point)) {}
   WHIT_INLINE typename T::V Join(typename T::V acc, typename T::F multiplier,
                                  const uint8_t* b) const {
     const typename T::F x = T::MulF(T::ToFloat(acc), multiplier);
     const typename T::F y = T::RoundF(T::MinF(T::MaxF(x, lo1), hi1));
     const typename T::F z = T::ToFloat(T::Sub32(T::WidenU8(b), zero_b));
-    return T::Round(T::MinF(hi, T::AddF(T::MulF(y, ma), T::MulF(z, mb))));
+    return T::Round(T::AddF(T::MulF(y, ma), T::MulF(z, mb)));
   }
 };
 
@@ -124,7 +125,7 @@ WHIT_INLINE void StoreTile(const typename T::V (&acc)[kM][kV], const Rounding<T>
       const int row = kRow + i / kV;
       v[i] = row < kM ? convert(acc[row][i % kV], row, i % kV) : v[0];
     }
-    const typename T::V bytes = T::Max8(T::Pack(v[0], v[1], v[2], v[3], r.zero), r.lo);
+    const typename T::V bytes = r.Clamp(T::Pack(v[0], v[1], v[2], v[3], r.zero));
     StoreRow<T, kBytes, 0>(out + kRow * stride, bytes, count);
     if constexpr (kRows > 1 && kRow + 1 < kM) {
       StoreRow<T, kBytes, 1>(out + (kRow + 1) * stride, bytes, count);
@@ -149,15 +150,15 @@ WHIT_INLINE void FinishTile(const ProductI8& p, const Channels<T, kV>& c, int64_
   uint8_t* const out = c.out + row * p.out_stride;
   if (p.residual == nullptr) {
     const Requantize8& q = p.quant;
-    const Rounding<T> r(q.hi, q.zero_point, q.lo);
+    const Rounding<T> r(q.zero_point, q.lo, q.hi);
     StoreTile<T, kM, kV>(acc, r, out, p.out_stride, c.count,
                          [&](typename T::V a, int, int v) WHIT_LAMBDA_INLINE {
-                           return Scaled<T>(a, m[v], r.hi);
+                           return Scaled<T>(a, m[v]);
                          });
     return;
   }
   const Residual8& b = *p.residual;
-  const Rounding<T> r(b.hi, b.zero_point, b.lo);
+  const Rounding<T> r(b.zero_point, b.lo, b.hi);
   const Joining<T> join(p.quant, b);
   const uint8_t* const from = c.b + row * p.out_stride;
   StoreTile<T, kM, kV>(acc, r, out, p.out_stride, c.count,

@@ -34,21 +34,62 @@ WHIT_INLINE void SubtractFromRows(const SubtractColumns& s) {
   }
 }
 
-/// The last bytes of a run are masked, so that what lies behind it does not matter.
+/// Largest byte of every four, of 4 * steps bytes (padded with zeros to whole registers of four
+/// times four): what bounds a step.
+template <class T>
+WHIT_INLINE void MaximaOfFour(const uint8_t* x, int64_t steps, uint8_t* out) {
+  constexpr int kBytes = 4 * T::kLanes;
+  for (int64_t s = 0; s < steps; s += kBytes, x += 4 * kBytes, out += kBytes) {
+    typename T::V m[4];
+#pragma GCC unroll 4
+    for (int i = 0; i < 4; ++i) {
+      const typename T::V v = T::Load(x + i * kBytes), two = T::Max8(v, T::OddU8(v));
+      m[i] = T::And(T::Max8(two, T::ShiftRight32(two, 16)), T::Splat32(255));
+    }
+    T::Store(out, T::Pack(m[0], m[1], m[2], m[3], T::Zero()));
+  }
+}
+
+/// Sums of bytes of one row, in two 64-bit lanes. The last bytes of a run are masked, so that what
+/// lies behind it does not matter.
+template <class T>
+WHIT_INLINE __m128i SumRow(const RowSums& s, const uint8_t* row, int64_t whole,
+                           const uint8_t* mask) {
+  constexpr int kBytes = 4 * T::kLanes;
+  typename T::V sum = T::Zero();
+  __m128i tails = _mm_setzero_si128();
+  for (int64_t r = 0; r < s.runs; ++r) {
+    const uint8_t* x = row + s.offsets[r];
+    int64_t j = 0;
+    for (; j + kBytes <= whole; j += kBytes) sum = T::SumBytes(sum, T::Load(x + j));
+    for (; j < whole; j += 16) tails = Xmm::SumBytes(tails, Xmm::Load(x + j));
+    if (j < s.length) {
+      tails = Xmm::SumBytes(tails, Xmm::And(Xmm::Load(x + j), Xmm::Load(mask)));
+    }
+  }
+  return _mm_add_epi64(tails, T::FoldSums(sum));
+}
+
+/// Four rows at a time: their sums leave the lanes together.
 template <class T>
 WHIT_INLINE void SumRows(const RowSums& s) {
-  constexpr int kBytes = 4 * T::kLanes;
-  alignas(64) uint8_t ones[2 * kBytes];
-  for (int i = 0; i < kBytes; ++i) ones[i] = 255, ones[kBytes + i] = 0;
-  const int64_t tail = s.length % kBytes, whole = s.length - tail;
-  const typename T::V mask = T::Load(ones + kBytes - tail);
-  for (int64_t i = 0; i < s.count; ++i) {
-    typename T::V sum = T::Zero();
-    for (int64_t r = 0; r < s.runs; ++r) {
-      const uint8_t* x = s.rows[i] + s.shift + s.offsets[r];
-      for (int64_t j = 0; j < whole; j += kBytes) sum = T::SumBytes(sum, T::Load(x + j));
-      if (tail > 0) sum = T::SumBytes(sum, T::And(T::Load(x + whole), mask));
+  alignas(16) uint8_t ones[32];
+  for (int i = 0; i < 16; ++i) ones[i] = 255, ones[16 + i] = 0;
+  const int64_t tail = s.length % 16, whole = s.length - tail;
+  const uint8_t* mask = ones + 16 - tail;
+  const __m128i scale = _mm_set1_epi32(s.scale);
+  for (int64_t i = 0; i < s.count; i += 4) {
+    __m128i sum[4];
+#pragma GCC unroll 4
+    for (int j = 0; j < 4; ++j) {
+      sum[j] = SumRow<T>(s, s.rows[Min(i + j, s.count - 1)] + s.shift, whole, mask);
     }
-    s.sums[i] = static_cast<int32_t>(static_cast<uint32_t>(s.scale) * T::SumOf(sum));
+    const __m128i a = _mm_add_epi64(_mm_unpacklo_epi64(sum[0], sum[1]),
+                                    _mm_unpackhi_epi64(sum[0], sum[1]));
+    const __m128i b = _mm_add_epi64(_mm_unpacklo_epi64(sum[2], sum[3]),
+                                    _mm_unpackhi_epi64(sum[2], sum[3]));
+    const __m128i four = _mm_castps_si128(
+        _mm_shuffle_ps(_mm_castsi128_ps(a), _mm_castsi128_ps(b), _MM_SHUFFLE(2, 0, 2, 0)));
+    Xmm::Store(s.sums + i, Xmm::Mul32(four, scale));
   }
 }

@@ -32,6 +32,7 @@ void RunProductI8(const ProductI8& p) {
 
 void RunColumnRange(const ColumnRange& r) { RangeColumns<Xmm>(r); }
 void RunSubtractColumns(const SubtractColumns& s) { SubtractFromRows<Xmm>(s); }
+void RunQuadMaxima(const QuadMaxima& m) { MaximaOfFour<Xmm>(m.x, m.steps, m.out); }
 void RunRowSums(const RowSums& s) { SumRows<Xmm>(s); }
 
 void RunDepthwiseI8(const DepthwiseI8& p) {
@@ -46,6 +47,7 @@ const Kernels kSse41 = {
     .product_i8 = &RunProductI8,
     .column_range = &RunColumnRange,
     .subtract_columns = &RunSubtractColumns,
+    .quad_maxima = &RunQuadMaxima,
     .row_sums = &RunRowSums,
     .depthwise_i8 = &RunDepthwiseI8,
 };

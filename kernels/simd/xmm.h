@@ -29,6 +29,7 @@ struct Xmm {
   static WHIT_INLINE V EvenU8(V a) { return _mm_and_si128(a, _mm_set1_epi16(255)); }
   static WHIT_INLINE V OddU8(V a) { return _mm_srli_epi16(a, 8); }
   static WHIT_INLINE V EvenS8(V a) { return _mm_srai_epi16(_mm_slli_epi16(a, 8), 8); }
+  static WHIT_INLINE V ShiftRight32(V a, int bits) { return _mm_srli_epi32(a, bits); }
   static WHIT_INLINE V OddS8(V a) { return _mm_srai_epi16(a, 8); }
   static WHIT_INLINE V MulAdd16(V a, V b) { return _mm_madd_epi16(a, b); }
   static WHIT_INLINE V MulAddU8S8(V a, V b) { return _mm_maddubs_epi16(a, b); }
@@ -45,9 +46,7 @@ struct Xmm {
   static WHIT_INLINE V SumBytes(V acc, V a) {
     return _mm_add_epi64(acc, _mm_sad_epu8(a, _mm_setzero_si128()));
   }
-  static WHIT_INLINE uint32_t SumOf(V s) {
-    return static_cast<uint32_t>(_mm_cvtsi128_si32(_mm_add_epi64(s, _mm_unpackhi_epi64(s, s))));
-  }
+  static WHIT_INLINE __m128i FoldSums(V s) { return s; }
 
   static WHIT_INLINE F LoadF(const float* p) { return _mm_loadu_ps(p); }
   static WHIT_INLINE F SplatF(float v) { return _mm_set1_ps(v); }

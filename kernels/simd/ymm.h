@@ -35,6 +35,7 @@ struct Ymm {
   static WHIT_INLINE V EvenU8(V a) { return _mm256_and_si256(a, _mm256_set1_epi16(255)); }
   static WHIT_INLINE V OddU8(V a) { return _mm256_srli_epi16(a, 8); }
   static WHIT_INLINE V EvenS8(V a) { return _mm256_srai_epi16(_mm256_slli_epi16(a, 8), 8); }
+  static WHIT_INLINE V ShiftRight32(V a, int bits) { return _mm256_srli_epi32(a, bits); }
   static WHIT_INLINE V OddS8(V a) { return _mm256_srai_epi16(a, 8); }
   static WHIT_INLINE V MulAdd16(V a, V b) { return _mm256_madd_epi16(a, b); }
   /// Unsigned a times signed b, two neighbours summed in 16 bits.
@@ -67,13 +68,12 @@ struct Ymm {
     asm volatile(WHIT_DOT_YMM " %2, %1, %0" : "+v"(acc) : "v"(a), "v"(b));
   }
 #endif
-  /// The sum of all bytes of 32, in every lane... of the low half: added up by SumOf.
+  /// Sums of bytes in 64-bit lanes, and two halves of them.
   static WHIT_INLINE V SumBytes(V acc, V a) {
     return _mm256_add_epi64(acc, _mm256_sad_epu8(a, _mm256_setzero_si256()));
   }
-  static WHIT_INLINE uint32_t SumOf(V sums) {
-    const __m128i s = _mm_add_epi64(_mm256_castsi256_si128(sums), _mm256_extracti128_si256(sums, 1));
-    return static_cast<uint32_t>(_mm_cvtsi128_si32(_mm_add_epi64(s, _mm_unpackhi_epi64(s, s))));
+  static WHIT_INLINE __m128i FoldSums(V s) {
+    return _mm_add_epi64(_mm256_castsi256_si128(s), _mm256_extracti128_si256(s, 1));
   }
 
   static WHIT_INLINE F LoadF(const float* p) { return _mm256_loadu_ps(p); }
