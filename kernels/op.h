@@ -105,10 +105,10 @@ struct Prepared {
   const char* implementation = "scalar";  // shown by `whit plan`
   const char* tier = "scalar";
   size_t scratch_per_thread = 0;  // bytes
-  size_t heap_bytes =
-      0;               // what params own beside the arena (XNNPACK's copies); counted in the peak
+  size_t heap_bytes = 0;  // beside the arena (XNNPACK's copies); counted in the peak
   int64_t tasks = 1;   // independent units: any split of [0, tasks) gives the same bytes
   int64_t macs = 0;    // multiply-accumulates (elements touched, where there is no product)
+  double cost_ns = 0;  // of all tasks on one thread, estimated; 0: the plan guesses from macs
   bool whole = false;  // one call for all tasks; the implementation threads by itself
   bool exact = true;   // integer result: same bytes on every tier
   bool joins_add = false;         // took PrepareContext::joined_add over

@@ -50,8 +50,10 @@ class ThreadPool {
   int threads() const { return threads_; }
 
   /// Calls fn over disjoint ranges that cover [0, tasks), each of at most `grain` tasks (grain < 1
-  /// counts as 1), in any order and on any thread, and returns when all are done.
-  void ParallelFor(int64_t tasks, int64_t grain, TaskFn fn, void* ctx);
+  /// counts as 1), in any order and on any thread, and returns when all are done. Workers then wait
+  /// for the next call by spinning for a moment, so that it finds them awake; after a call with
+  /// `rest` they go to sleep at once.
+  void ParallelFor(int64_t tasks, int64_t grain, TaskFn fn, void* ctx, bool rest = false);
 
   /// The pthreadpool_t below, for libraries that thread by themselves; null without a pool.
   void* native() const { return pool_; }

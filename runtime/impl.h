@@ -44,6 +44,7 @@ struct Runner::Impl {
   Graph graph;  // with the runner's dimensions
   Plan plan;
   std::unique_ptr<ThreadPool> pool;
+  size_t last_parallel_step = 0;  // after it the workers sleep until the next run
 
   AlignedBuffer owned_arena;
   std::byte* arena = nullptr;  // tensors, scratch of each thread, variables, their snapshot

@@ -1,6 +1,7 @@
 #include "runtime/plan.h"
 
 #include <algorithm>
+#include <cmath>
 #include <limits>
 #include <utility>
 
@@ -12,8 +13,15 @@ namespace whit {
 
 namespace {
 
-// A thread is worth its wake-up (a few microseconds) from about this many multiply-accumulates on.
-constexpr int64_t kMacsPerThread = 40'000;
+// What is not a product touches each of its `macs` elements in about this time.
+constexpr double kElementNs = 1.0;
+
+// A step is split where that saves more than handing it out and waiting for the last thread cost:
+// about this much for each further thread (pthreadpool's spinning workers, measured: 1 to 2 us).
+constexpr double kThreadNs = 3000;
+
+// A run is split at all where it saves more than waking threads that sleep between runs.
+constexpr double kWakeNs = 25'000;
 
 // Readable bytes behind every arena tensor, its own, so that an over-read never meets a write
 // (docs/layout.md, 7).
@@ -92,6 +100,8 @@ class Planner {
   void PlaceTensors();
   void FillPlaces();
   void MarkExact();
+  int UsefulThreads(const Step& step) const;
+  void SplitSteps();
   Status CheckBudget();
   int Root(int tensor) const;
   int64_t LastUse(int root) const { return last_use_[static_cast<size_t>(root)]; }
@@ -278,9 +288,9 @@ void Planner::KeepStep(Step step) {
     step.prepared.in_place = in_place;
     step.prepared.alias = alias;
   }
-  const int64_t useful = 1 + step.prepared.macs / kMacsPerThread;
-  step.threads = static_cast<int>(
-      std::min<int64_t>({options_.threads, std::max<int64_t>(1, step.prepared.tasks), useful}));
+  if (step.prepared.cost_ns == 0) {
+    step.prepared.cost_ns = kElementNs * static_cast<double>(step.prepared.macs);
+  }
   plan_.macs = SaturatingAdd(plan_.macs, step.prepared.macs);
   plan_.steps.push_back(std::move(step));
 }
@@ -532,6 +542,24 @@ void Planner::MarkExact() {
   });
 }
 
+// n threads save cost * (1 - 1/n) and cost (n - 1) hand-outs: worth it for n up to the root of the
+// quotient.
+int Planner::UsefulThreads(const Step& step) const {
+  const double useful = std::sqrt(step.prepared.cost_ns / kThreadNs);
+  const int64_t limit = std::min<int64_t>(options_.threads, step.prepared.tasks);
+  return useful < 2 ? 1 : static_cast<int>(std::min<int64_t>(limit, static_cast<int64_t>(useful)));
+}
+
+void Planner::SplitSteps() {
+  double saved_ns = 0;
+  for (Step& step : plan_.steps) {
+    step.threads = std::max(1, step.prepared.whole ? 1 : UsefulThreads(step));
+    saved_ns += step.prepared.cost_ns * (1.0 - 1.0 / step.threads);
+  }
+  if (saved_ns > kWakeNs) return;
+  for (Step& step : plan_.steps) step.threads = 1;
+}
+
 Status Planner::CheckBudget() {
   for (const TensorDef& v : plan_.variables) plan_.variable_bytes += AlignUp(v.bytes());
   uint64_t io_bytes = 0;
@@ -588,6 +616,7 @@ Result<Plan> Planner::Build() {
   ResolveInPlace();
   PlaceTensors();
   FillPlaces();
+  SplitSteps();
   MarkExact();
   WHIT_RETURN_IF_ERROR(CheckBudget());
   return std::move(plan_);

@@ -133,6 +133,9 @@ void Runner::Impl::Bind() {
     variables.push_back(view);
   }
   if (plan.snapshots_variables) variable_snapshot = at;
+  for (size_t i = 0; i < plan.steps.size(); ++i) {
+    if (plan.steps[i].threads > 1) last_parallel_step = i;
+  }
   for (const Step& step : plan.steps) {
     BoundStep bound;
     auto bind = [&](const Slot& slot) {
@@ -182,7 +185,7 @@ KernelCode Runner::Impl::RunStep(size_t i) {
     RunRange(&work, 0, 0, step.prepared.tasks);
   } else {
     const int64_t grain = (step.prepared.tasks + step.threads - 1) / step.threads;
-    pool->ParallelFor(step.prepared.tasks, grain, &RunRange, &work);
+    pool->ParallelFor(step.prepared.tasks, grain, &RunRange, &work, i == last_parallel_step);
   }
   return static_cast<KernelCode>(work.code.load(std::memory_order_relaxed));
 }

@@ -122,6 +122,8 @@ Status PrepareColumnDepthwise(const PrepareContext& ctx, Prepared* prepared, boo
   prepared->scratch_per_thread = static_cast<size_t>(ScratchBytes(p.dw.g));
   prepared->tasks = p.dw.g.batch * p.image_tasks * p.channel_tasks;
   prepared->macs = reference.macs;
+  // A third of the rate of products: half for interleaving, the rest for rounding 9 products.
+  prepared->cost_ns = 3 * static_cast<double>(reference.macs) / ctx.tier->int8_rate;
   prepared->exact = reference.exact;
   prepared->implementation = "columns";
   prepared->tier = ctx.tier->name;

@@ -445,6 +445,9 @@ Status PreparePanelConv(const PrepareContext& ctx, Prepared* prepared, bool* acc
   prepared->scratch_per_thread = static_cast<size_t>(p.scratch_bytes);
   prepared->tasks = p.images * p.image_blocks * p.panel_tasks;
   prepared->macs = reference.macs;
+  // Each output is also rounded and stored: as much as about 8 k.
+  prepared->cost_ns = static_cast<double>(p.product.rows * p.product.dims.n) *
+                      static_cast<double>(p.product.dims.k() + 8) / ctx.tier->int8_rate;
   prepared->exact = reference.exact;
   prepared->implementation = "panel";
   prepared->tier = ctx.tier->name;

@@ -21,6 +21,9 @@ struct Tier {
   bool (*on)(const CpuFeatures& cpu);   // whether it has it
   int32_t act_bias;                     // storage of 8-bit activations: 0 int8, 128 uint8
   const Kernels* kernels;               // null: scalar
+  // Products of ordinary layers on ordinary CPUs of the tier, multiply-accumulates a nanosecond.
+  // Only the plan's choice of threads depends on it; `whit tune` measures instead.
+  double int8_rate, float_rate;
 };
 
 /// All tiers compiled in, slowest first; "scalar" is the first. The last usable one is the best.

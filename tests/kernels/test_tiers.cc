@@ -12,7 +12,7 @@ namespace {
 #if defined(__x86_64__)
 constexpr simd::Tier kEmulated = {"avxvnni-emulated", "AVX2",
                                   [](const CpuFeatures& c) { return c.avx2 && c.fma; }, 128,
-                                  &simd::kAvxVnniEmulated};
+                                  &simd::kAvxVnniEmulated, 40, 35};
 #endif
 
 std::vector<const simd::Tier*> FindRunnable() {
