@@ -65,6 +65,8 @@ class Planner {
   Planner(const Graph& graph, const PlanOptions& options) : graph_(graph), options_(options) {}
 
   Result<Plan> Build();
+  /// What several threads save of a run, estimated.
+  double saved_ns() const { return saved_ns_; }
 
  private:
   struct Constant8 {  // a quantized constant that must be shifted to the plan's storage
@@ -86,7 +88,8 @@ class Planner {
   Status AddNode(int n);
   Step MakeStep(int n) const;
   NodeContext MakeContext(const NodeDef& node, const Step& step) const;
-  Status ChooseImplementation(const PrepareContext& ctx, Step* step);
+  Status ChooseImplementation(PrepareContext ctx, Step* step);
+  Status PrepareBest(const PrepareContext& ctx, Step* step);
   void KeepStep(Step step);
   void FindJoins(const std::vector<int>& order);
   bool ReadsVariable(const NodeDef& node) const;
@@ -100,8 +103,7 @@ class Planner {
   void PlaceTensors();
   void FillPlaces();
   void MarkExact();
-  int UsefulThreads(const Step& step) const;
-  void SplitSteps();
+  int UsefulThreads(double cost_ns) const;
   Status CheckBudget();
   int Root(int tensor) const;
   int64_t LastUse(int root) const { return last_use_[static_cast<size_t>(root)]; }
@@ -113,6 +115,7 @@ class Planner {
   std::vector<View> variable_views_;
   std::vector<int> slot_tensor_;  // graph tensor -> plan tensor that its readers use
   std::vector<Constant8> constants8_;
+  double saved_ns_ = 0;
   std::vector<Join> joins_;      // per node: of an Add
   std::vector<bool> is_joined_;  // per node: planned where its Add stands
   std::vector<int> input_of_;  // plan tensor -> model input that fills it directly, or -1
@@ -242,12 +245,34 @@ Planner::NodeContext Planner::MakeContext(const NodeDef& node, const Step& step)
   c.ctx.in_variable = c.in_variable;
   c.ctx.act_bias = options_.act_bias;
   c.ctx.tier = options_.tier;
-  c.ctx.max_threads = options_.threads;
   c.ctx.allow_xnnpack = options_.allow_xnnpack;
   return c;
 }
 
-Status Planner::ChooseImplementation(const PrepareContext& ctx, Step* step) {
+// Prepared for one thread first, whose cost says how many are worth it; blocks and tasks are then
+// made for that number.
+Status Planner::ChooseImplementation(PrepareContext ctx, Step* step) {
+  ctx.max_threads = 1;
+  WHIT_RETURN_IF_ERROR(PrepareBest(ctx, step));
+  if (step->prepared.cost_ns == 0) {
+    step->prepared.cost_ns = kElementNs * static_cast<double>(step->prepared.macs);
+  }
+  const double cost_ns = step->prepared.cost_ns;
+  ctx.max_threads = step->prepared.whole ? options_.threads : UsefulThreads(cost_ns);
+  if (ctx.max_threads > 1) {
+    step->why_not.clear();
+    step->prepared = {};
+    WHIT_RETURN_IF_ERROR(PrepareBest(ctx, step));
+    step->prepared.cost_ns = cost_ns;
+  }
+  step->threads = step->prepared.whole ? 1
+                                       : static_cast<int>(std::clamp<int64_t>(
+                                             step->prepared.tasks, 1, ctx.max_threads));
+  saved_ns_ += cost_ns * (1.0 - 1.0 / step->threads);
+  return OkStatus();
+}
+
+Status Planner::PrepareBest(const PrepareContext& ctx, Step* step) {
   if (!options_.plain) {
     for (const Implementation& impl : AlternativesOf(ctx.type)) {
       if (!options_.kernel.empty() && options_.kernel != impl.name) continue;
@@ -287,9 +312,6 @@ void Planner::KeepStep(Step step) {
         PrepareCopy(plan_.tensors[static_cast<size_t>(step.in[0].tensor)].def.bytes());
     step.prepared.in_place = in_place;
     step.prepared.alias = alias;
-  }
-  if (step.prepared.cost_ns == 0) {
-    step.prepared.cost_ns = kElementNs * static_cast<double>(step.prepared.macs);
   }
   plan_.macs = SaturatingAdd(plan_.macs, step.prepared.macs);
   plan_.steps.push_back(std::move(step));
@@ -544,20 +566,10 @@ void Planner::MarkExact() {
 
 // n threads save cost * (1 - 1/n) and cost (n - 1) hand-outs: worth it for n up to the root of the
 // quotient.
-int Planner::UsefulThreads(const Step& step) const {
-  const double useful = std::sqrt(step.prepared.cost_ns / kThreadNs);
-  const int64_t limit = std::min<int64_t>(options_.threads, step.prepared.tasks);
-  return useful < 2 ? 1 : static_cast<int>(std::min<int64_t>(limit, static_cast<int64_t>(useful)));
-}
-
-void Planner::SplitSteps() {
-  double saved_ns = 0;
-  for (Step& step : plan_.steps) {
-    step.threads = std::max(1, step.prepared.whole ? 1 : UsefulThreads(step));
-    saved_ns += step.prepared.cost_ns * (1.0 - 1.0 / step.threads);
-  }
-  if (saved_ns > kWakeNs) return;
-  for (Step& step : plan_.steps) step.threads = 1;
+int Planner::UsefulThreads(double cost_ns) const {
+  if (options_.split_always) return options_.threads;
+  const double useful = std::sqrt(cost_ns / kThreadNs);
+  return useful < 2 ? 1 : static_cast<int>(std::min<double>(options_.threads, useful));
 }
 
 Status Planner::CheckBudget() {
@@ -616,7 +628,6 @@ Result<Plan> Planner::Build() {
   ResolveInPlace();
   PlaceTensors();
   FillPlaces();
-  SplitSteps();
   MarkExact();
   WHIT_RETURN_IF_ERROR(CheckBudget());
   return std::move(plan_);
@@ -625,7 +636,14 @@ Result<Plan> Planner::Build() {
 }  // namespace
 
 Result<Plan> BuildPlan(const Graph& graph, const PlanOptions& options) {
-  return Planner(graph, options).Build();
+  Planner planner(graph, options);
+  Result<Plan> plan = planner.Build();
+  if (!plan.ok() || plan->threads == 1 || planner.saved_ns() > kWakeNs || options.split_always) {
+    return plan;
+  }
+  PlanOptions alone = options;
+  alone.threads = 1;
+  return Planner(graph, alone).Build();
 }
 
 }  // namespace whit

@@ -19,6 +19,7 @@ namespace whit {
 
 struct PlanOptions {
   int threads = 1;
+  bool split_always = false;  // into all threads, whether it pays or not
   bool plain = false;
   bool allow_xnnpack = true;
   std::string kernel;  // forces an implementation where it exists

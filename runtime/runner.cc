@@ -236,6 +236,7 @@ Result<Runner> Runner::Create(const Model& model, const RunnerOptions& options) 
   WHIT_ASSIGN_OR_RETURN(impl->graph, BuildGraph(*model.impl()->file, options.dims));
   PlanOptions plan;
   plan.threads = options.threads;
+  plan.split_always = options.split_always;
   plan.plain = options.plain;
   if (!options.plain) {
     plan.tier = tier;

@@ -100,7 +100,8 @@ struct Normalization {
 };
 
 struct RunnerOptions {
-  int threads = 1;        // upper limit; the plan may use fewer
+  int threads = 1;            // upper limit; a step uses fewer where more do not pay
+  bool split_always = false;  // all of them for every step, as tests want it
   std::vector<int> cpus;  // pin workers to these CPUs; empty: the system's choice
   std::string isa;        // force a tier by name ("scalar", ...); empty: the best usable
   std::string

@@ -63,6 +63,7 @@ TEST(Allocations, NoneAfterTheFirstRun) {
     for (bool plain : {false, true}) {
       RunnerOptions options;
       options.threads = threads;
+      options.split_always = true;
       options.plain = plain;
       auto runner = Runner::Create(*model, options);
       ASSERT_TRUE(runner.ok()) << runner.status().message();

@@ -213,7 +213,7 @@ def main():
     args = p.parse_args()
     if not args.litert and not args.whit:
         p.error("--whit or --litert is needed")
-    args.extra = ["--xnnpack", "on" if args.xnnpack else "off", "--threads", args.threads] + ["--plain"] * args.plain
+    args.extra = ["--xnnpack", "on" if args.xnnpack else "off", "--threads", args.threads, "--split-always"] + ["--plain"] * args.plain
     names = [name for name in cases() if args.only in name]
     with tempfile.TemporaryDirectory() as scratch:
         folder = args.keep or scratch

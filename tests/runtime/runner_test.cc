@@ -43,6 +43,7 @@ TEST(Runner, PlannedEqualsPlainForEveryThreadCount) {
     for (int threads : {1, 2, 3, 5}) {
       RunnerOptions options;
       options.threads = threads;
+      options.split_always = true;
       EXPECT_EQ(RunOnce(model, options, seed), want) << threads << " threads, seed " << int{seed};
       options.plain = true;
       EXPECT_EQ(RunOnce(model, options, seed), want)

@@ -140,7 +140,7 @@ class CommandTest(unittest.TestCase):
         self.ok("run", self.model, "--in", source, "--out", out)
         first = np.load(out)
         self.assertEqual((first.dtype, first.shape), (np.int8, (1, 10)))
-        variants = [["--plain"], ["--threads", "3"], ["--xnnpack", "off"], ["--isa", "scalar"]]
+        variants = [["--plain"], ["--threads", "3", "--split-always"], ["--xnnpack", "off"], ["--isa", "scalar"]]
         for variant in variants:
             self.ok("run", self.model, "--in", source, "--out", out, *variant)
             self.assertTrue(np.array_equal(np.load(out), first), variant)

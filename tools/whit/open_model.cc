@@ -40,6 +40,8 @@ void RunFlags::AddTo(CLI::App* cli) {
   cli->add_option("--threads", threads, "Threads, at most")
       ->check(CLI::Range(1, 1024))
       ->capture_default_str();
+  cli->add_flag("--split-always", split_always,
+                "Use all threads for every step, also where it does not pay");
   cli->add_option("--isa", isa, "Force an instruction-set tier (whit info --cpu lists them)");
   cli->add_flag("--plain", plain, "The plain executor: one buffer a tensor, reference kernels");
   cli->add_option("--xnnpack", xnnpack, "May XNNPACK serve float operators")
@@ -50,6 +52,7 @@ void RunFlags::AddTo(CLI::App* cli) {
 RunnerOptions RunFlags::ToOptions() const {
   RunnerOptions options;
   options.threads = threads;
+  options.split_always = split_always;
   options.isa = isa;
   options.plain = plain;
   options.xnnpack = xnnpack == "off" ? Xnnpack::kOff : Xnnpack::kAuto;

@@ -22,6 +22,7 @@ Result<OpenedModel> OpenModel(const std::string& path);
 /// Options of the commands that run a model.
 struct RunFlags {
   int threads = 1;
+  bool split_always = false;
   std::string isa;
   bool plain = false;
   std::string xnnpack = "on";
