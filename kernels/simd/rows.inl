@@ -50,44 +50,47 @@ WHIT_INLINE void MaximaOfFour(const uint8_t* x, int64_t steps, uint8_t* out) {
   }
 }
 
-/// Sums of bytes of one row, in two 64-bit lanes. The last bytes of a run are masked, so that what
-/// lies behind it does not matter.
-template <class T>
-WHIT_INLINE __m128i SumRow(const RowSums& s, const uint8_t* row, int64_t whole,
-                           const uint8_t* mask) {
-  constexpr int kBytes = 4 * T::kLanes;
-  typename T::V sum = T::Zero();
-  __m128i tails = _mm_setzero_si128();
-  for (int64_t r = 0; r < s.runs; ++r) {
-    const uint8_t* x = row + s.offsets[r];
-    int64_t j = 0;
-    for (; j + kBytes <= whole; j += kBytes) sum = T::SumBytes(sum, T::Load(x + j));
-    for (; j < whole; j += 16) tails = Xmm::SumBytes(tails, Xmm::Load(x + j));
-    if (j < s.length) {
-      tails = Xmm::SumBytes(tails, Xmm::And(Xmm::Load(x + j), Xmm::Load(mask)));
-    }
-  }
-  return _mm_add_epi64(tails, T::FoldSums(sum));
-}
-
-/// Four rows at a time: their sums leave the lanes together.
+/// Four rows at a time, whose sums leave the lanes together. The last bytes of a run are masked, so
+/// that what lies behind it does not matter.
 template <class T>
 WHIT_INLINE void SumRows(const RowSums& s) {
+  constexpr int kBytes = 4 * T::kLanes;
   alignas(16) uint8_t ones[32];
   for (int i = 0; i < 16; ++i) ones[i] = 255, ones[16 + i] = 0;
   const int64_t tail = s.length % 16, whole = s.length - tail;
-  const uint8_t* mask = ones + 16 - tail;
-  const __m128i scale = _mm_set1_epi32(s.scale);
+  const __m128i mask = Xmm::Load(ones + 16 - tail), scale = Xmm::Splat32(s.scale);
   for (int64_t i = 0; i < s.count; i += 4) {
-    __m128i sum[4];
+    const uint8_t* row[4];
+    typename T::V sum[4];
+    __m128i half[4];
 #pragma GCC unroll 4
     for (int j = 0; j < 4; ++j) {
-      sum[j] = SumRow<T>(s, s.rows[Min(i + j, s.count - 1)] + s.shift, whole, mask);
+      row[j] = s.rows[Min(i + j, s.count - 1)] + s.shift;
+      sum[j] = T::Zero(), half[j] = Xmm::Zero();
     }
-    const __m128i a = _mm_add_epi64(_mm_unpacklo_epi64(sum[0], sum[1]),
-                                    _mm_unpackhi_epi64(sum[0], sum[1]));
-    const __m128i b = _mm_add_epi64(_mm_unpacklo_epi64(sum[2], sum[3]),
-                                    _mm_unpackhi_epi64(sum[2], sum[3]));
+    for (int64_t r = 0; r < s.runs; ++r) {
+      int64_t at = s.offsets[r];
+      const int64_t end = at + whole;
+      for (; at + kBytes <= end; at += kBytes) {
+#pragma GCC unroll 4
+        for (int j = 0; j < 4; ++j) sum[j] = T::SumBytes(sum[j], T::Load(row[j] + at));
+      }
+      for (; at < end; at += 16) {
+#pragma GCC unroll 4
+        for (int j = 0; j < 4; ++j) half[j] = Xmm::SumBytes(half[j], Xmm::Load(row[j] + at));
+      }
+      if (tail == 0) continue;
+#pragma GCC unroll 4
+      for (int j = 0; j < 4; ++j) {
+        half[j] = Xmm::SumBytes(half[j], Xmm::And(Xmm::Load(row[j] + at), mask));
+      }
+    }
+#pragma GCC unroll 4
+    for (int j = 0; j < 4; ++j) half[j] = _mm_add_epi64(half[j], T::FoldSums(sum[j]));
+    const __m128i a = _mm_add_epi64(_mm_unpacklo_epi64(half[0], half[1]),
+                                    _mm_unpackhi_epi64(half[0], half[1]));
+    const __m128i b = _mm_add_epi64(_mm_unpacklo_epi64(half[2], half[3]),
+                                    _mm_unpackhi_epi64(half[2], half[3]));
     const __m128i four = _mm_castps_si128(
         _mm_shuffle_ps(_mm_castsi128_ps(a), _mm_castsi128_ps(b), _MM_SHUFFLE(2, 0, 2, 0)));
     Xmm::Store(s.sums + i, Xmm::Mul32(four, scale));
