@@ -16,17 +16,21 @@ struct ConcatParams {
   size_t row_bytes = 0;             // their sum
 };
 
-// A task is one index over the axes outside the concatenated one.
+// A task is one index over the axes outside the concatenated one. An input that the plan has placed
+// where it belongs is there already.
 KernelCode RunConcat(const RunContext& ctx) {
   const auto& params = ctx.As<ConcatParams>();
-  for (int64_t task = ctx.tasks.begin; task < ctx.tasks.end; ++task) {
-    uint8_t* to = ctx.out[0].mut<uint8_t>() + static_cast<size_t>(task) * params.row_bytes;
-    for (size_t i = 0; i < params.piece_bytes.size(); ++i) {
-      const size_t bytes = params.piece_bytes[i];
-      if (bytes == 0) continue;
-      std::memcpy(to, ctx.in[i].as<uint8_t>() + static_cast<size_t>(task) * bytes, bytes);
-      to += bytes;
+  uint8_t* first = ctx.out[0].mut<uint8_t>();
+  for (size_t i = 0; i < params.piece_bytes.size(); ++i) {
+    const size_t bytes = params.piece_bytes[i];
+    const auto* from = ctx.in[i].as<uint8_t>();
+    if (bytes > 0 && from != first) {
+      for (int64_t task = ctx.tasks.begin; task < ctx.tasks.end; ++task) {
+        const auto row = static_cast<size_t>(task);
+        std::memcpy(first + row * params.row_bytes, from + row * bytes, bytes);
+      }
     }
+    first += bytes;
   }
   return KernelCode::kOk;
 }

@@ -111,6 +111,7 @@ struct Prepared {
   double cost_ns = 0;  // of all tasks on one thread, estimated; 0: the plan guesses from macs
   bool whole = false;  // one call for all tasks; the implementation threads by itself
   bool exact = true;   // integer result: same bytes on every tier
+  bool strided_out = false;       // writes out[0] with rows PrepareContext::out_row_elems apart
   bool joins_add = false;         // took PrepareContext::joined_add over
   // out[0] may share memory with in[in_place_input] (same size; element i of the output depends on
   // element i of that input only).
@@ -148,6 +149,9 @@ struct PrepareContext {
   /// as one more input of the step. An implementation that takes it over sets Prepared::joins_add
   /// and writes the Add's output; every rounding stays (decisions.md 19). Else null.
   const PrepareContext* joined_add = nullptr;
+  /// If not 0: out[0] may be written with rows of the last axis this many elements apart (it is a
+  /// piece of a concatenation). An implementation that does so sets Prepared::strided_out.
+  int64_t out_row_elems = 0;
   size_t joined_operand = 0;
 
   size_t inputs() const { return in.size(); }

@@ -14,6 +14,11 @@ namespace whit {
 /// 64: a cache line of every target and one step of a weight panel.
 inline constexpr size_t kBufferAlignment = 64;
 
+/// The next multiple of it. REQUIRES bytes <= 2^64 - 64.
+constexpr uint64_t AlignUp(uint64_t bytes) {
+  return (bytes + kBufferAlignment - 1) / kBufferAlignment * kBufferAlignment;
+}
+
 /// Owned memory, 64-aligned, contents zero (large ones by untouched zero pages). Move-only.
 class AlignedBuffer {
  public:

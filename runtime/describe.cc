@@ -17,7 +17,8 @@ std::string DescribePlace(const Place& place) {
     case Place::Kind::kInput:
       return "@input" + std::to_string(place.index);
     case Place::Kind::kOutput:
-      return "@output" + std::to_string(place.index);
+      return "@output" + std::to_string(place.index) +
+             (place.offset == 0 ? "" : "+" + std::to_string(place.offset));
     case Place::Kind::kConstant:
       return "@file";
     case Place::Kind::kVariable:

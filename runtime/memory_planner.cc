@@ -7,10 +7,6 @@ namespace whit {
 
 namespace {
 
-uint64_t AlignUp(uint64_t bytes) {
-  return (bytes + kBufferAlignment - 1) / kBufferAlignment * kBufferAlignment;
-}
-
 bool LivesMeet(const BufferLife& a, const BufferLife& b) {
   return a.first <= b.last && b.first <= a.last;
 }

@@ -22,7 +22,7 @@ struct PlanOptions {
   bool split_always = false;  // into all threads, whether it pays or not
   bool plain = false;
   bool allow_xnnpack = true;
-  std::string kernel;  // forces an implementation where it exists
+  std::string kernel;                // forces an implementation where it exists
   const simd::Tier* tier = nullptr;  // null: scalar
   int32_t act_bias =
       0;  // 0: quantized 8-bit activations are stored as int8; 128: as uint8 (decisions.md 14)
@@ -40,7 +40,7 @@ struct Place {
     kConstant,
     kVariable
   } kind = Kind::kNone;
-  uint64_t offset = 0;             // kArena
+  uint64_t offset = 0;             // kArena, kOutput (a piece of it)
   int index = -1;                  // input, output or variable number
   const void* constant = nullptr;  // kConstant
 };
@@ -59,7 +59,7 @@ struct Step {
   std::string name;
   std::string op;  // "Conv2D", "Conv2D+Add"
   std::vector<Slot> in, out;
-  std::string why_not;  // why no faster implementation was taken
+  std::string why_not;   // why no faster implementation was taken
   int joined_node = -1;  // the Add that this step computes too
   int threads = 1;
 };

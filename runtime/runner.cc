@@ -11,10 +11,6 @@ namespace whit {
 
 namespace {
 
-uint64_t AlignUp(uint64_t bytes) {
-  return (bytes + kBufferAlignment - 1) / kBufferAlignment * kBufferAlignment;
-}
-
 // What a parallel step shares with its workers.
 struct Work {
   const Prepared* prepared;
@@ -110,7 +106,7 @@ void* Runner::Impl::AddressOf(const Place& place) {
     case Place::Kind::kInput:
       return input_buffers[index].data();
     case Place::Kind::kOutput:
-      return output_buffers[index].data();
+      return output_buffers[index].data() + place.offset;
     case Place::Kind::kConstant:
       return const_cast<void*>(place.constant);
     case Place::Kind::kVariable:
@@ -192,8 +188,7 @@ KernelCode Runner::Impl::RunStep(size_t i) {
 
 Status Runner::Impl::Failed(size_t step, KernelCode code) const {
   const Step& s = plan.steps[step];
-  return Status(StatusCode::kRuntime,
-                "node '" + s.name + "' (" + s.op + "): " + Describe(code));
+  return Status(StatusCode::kRuntime, "node '" + s.name + "' (" + s.op + "): " + Describe(code));
 }
 
 Status Runner::Impl::Run() {
@@ -218,8 +213,8 @@ Status Runner::Impl::Run() {
     }
     if (options.profile) {
       const Step& step = plan.steps[i];
-      options.profile({i, step.name, step.op, step.prepared.implementation,
-                       step.prepared.tier, NowNs() - start, step.prepared.macs});
+      options.profile({i, step.name, step.op, step.prepared.implementation, step.prepared.tier,
+                       NowNs() - start, step.prepared.macs});
     }
   }
   return OkStatus();

@@ -102,8 +102,8 @@ struct Normalization {
 struct RunnerOptions {
   int threads = 1;            // upper limit; a step uses fewer where more do not pay
   bool split_always = false;  // all of them for every step, as tests want it
-  std::vector<int> cpus;  // pin workers to these CPUs; empty: the system's choice
-  std::string isa;        // force a tier by name ("scalar", ...); empty: the best usable
+  std::vector<int> cpus;      // pin workers to these CPUs; empty: the system's choice
+  std::string isa;            // force a tier by name ("scalar", ...); empty: the best usable
   std::string
       kernel;  // force an implementation by name where it is available ("scalar", "xnnpack")
   bool plain = false;  // the oracle: one buffer a tensor, file order, reference kernels
@@ -185,7 +185,7 @@ std::vector<Tier> CpuTiers();
 /// One step of a plan, for people.
 struct PlanStep {
   std::string node, op, implementation, tier, why_not;  // op "Conv2D+Add": one step for both
-  std::vector<std::string> inputs, outputs;  // "name type[shape] @offset"
+  std::vector<std::string> inputs, outputs;             // "name type[shape] @offset"
   uint64_t scratch_bytes = 0;
   int64_t macs = 0;
   int64_t tasks = 1;

@@ -19,8 +19,8 @@ namespace {
 //
 #include "kernels/simd/depthwise_i8.inl"
 
-// 4 rows x 16 channels: 8 accumulators, 4 weights, 2 rows, 2 temporaries of 16 registers. A panel of
-// 8 channels takes 8 rows.
+// 4 rows x 16 channels: 8 accumulators, 4 weights, 2 rows, 2 temporaries of 16 registers. A panel
+// of 8 channels takes 8 rows.
 void RunProductI8(const ProductI8& p) {
   for (int64_t q = p.panel_begin; q < p.panel_end; ++q) {
     if (PanelWidth(p.n, q) == 16) {

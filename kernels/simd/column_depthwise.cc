@@ -22,6 +22,7 @@ struct ColumnDepthwise {
   int64_t lines = 1;        // output lines of one task, all in one image
   int64_t image_tasks = 1;  // of lines
   int64_t channel_tasks = 1;
+  int64_t out_stride = 0;  // between output pixels
 };
 
 KernelCode Run(const RunContext& ctx) {
@@ -38,13 +39,13 @@ KernelCode Run(const RunContext& ctx) {
   a.weights = reinterpret_cast<const int8_t*>(p.dw.weights);
   a.weight_zero_point = p.dw.out.weight_zero_point;
   a.quant = p.quant;
-  a.out_w = g.out_w, a.out_c = g.out_c;
+  a.out_w = g.out_w, a.out_stride = p.out_stride;
   a.scratch = ctx.scratch;
   for (int64_t t = ctx.tasks.begin; t < ctx.tasks.end; ++t) {
     const int64_t line_task = t / p.channel_tasks, channels = t % p.channel_tasks;
     const int64_t image = line_task / p.image_tasks;
     a.x = ctx.in[0].as<uint8_t>() + image * g.in_h * g.in_w * g.in_c;
-    a.out = ctx.out[0].mut<uint8_t>() + image * g.out_h * g.out_w * g.out_c;
+    a.out = ctx.out[0].mut<uint8_t>() + image * g.out_h * g.out_w * p.out_stride;
     a.line_begin = line_task % p.image_tasks * p.lines;
     a.line_end = std::min(a.line_begin + p.lines, g.out_h);
     a.channel_begin = p.channel_tasks == 1 ? 0 : channels * kTaskChannels;
@@ -61,8 +62,7 @@ int64_t ScratchBytes(const ConvGeometry& g) {
   constexpr int64_t kColumn = 256, kMostOutputs = 4;
   const int64_t groups = CeilDiv(g.kernel_h + g.stride_h, 2);
   const int64_t weights = 4 * groups * g.kernel_w * kColumn;
-  const int64_t columns =
-      (kMostOutputs - 1) * g.stride_w + (g.kernel_w - 1) * g.dilation_w + 1;
+  const int64_t columns = (kMostOutputs - 1) * g.stride_w + (g.kernel_w - 1) * g.dilation_w + 1;
   return 64 + weights + std::max(simd::kDepthwiseColumnBytes, columns * groups * kColumn) + 64;
 }
 
@@ -118,6 +118,8 @@ Status PrepareColumnDepthwise(const PrepareContext& ctx, Prepared* prepared, boo
       static_cast<int32_t>(p.dw.g.kernel_h * p.dw.g.kernel_w * out.weight_zero_point);
   p.quant.zero_point = out.requant.zero_point;
   p.quant.lo = out.requant.lo, p.quant.hi = out.requant.hi;
+  prepared->strided_out = ctx.out_row_elems != 0;
+  p.out_stride = prepared->strided_out ? ctx.out_row_elems : p.dw.g.out_c;
   SetTasks(&p, std::max(1, ctx.max_threads));
   prepared->scratch_per_thread = static_cast<size_t>(ScratchBytes(p.dw.g));
   prepared->tasks = p.dw.g.batch * p.image_tasks * p.channel_tasks;

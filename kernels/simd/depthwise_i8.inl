@@ -241,7 +241,7 @@ struct DepthwiseUnit {
         const V low = T::PackWords(sums[0][l][i], sums[1][l][i], rounding.zero);
         const V high = T::PackWords(sums[2][l][i], sums[3][l][i], rounding.zero);
         const V bytes = rounding.Clamp(T::PackBytes(low, high));
-        StoreRow<T, kChannels, 0>(out + l * line_stride + i * p.out_c, bytes, count);
+        StoreRow<T, kChannels, 0>(out + l * line_stride + i * p.out_stride, bytes, count);
       }
     }
   }
@@ -263,7 +263,7 @@ struct DepthwiseUnit {
       } else {
         Outputs<1, kLines, kSets, kWidth>(column, out, line_stride);
       }
-      column += n * step, out += n * p.out_c;
+      column += n * step, out += n * p.out_stride;
     }
   }
 
@@ -279,7 +279,7 @@ struct DepthwiseUnit {
   template <int kX, int kLines>
   WHIT_INLINE void Line(int64_t line, int64_t stretch, const uint8_t* padding) const {
     const int64_t rows = kLines == 1 ? p.kernel_h : p.kernel_h + p.stride_h;
-    const int64_t y = line * p.stride_h - p.pad_top, line_stride = p.out_w * p.out_c;
+    const int64_t y = line * p.stride_h - p.pad_top, line_stride = p.out_w * p.out_stride;
     uint8_t* const out = p.out + line * line_stride + channel;
     for (int64_t x = 0; x < p.out_w; x += stretch) {
       const int64_t outputs = Min(stretch, p.out_w - x), begin = x * p.stride_w - p.pad_left;
@@ -290,9 +290,9 @@ struct DepthwiseUnit {
         Interleave<true>(y, rows, begin, end, padding);
       }
       if (p.kernel_w == 3) {
-        StretchOfSets<kX, kLines, 3>(outputs, out + x * p.out_c, line_stride);
+        StretchOfSets<kX, kLines, 3>(outputs, out + x * p.out_stride, line_stride);
       } else {
-        StretchOfSets<kX, kLines, 0>(outputs, out + x * p.out_c, line_stride);
+        StretchOfSets<kX, kLines, 0>(outputs, out + x * p.out_stride, line_stride);
       }
     }
   }

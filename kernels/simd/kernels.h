@@ -31,7 +31,8 @@ struct Requantize8 {
 /// A residual that joins right after the product is rounded, with every rounding of the unfused
 /// pair: y8 = requantized product; out = z + rne(clamp((f32(y8 - zy) * ma) + (f32(b - zb) * mb))).
 struct Residual8 {
-  const uint8_t* b = nullptr;  // at the first row's channel 0 of the group; strides as `out`
+  const uint8_t* b = nullptr;  // at the first row's channel 0 of the group
+  int64_t b_stride = 0;        // between rows
   float ma = 0, mb = 0;  // below 2^22, so that a sum is below 2^31
   int32_t b_zero_point = 0;
   int32_t zero_point = 0;  // of the sum, stored units
@@ -122,7 +123,7 @@ struct DepthwiseI8 {
   Requantize8 quant;
 
   uint8_t* out = nullptr;  // the image's first output pixel
-  int64_t out_w = 0, out_c = 0;
+  int64_t out_w = 0, out_stride = 0;  // outputs of a line; between output pixels
   int64_t line_begin = 0, line_end = 0;
   int64_t channel_begin = 0, channel_end = 0;  // begin is a multiple of 16
   uint8_t* scratch = nullptr;                  // column_depthwise.cc has the size

@@ -111,7 +111,7 @@ bool ProductIsRight(const Kernels& k, int32_t act_bias) {
   p.step_max = step_max.data(), p.pair_max = pair_max.data();
   p.limit1 = limit1.data(), p.limit2 = limit2.data(), p.lists = lists.data();
   Residual8 r;
-  r.b = b.data(), r.ma = 0.7f, r.mb = 1.3f, r.b_zero_point = act_bias - 5;
+  r.b = b.data(), r.b_stride = kN, r.ma = 0.7f, r.mb = 1.3f, r.b_zero_point = act_bias - 5;
   r.zero_point = act_bias + 1, r.lo = -129.0f, r.hi = 126.0f;
   for (const bool joined : {false, true}) {
     p.residual = joined ? &r : nullptr;
@@ -164,9 +164,11 @@ bool DepthwiseIsRight(const Kernels& k, int32_t act_bias) {
   p.zero = static_cast<uint8_t>(act_bias + 20);
   p.weights = w.data(), p.weight_zero_point = kZeroPoint;
   p.quant = Quantizer(bias.data(), sums.data(), multiplier.data(), act_bias);
-  p.out = out.data(), p.out_c = kC, p.channel_end = kC;
+  p.out = out.data(), p.out_stride = kC, p.channel_end = kC;
   p.scratch = scratch.data();
-  const auto stored = [&](uint8_t v) { return act_bias != 0 ? int{v} : int{static_cast<int8_t>(v)}; };
+  const auto stored = [&](uint8_t v) {
+    return act_bias != 0 ? int{v} : int{static_cast<int8_t>(v)};
+  };
   for (const int stride : {1, 2}) {
     const int out_h = (kH - 1) / stride + 1, out_w = (kW - 1) / stride + 1;
     p.stride_h = p.stride_w = stride, p.out_w = out_w, p.line_end = out_h;
@@ -178,7 +180,8 @@ bool DepthwiseIsRight(const Kernels& k, int32_t act_bias) {
         const int y = oy * stride - 1 + tap / 3, at = ox * stride - 1 + tap % 3;
         const bool inside = y >= 0 && y < kH && at >= 0 && at < kW;
         const uint8_t v = inside ? x[static_cast<size_t>((y * kW + at) * kC + c)] : p.zero;
-        acc += stored(v) * (w[static_cast<size_t>((c / 16 * kTaps + tap) * 16 + c % 16)] - kZeroPoint);
+        acc +=
+            stored(v) * (w[static_cast<size_t>((c / 16 * kTaps + tap) * 16 + c % 16)] - kZeroPoint);
       }
       const Requantize8& q = p.quant;
       const int32_t want = Round(static_cast<float>(acc) * kMultiplier, q.lo, q.hi, q.zero_point);
@@ -211,7 +214,8 @@ bool RowsAreRight(const Kernels& k) {
     std::copy(x.begin(), x.begin() + kK, padded.begin());
     k.quad_maxima({padded.data(), 18, lo.data()});
     for (size_t s = 0; s < 18; ++s) {
-      if (lo[s] != *std::max_element(padded.begin() + 4 * s, padded.begin() + 4 * s + 4)) return false;
+      if (lo[s] != *std::max_element(padded.begin() + 4 * s, padded.begin() + 4 * s + 4))
+        return false;
     }
   }
   if (k.row_sums == nullptr) return true;

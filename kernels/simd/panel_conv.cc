@@ -46,12 +46,13 @@ struct PanelConv {
   int64_t block_lines = 1, image_blocks = 1;
   int64_t panel_tasks = 1;
 
-  int64_t cin = 0;           // input channels of a group
-  int64_t line_bytes = 0;    // between input rows as the kernels read them
-  int64_t pixel_bytes = 0;   // between the first taps of neighbouring output pixels
-  int64_t padded_w = 0;      // columns of a padded input row
+  int64_t cin = 0;          // input channels of a group
+  int64_t line_bytes = 0;   // between input rows as the kernels read them
+  int64_t pixel_bytes = 0;  // between the first taps of neighbouring output pixels
+  int64_t padded_w = 0;     // columns of a padded input row
   std::vector<int32_t> offsets, run_offsets;  // of steps and runs from a pixel's first tap
 
+  int64_t out_stride = 0;  // between output pixels
   bool joins_add = false;
   simd::Residual8 residual;  // but for its address
 
@@ -257,9 +258,10 @@ class Worker {
     a.quant = p_.quant;
     if (a.quant.bias != nullptr) a.quant.bias += group * n;
     a.quant.sums += group * n, a.quant.multiplier += group * n;
-    a.out = y_ + first_pixel_ * d_.n + group * n, a.out_stride = d_.n;
+    a.out = y_ + first_pixel_ * p_.out_stride + group * n, a.out_stride = p_.out_stride;
     simd::Residual8 residual = p_.residual;
     if (p_.joins_add) {
+      residual.b_stride = d_.n;
       residual.b = addend_ + first_pixel_ * d_.n + group * n;
       a.residual = &residual;
     }
@@ -409,7 +411,7 @@ Status JoinAdd(const PrepareContext& ctx, PanelConv* p, Prepared* prepared) {
   p->residual.b_zero_point = add.zero_point[other] + ctx.act_bias;
   p->residual.zero_point = add.requant.zero_point;
   p->residual.lo = add.requant.lo, p->residual.hi = add.requant.hi;
-  prepared->in_place = true;
+  prepared->in_place = !prepared->strided_out;
   prepared->in_place_input = static_cast<int>(ctx.in.size());
   return OkStatus();
 }
@@ -437,6 +439,8 @@ Status PreparePanelConv(const PrepareContext& ctx, Prepared* prepared, bool* acc
   p.quant.zero_point = out.requant.zero_point;
   p.quant.lo = out.requant.lo, p.quant.hi = out.requant.hi;
   p.quant.whole_panels = p.product.dims.groups == 1 || p.product.dims.group_n() % 16 == 0;
+  prepared->strided_out = ctx.out_row_elems != 0;
+  p.out_stride = prepared->strided_out ? ctx.out_row_elems : p.product.dims.n;
   WHIT_RETURN_IF_ERROR(JoinAdd(ctx, &p, prepared));
   SetLines(&p);
   SetOffsets(&p);

@@ -160,10 +160,10 @@ WHIT_INLINE void FinishTile(const ProductI8& p, const Channels<T, kV>& c, int64_
   const Residual8& b = *p.residual;
   const Rounding<T> r(b.zero_point, b.lo, b.hi);
   const Joining<T> join(p.quant, b);
-  const uint8_t* const from = c.b + row * p.out_stride;
+  const uint8_t* const from = c.b + row * b.b_stride;
   StoreTile<T, kM, kV>(acc, r, out, p.out_stride, c.count,
                        [&](typename T::V a, int i, int v) WHIT_LAMBDA_INLINE {
-                         return join.Join(a, m[v], from + i * p.out_stride + v * T::kLanes);
+                         return join.Join(a, m[v], from + i * b.b_stride + v * T::kLanes);
                        });
 }
 

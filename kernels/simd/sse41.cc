@@ -18,8 +18,8 @@ namespace {
 //
 #include "kernels/simd/depthwise_i8.inl"
 
-// 2 rows x 16 channels: 8 accumulators, 4 rows of activations, 2 weights, 2 temporaries of 16 registers. A
-// panel of 8 channels takes 4 rows.
+// 2 rows x 16 channels: 8 accumulators, 4 rows of activations, 2 weights, 2 temporaries of 16
+// registers. A panel of 8 channels takes 4 rows.
 void RunProductI8(const ProductI8& p) {
   for (int64_t q = p.panel_begin; q < p.panel_end; ++q) {
     if (PanelWidth(p.n, q) == 16) {

@@ -12,7 +12,8 @@ constexpr Tier kTiers[] = {
     {"scalar", "any CPU", [](const CpuFeatures&) { return true; }, 0, nullptr, 8, 8},
 #if defined(__x86_64__)
     {"sse41", "SSE4.1", [](const CpuFeatures& c) { return c.sse41; }, 128, &kSse41, 35, 14},
-    {"avx2", "AVX2 and FMA", [](const CpuFeatures& c) { return c.avx2 && c.fma; }, 128, &kAvx2, 70, 35},
+    {"avx2", "AVX2 and FMA", [](const CpuFeatures& c) { return c.avx2 && c.fma; }, 128, &kAvx2, 70,
+     35},
     {"avxvnni", "AVX-VNNI and FMA", [](const CpuFeatures& c) { return c.avxvnni && c.fma; }, 128,
      &kAvxVnni, 110, 35},
     {"avx512vnni", "AVX512 F, BW, VL, DQ and VNNI",

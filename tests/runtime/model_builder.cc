@@ -70,8 +70,10 @@ int ModelBuilder::Weights(const PackedArrays& packed) {
     w->shape.push_back(static_cast<uint32_t>(packed.shape[i]));
   w->data = writer_.AddBlobOf<uint8_t>(packed.data);
   w->sums = writer_.AddBlobOf<int32_t>(packed.sums);
-  w->limits = writer_.AddBlobOf<uint8_t>(packed.limits);
-  w->pair_flags = writer_.AddBlobOf<uint8_t>(packed.pair_flags);
+  if (!packed.limits.empty()) {  // only panel16_i8 has them
+    w->limits = writer_.AddBlobOf<uint8_t>(packed.limits);
+    w->pair_flags = writer_.AddBlobOf<uint8_t>(packed.pair_flags);
+  }
   w->scale = packed.scale;
   w->zero_point = packed.zero_point;
   writer_.graph.weights.push_back(std::move(w));
@@ -119,6 +121,30 @@ Epilogue AddEpilogue(ModelBuilder* b, const PackedArrays& w, int32_t zx, float m
 
 }  // namespace
 
+void ModelBuilder::Conv(const std::string& name, int in, int out, int64_t k, std::mt19937* rng,
+                        bool depthwise) {
+  const fbs::TensorT& x = *subgraph().tensors[static_cast<size_t>(in)];
+  const int64_t cin = x.shape[3];
+  const int64_t cout = subgraph().tensors[static_cast<size_t>(out)]->shape[3];
+  PackedArrays w;
+  if (depthwise) {
+    w = PackDw16I8(RandomBytes(static_cast<size_t>(k * k * cout), rng), k * k, cout);
+    w.shape = Shape({k, k, cout});
+  } else {
+    w = PackPanel16I8(RandomBytes(static_cast<size_t>(cout * k * k * cin), rng), cout, 1, k,
+                      k * cin);
+    w.shape = Shape({cout, k, k, cin});
+  }
+  w.scale = {0.01f};
+  const Epilogue e = AddEpilogue(this, w, x.quantization->zero_point[0], 0.004f);
+  fbs::ConvOptionsT o;
+  o.weights = Weights(w);
+  o.bias = e.bias;
+  o.multiplier = e.multiplier;
+  o.pad_top = o.pad_bottom = o.pad_left = o.pad_right = static_cast<uint32_t>(k / 2);
+  Op(name, depthwise ? fbs::Options::DepthwiseConv2D : fbs::Options::Conv2D, o, {in}, {out});
+}
+
 std::vector<std::byte> SmallNetwork() {
   std::mt19937 rng(7);
   ModelBuilder b;
@@ -129,21 +155,8 @@ std::vector<std::byte> SmallNetwork() {
   const int flat = b.Tensor("flat", {fbs::DType::int8, {1, 512}, 0.08f, 1});
   const int y = b.Tensor("y", {fbs::DType::int8, {1, 10}, 0.3f, 0});
 
-  auto conv = [&](const char* name, int in, int out, int64_t cin, int32_t zx) {
-    PackedArrays w =
-        PackPanel16I8(RandomBytes(static_cast<size_t>(8 * 9 * cin), &rng), 8, 1, 3, 3 * cin);
-    w.shape = Shape({8, 3, 3, cin});
-    w.scale = {0.01f};
-    const Epilogue e = AddEpilogue(&b, w, zx, 0.004f);
-    fbs::ConvOptionsT o;
-    o.weights = b.Weights(w);
-    o.bias = e.bias;
-    o.multiplier = e.multiplier;
-    o.pad_top = o.pad_bottom = o.pad_left = o.pad_right = 1;
-    b.Op(name, fbs::Options::Conv2D, o, {in}, {out});
-  };
-  conv("conv1", x, c1, 3, -5);
-  conv("conv2", c1, c2, 8, 3);
+  b.Conv("conv1", x, c1, 3, &rng);
+  b.Conv("conv2", c1, c2, 3, &rng);
   b.Op("add", fbs::Options::Add, fbs::BinaryOptionsT{}, {c2, c1}, {sum});
   b.Op("flatten", fbs::Options::Reshape, fbs::ReshapeOptionsT{}, {sum}, {flat});
   PackedArrays w = PackPanel16I8(RandomBytes(10 * 512, &rng), 10, 1, 1, 512);

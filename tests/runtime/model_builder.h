@@ -5,6 +5,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <random>
 #include <span>
 #include <string>
 #include <utility>
@@ -34,6 +35,10 @@ class ModelBuilder {
   int Variable(const std::string& name, const TensorSpec& spec);
 
   int Weights(const PackedArrays& packed);
+  /// A k x k convolution (or depthwise) at stride 1 with SAME padding from tensor `in` to `out`, with
+  /// random weights and multiplier.
+  void Conv(const std::string& name, int in, int out, int64_t k, std::mt19937* rng,
+            bool depthwise = false);
   int Blob(std::span<const std::byte> bytes) { return writer_.AddBlob(bytes); }
 
   template <typename OptionsT>
