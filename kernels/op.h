@@ -144,6 +144,7 @@ struct PrepareContext {
   int32_t act_bias = 0;
   int max_threads = 1;
   bool allow_xnnpack = true;
+  int block_shift = 0;  // blocks of work 2^block_shift times as large as the default (tuning)
   const simd::Tier* tier = nullptr;  // the instruction-set tier of the plan; null: scalar
   /// An Add that may join this operator: its operand `joined_operand` is out[0], the other one comes
   /// as one more input of the step. An implementation that takes it over sets Prepared::joins_add

@@ -58,6 +58,8 @@ struct Runner::Impl {
   std::vector<std::vector<int64_t>> input_shapes, output_shapes;
   std::vector<TensorView> inputs, outputs;
 
+  std::string tuning_note;
+
   explicit Impl(Model m) : model(std::move(m)) {}
 
   Status Allocate();

@@ -17,6 +17,8 @@
 
 namespace whit {
 
+struct Tuning;
+
 struct PlanOptions {
   int threads = 1;
   bool split_always = false;  // into all threads, whether it pays or not
@@ -24,6 +26,7 @@ struct PlanOptions {
   bool allow_xnnpack = true;
   std::string kernel;                // forces an implementation where it exists
   const simd::Tier* tier = nullptr;  // null: scalar
+  const Tuning* tuning = nullptr;    // choices that were measured for this plan, or null
   int32_t act_bias =
       0;  // 0: quantized 8-bit activations are stored as int8; 128: as uint8 (decisions.md 14)
   Budgets budgets;

@@ -7,6 +7,7 @@
 
 #include "runtime/copy_steps.h"
 #include "runtime/planner.h"
+#include "runtime/tuning.h"
 #include "schema/model_generated.h"
 
 namespace whit {
@@ -153,6 +154,8 @@ Planner::NodeContext Planner::MakeContext(const NodeDef& node, const Step& step)
 // Prepared for one thread first, whose cost says how many are worth it; blocks and tasks are then
 // made for that number.
 Status Planner::ChooseImplementation(PrepareContext ctx, Step* step) {
+  const TunedStep* tuned = TunedOf(step->node);
+  if (tuned != nullptr) ctx.block_shift = tuned->block_shift;
   ctx.max_threads = 1;
   WHIT_RETURN_IF_ERROR(PrepareBest(ctx, step));
   if (step->prepared.cost_ns == 0) {
@@ -160,6 +163,7 @@ Status Planner::ChooseImplementation(PrepareContext ctx, Step* step) {
   }
   const double cost_ns = step->prepared.cost_ns;
   ctx.max_threads = step->prepared.whole ? options_.threads : UsefulThreads(cost_ns);
+  if (tuned != nullptr) ctx.max_threads = std::min(tuned->threads, options_.threads);
   if (ctx.max_threads > 1) {
     step->why_not.clear();
     step->prepared = {};
@@ -208,7 +212,27 @@ std::vector<int> Planner::CountUses(const std::vector<int>& order) const {
   return uses;
 }
 
+const TunedStep* Planner::TunedOf(int node) const {
+  if (options_.tuning == nullptr || options_.plain) return nullptr;
+  const auto& steps = options_.tuning->steps;
+  const auto found = std::lower_bound(steps.begin(), steps.end(), node,
+                                      [](const TunedStep& s, int n) { return s.node < n; });
+  return found != steps.end() && found->node == node ? &*found : nullptr;
+}
+
 Status Planner::PrepareBest(const PrepareContext& ctx, Step* step) {
+  const TunedStep* tuned = TunedOf(step->node);
+  if (tuned != nullptr && options_.kernel.empty()) {
+    // The tuned implementation first; where it no longer accepts, the table in its order.
+    for (const Implementation& impl : AlternativesOf(ctx.type)) {
+      if (tuned->implementation != impl.name) continue;
+      bool accepted = false;
+      std::string why;
+      WHIT_RETURN_IF_ERROR(impl.prepare(ctx, &step->prepared, &accepted, &why));
+      if (accepted) return OkStatus();
+      step->prepared = {};
+    }
+  }
   if (!options_.plain) {
     for (const Implementation& impl : AlternativesOf(ctx.type)) {
       if (!options_.kernel.empty() && options_.kernel != impl.name) continue;

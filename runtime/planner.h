@@ -10,6 +10,8 @@
 
 namespace whit {
 
+struct TunedStep;
+
 /// Turns a graph into a plan, one plan an object. Its methods are in plan.cc (order of work,
 /// limits), plan_nodes.cc (nodes to steps) and plan_memory.cc (where tensors lie).
 class Planner {
@@ -46,6 +48,7 @@ class Planner {
   Step MakeStep(int n) const;
   NodeContext MakeContext(const NodeDef& node, const Step& step) const;
   Status ChooseImplementation(PrepareContext ctx, Step* step);
+  const TunedStep* TunedOf(int node) const;
   Status PrepareBest(const PrepareContext& ctx, Step* step);
   void KeepStep(Step step);
   void FindJoins(const std::vector<int>& order);

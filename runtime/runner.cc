@@ -6,6 +6,7 @@
 #include "platform/clock.h"
 #include "runtime/impl.h"
 #include "runtime/tiers.h"
+#include "runtime/tuning.h"
 
 namespace whit {
 
@@ -44,6 +45,20 @@ const char* Describe(KernelCode code) {
       break;
   }
   return "no error";
+}
+
+constexpr const char* kTuningUsed = "used";
+
+// Whether a tuning is for this very case, or what it is for.
+std::string TuningNote(const Tuning& tuning, const ModelFile& file, const simd::Tier& tier,
+                       int threads) {
+  if (tuning.model != ModelDigest(file)) return "not used: made for another model";
+  if (tuning.cpu != CpuDigest()) return "not used: made on another CPU";
+  if (tuning.tier != tier.name) return "not used: made for tier " + tuning.tier;
+  if (tuning.threads != threads) {
+    return "not used: made for " + std::to_string(tuning.threads) + " threads";
+  }
+  return kTuningUsed;
 }
 
 // A fresh variable holds its initial value, else the real value 0.
@@ -244,6 +259,12 @@ Result<Runner> Runner::Create(const Model& model, const RunnerOptions& options) 
   plan.kernel = options.kernel;
   plan.budgets = model.impl()->options.budgets;
   plan.ram_budget = options.ram_budget;
+  Tuning tuning;
+  if (!options.tuning.empty() && !options.plain) {
+    WHIT_ASSIGN_OR_RETURN(tuning, ParseTuning(options.tuning, impl->graph.nodes.size()));
+    impl->tuning_note = TuningNote(tuning, *model.impl()->file, *tier, options.threads);
+    if (impl->tuning_note == kTuningUsed) plan.tuning = &tuning;
+  }
   WHIT_ASSIGN_OR_RETURN(impl->plan, BuildPlan(impl->graph, plan));
   if (impl->plan.threads > 1 || (plan.allow_xnnpack && options.threads > 1)) {
     WHIT_ASSIGN_OR_RETURN(impl->pool, ThreadPool::Create(options.threads));
@@ -285,6 +306,8 @@ Result<size_t> Runner::FindInput(std::string_view name) const {
 Result<size_t> Runner::FindOutput(std::string_view name) const {
   return FindByName(impl_->outputs, name, "output");
 }
+
+std::string_view Runner::tuning_note() const { return impl_->tuning_note; }
 
 Status Runner::Run() { return impl_->Run(); }
 

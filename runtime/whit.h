@@ -110,6 +110,7 @@ struct RunnerOptions {
   Xnnpack xnnpack = Xnnpack::kAuto;  // may serve float steps
   std::span<std::byte> arena;  // caller's memory, 64-aligned, >= peak_arena_bytes(); empty: owned
   uint64_t ram_budget = 0;     // refuse plans above this many bytes; 0: Budgets::max_arena_bytes
+  std::string tuning;  // what Tune() returned; of another model, CPU or thread limit: not used
   std::vector<std::pair<std::string, uint32_t>> dims;  // values of named dimensions (batch)
   bool self_check = false;                             // reserved
   std::function<void(const StepProfile&)> profile;
@@ -163,6 +164,8 @@ class Runner {
 
   /// Exact writable bytes of this runner: tensors, scratch, variables (not the inputs and outputs).
   uint64_t peak_arena_bytes() const;
+  /// Whether RunnerOptions::tuning is used, or why not; empty where none was given.
+  std::string_view tuning_note() const;
   /// True when every output depends on integer arithmetic alone: the same bytes on every device.
   bool exact() const;
 
@@ -173,6 +176,16 @@ class Runner {
  private:
   std::unique_ptr<Impl> impl_;
 };
+
+struct TuneOptions {
+  RunnerOptions run;  // tier and threads that the plan will be used with
+  int runs = 40;      // of every alternative
+  std::function<void(size_t input, TensorView view)> fill;  // writes an input; absent: noise
+  std::function<void(int done, int total)> progress;
+};
+/// Measures the alternatives of every step on this device (implementation, block size, threads) and
+/// returns those that gain, as text for RunnerOptions::tuning. Integer outputs never depend on it.
+Result<std::string> Tune(const Model& model, const TuneOptions& options = {});
 
 /// One instruction-set tier of this build on this CPU.
 struct Tier {
