@@ -15,7 +15,11 @@ import subprocess
 import sys
 import tempfile
 
-import numpy as np
+try:
+    import numpy as np
+except ImportError as missing:
+    print("golden: skipped, %s" % missing)
+    sys.exit(77)
 
 # model -> why it is refused (LiteRT itself refuses or cannot run most of them).
 EXCEPTIONS = {
