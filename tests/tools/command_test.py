@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Contract of the whit command on the demo's own model: JSON keys, exit codes, messages, hostile .npy and pictures.
 
-    command_test.py WHIT EXAMPLES_CLASSIFY [unittest options]"""
+    command_test.py WHIT EXAMPLES_CLASSIFY MAKE_MODEL [unittest options]"""
 import io
 import json
 import pathlib
@@ -18,7 +18,7 @@ except ImportError as missing:
     print("commands: skipped, %s" % missing)
     sys.exit(77)
 
-WHIT, CLASSIFY = pathlib.Path(sys.argv[1]).resolve(), pathlib.Path(sys.argv[2]).resolve()
+WHIT, CLASSIFY, MAKE_MODEL = (pathlib.Path(word).resolve() for word in sys.argv[1:4])
 COMMANDS = ["import", "info", "run", "classify", "bench", "plan", "ops", "verify"]
 
 
@@ -205,6 +205,55 @@ class CommandTest(unittest.TestCase):
         path.write_bytes(huge + header.replace(b"f8", b"f4").ljust(117) + b"\n")
         self.fails(2, "too large", "run", self.model, "--in", path)
 
+    # ---- named dimensions ----
+    def batches(self):
+        """A model whose batch is a dimension of 1 to 4."""
+        model = self.folder / "batches.whit"
+        subprocess.run([str(MAKE_MODEL), str(model)], check=True)
+        return model
+
+    def test_info_lists_dimensions(self):
+        model = self.batches()
+        info = self.json("info", model)
+        self.assertEqual(info["dims"], [{"name": "batch", "value": 1, "max": 4}])
+        self.assertEqual(info["inputs"][0]["shape"], [1, 8, 8, 3])
+        more = self.json("info", model, "--dim", "batch=3")
+        self.assertEqual((more["inputs"][0]["shape"], more["outputs"][0]["shape"]), ([3, 8, 8, 3], [3, 10]))
+        self.assertEqual(more["macs"], 3 * info["macs"])
+        self.assertGreater(more["peak_arena_bytes"], info["peak_arena_bytes"])
+        self.assertIn("batch: 1 to 4, 1 unless", self.ok("info", model))
+        self.assertEqual(self.json("info", self.model)["dims"], [])
+
+    def test_dim(self):
+        model, out = self.batches(), self.folder / "out.npy"
+        images = np.random.RandomState(3).randint(0, 256, (4, 8, 8, 3)).astype(np.uint8)
+        alone = []
+        for image in images:
+            self.ok("run", model, "--in", self.save("one.npy", image[None]), "--out", out)
+            alone.append(np.load(out))
+        self.assertFalse(np.array_equal(alone[0], alone[1]))
+        for n in (1, 3, 4):
+            some = self.save("some.npy", images[:n])
+            self.ok("run", model, "--dim", f"batch={n}", "--in", some, "--out", out)
+            self.assertTrue(np.array_equal(np.load(out), np.concatenate(alone[:n])), n)
+            self.assertEqual(len(self.json("bench", model, "--dim", f"batch={n}", "--runs", "1")["ms"]), 1)
+            macs = sum(s["macs"] for s in self.json("plan", model, "--dim", f"batch={n}")["steps"])
+            self.assertEqual(macs, n * self.json("info", model)["macs"])
+
+    def test_dim_errors(self):
+        model = self.batches()
+        for command in ("info", "plan", "bench", "run"):
+            self.fails(1, ["'batch' = 5", "1..4"], command, model, "--dim", "batch=5")
+            self.fails(1, ["'batch' = 0", "1..4"], command, model, "--dim", "batch=0")
+            self.fails(1, ["no dimension named 'width'", "'batch' (1..4)"], command, model, "--dim", "width=2")
+            self.fails(1, "it has none", command, self.model, "--dim", "batch=2")
+            for word in ("batch", "batch=", "=2", "batch=-1", "batch=2x", "batch=99999999999"):
+                done = whit(command, model, "--dim", word)
+                self.assertEqual(done.returncode, 1, word)
+                self.assertIn("NAME=VALUE", done.stderr)
+        wrong = self.save("wrong.npy", np.zeros((2, 8, 8, 3), np.uint8))
+        self.fails(2, ["uint8[2,8,8,3]", "uint8[3,8,8,3]"], "run", model, "--dim", "batch=3", "--in", wrong)
+
     # ---- classify ----
     def test_classify(self):
         pictures = sorted((CLASSIFY / "pictures").glob("*.png"))
@@ -261,4 +310,4 @@ class CommandTest(unittest.TestCase):
 
 
 if __name__ == "__main__":
-    unittest.main(argv=[sys.argv[0], *sys.argv[3:]])
+    unittest.main(argv=[sys.argv[0], *sys.argv[4:]])

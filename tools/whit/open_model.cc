@@ -1,5 +1,6 @@
 #include "tools/whit/open_model.h"
 
+#include <charconv>
 #include <cstring>
 #include <filesystem>
 #include <utility>
@@ -45,6 +46,33 @@ void RunFlags::AddTo(CLI::App* cli) {
   cli->add_option("--xnnpack", xnnpack, "May XNNPACK serve float operators")
       ->check(CLI::IsMember({"on", "off"}))
       ->capture_default_str();
+  AddDims(cli);
+}
+
+namespace {
+
+// NAME=VALUE as its two parts; a name may hold '='. False where it is not that.
+bool SplitDim(const std::string& word, std::pair<std::string, uint32_t>* dim) {
+  const size_t equals = word.rfind('=');
+  if (equals == std::string::npos || equals == 0) return false;
+  dim->first = word.substr(0, equals);
+  const char* begin = word.data() + equals + 1;
+  const char* end = word.data() + word.size();
+  const auto [at, error] = std::from_chars(begin, end, dim->second);
+  return error == std::errc() && at == end;
+}
+
+}  // namespace
+
+void RunFlags::AddDims(CLI::App* cli) {
+  cli->add_option("--dim", dims,
+                  "NAME=VALUE: a named dimension, e.g. batch=8 (whit info lists them)")
+      ->allow_extra_args(false)
+      ->check([](const std::string& word) {
+        std::pair<std::string, uint32_t> dim;
+        return SplitDim(word, &dim) ? std::string()
+                                    : "'" + word + "' is not NAME=VALUE with a whole number";
+      });
 }
 
 RunnerOptions RunFlags::ToOptions() const {
@@ -53,6 +81,10 @@ RunnerOptions RunFlags::ToOptions() const {
   options.isa = isa;
   options.plain = plain;
   options.xnnpack = xnnpack == "off" ? Xnnpack::kOff : Xnnpack::kAuto;
+  for (const std::string& word : dims) {
+    std::pair<std::string, uint32_t> dim;
+    if (SplitDim(word, &dim)) options.dims.push_back(std::move(dim));
+  }
   return options;
 }
 
