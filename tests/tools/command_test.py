@@ -11,6 +11,7 @@ import subprocess
 import sys
 import tempfile
 import unittest
+import zlib
 
 try:
     import numpy as np
@@ -78,6 +79,11 @@ class CommandTest(unittest.TestCase):
 
     def test_a_misspelt_command_is_guessed(self):
         self.fails(1, "did you mean 'info'?", "inof")
+
+    def test_a_file_that_is_no_model(self):
+        self.fails(2, ["neither a .whit model", "nor a .tflite"], "info", self.picture)
+        self.fails(2, "cannot open 'nolabels.txt'", "classify", self.model, self.picture, "--labels", "nolabels.txt")
+        self.assertNotIn("digits.whit", whit("classify", self.model, self.picture, "--labels", "nolabels.txt").stderr)
 
     def test_bad_models_end_with_2(self):
         empty, noise = self.folder / "empty.whit", self.folder / "noise.whit"
@@ -296,6 +302,19 @@ class CommandTest(unittest.TestCase):
         path.write_bytes(bomb)
         self.fails(2, "pixels", "classify", self.model, path)
         self.fails(2, "not a JPEG", "classify", self.model, self.model)
+        path.write_bytes(b"\xff\xd8\xff\xc2\x00\x0b\x08\x10\x00\x10\x00\x01\x01\x11\x00" + b"\xff\xda" * 300)
+        self.fails(2, "300 scans, at most 256", "classify", self.model, path)
+
+    def test_a_png_that_unpacks_to_gigabytes(self):
+        def chunk(kind, data):
+            return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+        squeeze = zlib.compressobj(1)
+        zeros = bytes(1 << 20)
+        data = b"".join(squeeze.compress(zeros) for _ in range(1100)) + squeeze.flush()  # 1.1 GB in some MB
+        header = struct.pack(">IIBBBBB", 16, 16, 8, 0, 0, 0, 0)
+        path = self.folder / "bomb.png"
+        path.write_bytes(b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", data) + chunk(b"IEND", b""))
+        self.fails(2, "outofmem", "classify", self.model, path)
 
     # ---- bench ----
     def test_bench(self):

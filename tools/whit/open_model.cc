@@ -13,9 +13,9 @@ namespace whit::tools {
 
 namespace {
 
-// The FlatBuffers file identifier of TFLite, at byte 4.
-bool LooksLikeTflite(std::span<const std::byte> bytes) {
-  return bytes.size() >= 8 && std::memcmp(bytes.data() + 4, "TFL3", 4) == 0;
+bool HasAt(std::span<const std::byte> bytes, size_t offset, std::string_view word) {
+  return bytes.size() >= offset + word.size() &&
+         std::memcmp(bytes.data() + offset, word.data(), word.size()) == 0;
 }
 
 }  // namespace
@@ -23,7 +23,12 @@ bool LooksLikeTflite(std::span<const std::byte> bytes) {
 Result<OpenedModel> OpenModel(const std::string& path) {
   // Mapped by the kernel before the model is: the first page decides what the file is.
   WHIT_ASSIGN_OR_RETURN(Mapping file, Mapping::MapFile(path));
-  if (!LooksLikeTflite(file.bytes())) {
+  if (!HasAt(file.bytes(), 4, "TFL3")) {
+    if (!HasAt(file.bytes(), 0, "WHIT")) {
+      return BadInput(path +
+                      ": neither a .whit model (it does not begin with WHIT) nor a .tflite model "
+                      "(no TFL3 at byte 4)");
+    }
     WHIT_ASSIGN_OR_RETURN(Model model, Model::Open(path));
     return OpenedModel{{}, std::move(model)};
   }
