@@ -116,7 +116,8 @@ Status LowerCallOnce(Lowering& l) {
                      std::to_string(subgraphs.size()));
   }
   const tflite::SubGraph& graph = *subgraphs.Get(static_cast<uint32_t>(index));
-  WHIT_RETURN_IF_ERROR(CheckOperators(*l.state().model, graph));
+  if (!l.state().initialized.insert(index).second) return OkStatus();  // once is what it says
+  WHIT_RETURN_IF_ERROR(CheckOperators(l.state(), *l.state().model, graph));
   if (graph.operators() == nullptr) return OkStatus();
   std::map<int, std::string> handles;
   for (const Operator* op : *graph.operators())

@@ -19,6 +19,9 @@ std::vector<int> ToInts(const flatbuffers::Vector<int32_t>* v) {
   return v == nullptr ? std::vector<int>() : std::vector<int>(v->begin(), v->end());
 }
 
+// The longest list of integers that an operator takes: sizes of SPLIT_V. Shapes and axes have 8.
+constexpr int64_t kMaxInts = 1024;
+
 }  // namespace
 
 Lowering::Lowering(ImportState& state, const tflite::Operator& op, uint32_t index,
@@ -41,6 +44,8 @@ Status Lowering::Invalid(const std::string& what) const {
   return Status(StatusCode::kInvalidModel,
                 NodeLabel(index_, Printable(OperatorName(state_, op_)), name_) + ": " + what);
 }
+
+std::string Lowering::Label(const GraphTensor& t) { return "'" + Printable(t.name) + "'"; }
 
 void Lowering::Warn(const std::string& what) {
   state_.report.warnings.push_back(NodeLabel(index_, Printable(OperatorName(state_, op_)), name_) +
@@ -70,6 +75,10 @@ Result<std::vector<int64_t>> Lowering::Ints(size_t i, const char* what) {
   if (!has(i)) return Invalid(std::string(what) + " is absent");
   const GraphTensor& t = input(i);
   if (!t.is_const()) return Unsupported(std::string(what) + " is computed at run time");
+  if (t.shape.elements() > kMaxInts) {
+    return Invalid(std::string(what) + " has " + std::to_string(t.shape.elements()) +
+                   " numbers, at most " + std::to_string(kMaxInts) + " are taken");
+  }
   std::vector<int64_t> values;
   if (t.type == DType::kInt32) {
     for (int32_t v : t.values<int32_t>()) values.push_back(v);
@@ -113,16 +122,17 @@ Status Lowering::SetShape(int index, const Shape& shape) {
   for (int i = 0; i < shape.rank(); ++i) {
     const int64_t d = shape[i];
     if (d < 0 || d > std::numeric_limits<int32_t>::max()) {
-      return Invalid("tensor '" + tensor(index).name + "': dimension " + std::to_string(i) +
+      return Invalid("tensor " + Label(tensor(index)) + ": dimension " + std::to_string(i) +
                      " would be " + std::to_string(d));
     }
     elements *= d;  // both below 2^31
     if (elements > std::numeric_limits<int32_t>::max()) {
-      return Invalid("tensor '" + tensor(index).name + "': shape " + shape.ToString() +
+      return Invalid("tensor " + Label(tensor(index)) + ": shape " + shape.ToString() +
                      " has 2^31 elements or more");
     }
   }
   tensor(index).shape = shape;
+  tensor(index).shape_unknown = false;
   return OkStatus();
 }
 

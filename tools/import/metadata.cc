@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <map>
 
 #include "import/tflite_metadata_generated.h"
 #include "schema/format.h"
@@ -17,8 +18,11 @@ namespace {
 
 namespace meta = tflite::metadata;
 
-constexpr size_t kMaxLabels = 1 << 20;
+constexpr size_t kMaxLabels = 1 << 20;  // of all files together
+constexpr size_t kMaxLabelFiles = 32;   // one a language; each costs a look into the archive
+constexpr unsigned kMaxChannels = 16;   // what a .whit file takes
 
+// Texts are copied once, whole; names, which many tables may share, are cut (NameOf).
 std::string Str(const flatbuffers::String* s) { return s == nullptr ? std::string() : s->str(); }
 
 // ---- signatures ----
@@ -26,11 +30,13 @@ std::string Str(const flatbuffers::String* s) { return s == nullptr ? std::strin
 template <typename Maps>
 void NameIos(const Maps* maps, std::vector<GraphIo>* ios) {
   if (maps == nullptr) return;
+  std::map<uint32_t, const flatbuffers::String*> names;
   for (const tflite::TensorMap* map : *maps) {
-    for (GraphIo& io : *ios) {
-      if (static_cast<uint32_t>(io.tensor) == map->tensor_index() && map->name() != nullptr)
-        io.name = map->name()->str();
-    }
+    if (map->name() != nullptr) names[map->tensor_index()] = map->name();
+  }
+  for (GraphIo& io : *ios) {
+    const auto found = names.find(static_cast<uint32_t>(io.tensor));
+    if (found != names.end()) io.name = NameOf(found->second);
   }
 }
 
@@ -39,7 +45,7 @@ void ReadSignature(ImportState& state) {
   if (signatures == nullptr) return;
   for (const tflite::SignatureDef* s : *signatures) {
     if (s->subgraph_index() != 0) continue;
-    state.graph.signature = Str(s->signature_key());
+    state.graph.signature = NameOf(s->signature_key());
     NameIos(s->inputs(), &state.graph.inputs);
     NameIos(s->outputs(), &state.graph.outputs);
     return;
@@ -48,10 +54,10 @@ void ReadSignature(ImportState& state) {
 
 // ---- labels ----
 
-std::vector<std::string> Lines(const std::string& text) {
+std::vector<std::string> Lines(const std::string& text, size_t most) {
   std::vector<std::string> lines;
   size_t begin = 0;
-  while (begin < text.size() && lines.size() < kMaxLabels) {
+  while (begin < text.size() && lines.size() < most) {
     size_t end = text.find('\n', begin);
     if (end == std::string::npos) end = text.size();
     size_t stop = end;
@@ -67,12 +73,21 @@ std::vector<std::string> Lines(const std::string& text) {
 void ReadLabels(ImportState& state, std::span<const uint8_t> file,
                 const meta::TensorMetadata& source, GraphIo* io) {
   if (source.associated_files() == nullptr) return;
+  size_t labels_left = kMaxLabels;
+  for (const fbs::LabelsT& known : state.graph.labels) labels_left -= known.labels.size();
   for (const meta::AssociatedFile* f : *source.associated_files()) {
     if (f->type() != meta::AssociatedFileType::TENSOR_AXIS_LABELS &&
         f->type() != meta::AssociatedFileType::TENSOR_VALUE_LABELS) {
       continue;
     }
-    const std::string name = Str(f->name());
+    const std::string name = NameOf(f->name());
+    if (state.label_files == kMaxLabelFiles) {
+      state.report.warnings.push_back(
+          "label file '" + Printable(name) +
+          "' and later ones not read: " + std::to_string(kMaxLabelFiles) + " are taken");
+      return;
+    }
+    ++state.label_files;
     std::string text;
     if (!ReadPackedFile(file, name, &text)) {
 #if WHIT_LIBZIP
@@ -86,8 +101,9 @@ void ReadLabels(ImportState& state, std::span<const uint8_t> file,
     }
     fbs::LabelsT labels;
     labels.name = name;
-    labels.locale = Str(f->locale());
-    labels.labels = Lines(text);
+    labels.locale = NameOf(f->locale());
+    labels.labels = Lines(text, labels_left);
+    labels_left -= labels.labels.size();
     if (labels.labels.empty()) continue;
     if (io->labels < 0) io->labels = static_cast<int>(state.graph.labels.size());
     state.graph.labels.push_back(std::move(labels));
@@ -96,14 +112,16 @@ void ReadLabels(ImportState& state, std::span<const uint8_t> file,
 
 // ---- normalization ----
 
+// One value a channel; a longer list is cut to a length that is not usable.
 template <typename List>
 std::vector<float> Floats(const List* list) {
-  return list == nullptr ? std::vector<float>() : std::vector<float>(list->begin(), list->end());
+  if (list == nullptr) return {};
+  return {list->begin(), list->begin() + std::min(list->size(), kMaxChannels + 1)};
 }
 
 bool Usable(const fbs::NormalizationT& n) {
   const auto finite = [](float v) { return std::isfinite(v); };
-  return !n.mean.empty() && n.mean.size() == n.std.size() && n.mean.size() <= 16 &&
+  return !n.mean.empty() && n.mean.size() == n.std.size() && n.mean.size() <= kMaxChannels &&
          std::all_of(n.mean.begin(), n.mean.end(), finite) &&
          std::all_of(n.std.begin(), n.std.end(), finite) &&
          std::all_of(n.std.begin(), n.std.end(), [](float v) { return v != 0; });
@@ -137,7 +155,7 @@ void ReadNormalization(ImportState& state, const meta::TensorMetadata& source, G
 const meta::ModelMetadata* FindMetadata(ImportState& state, std::span<const uint8_t> file) {
   if (state.model->metadata() == nullptr) return nullptr;
   for (const tflite::Metadata* m : *state.model->metadata()) {
-    if (Str(m->name()) != "TFLITE_METADATA") continue;
+    if (m->name() == nullptr || m->name()->string_view() != "TFLITE_METADATA") continue;
     auto bytes = BufferBytes(*state.model, file, m->buffer());
     if (!bytes.ok()) return nullptr;
     const auto* data = reinterpret_cast<const uint8_t*>(bytes->data());

@@ -1,6 +1,7 @@
 // The importer's course: verify, load tensors, lower each operator, drop what is dead, ask the
 // kernels, write.
 #include <algorithm>
+#include <filesystem>
 #include <map>
 
 #include "platform/mapping.h"
@@ -20,7 +21,8 @@ class Importer {
   }
 
   Status Run(FileWriter* writer) {
-    WHIT_ASSIGN_OR_RETURN(state_.model, VerifyTflite(file_));
+    SetBudgets(state_);
+    WHIT_ASSIGN_OR_RETURN(state_.model, VerifyTflite(state_));
     state_.main = state_.model->subgraphs()->Get(0);
     WHIT_RETURN_IF_ERROR(LoadTensors(state_, &faults_));
     Begin();
@@ -98,15 +100,33 @@ class Importer {
       if (!faults_[t].empty()) {
         unsupported_[faults_[t]].push_back(label);
         values_[t] = Value::kPoisoned;
+      } else if (!status.ok()) {
+        return;
       } else if (values_[t] != Value::kUndefined) {
         status =
             Status(StatusCode::kInvalidModel, label + " is a constant, a variable or listed twice");
+      } else if (tensor.shape_unknown) {
+        status = Status(StatusCode::kInvalidModel,
+                        label +
+                            ": the file states no shape for it that has at most 8 axes, no "
+                            "negative one and fewer than 2^31 elements");
       } else {
+        NoteOpenDimensions(t);
         values_[t] = Value::kReady;
         state_.graph.inputs.push_back({tensor.name, static_cast<int>(t), {}, -1});
       }
     });
     return status;
+  }
+
+  // What the source leaves open is decided here, by the shape that it gives as an example.
+  void NoteOpenDimensions(size_t t) {
+    const auto* open = state_.main->tensors()->Get(static_cast<uint32_t>(t))->shape_signature();
+    if (open == nullptr || std::find(open->begin(), open->end(), -1) == open->end()) return;
+    const GraphTensor& tensor = state_.graph.tensors[t];
+    state_.report.notes.push_back("input '" + Printable(tensor.name) +
+                                  "': the open dimensions are " + "fixed, its shape is " +
+                                  tensor.shape.ToString());
   }
 
   Status BindOutputs() {
@@ -153,12 +173,38 @@ class Importer {
     }
     const Status inputs = CheckInputs(op, lowering, &judge);
     if (lower != nullptr) WHIT_RETURN_IF_ERROR(inputs);
+    const size_t tensors = state_.graph.tensors.size(), blobs = state_.graph.blobs.size();
     Status status = judge ? lower(lowering) : OkStatus();
     if (!status.ok() && status.code() != StatusCode::kUnsupported) return status;
+    WHIT_RETURN_IF_ERROR(ChargeNew(op, tensors, blobs));
     if (!status.ok()) unsupported_[status.message()];
     const bool good = judge && status.ok();
     ForEach(op.outputs(), [&](size_t t) { values_[t] = good ? Value::kReady : Value::kPoisoned; });
     return OkStatus();
+  }
+
+  // What lowering an operator has added: memory, tensors, nodes.
+  Status ChargeNew(const tflite::Operator& op, size_t tensors, size_t blobs) {
+    const Graph& graph = state_.graph;
+    uint64_t bytes = 0;
+    const auto count_bytes = [&](const SharedBytes& b) {
+      if (b != nullptr && b.use_count() == 1) bytes += b->size();
+    };
+    const auto count_tensor = [&](size_t t) {
+      const GraphTensor& tensor = graph.tensors[t];
+      count_bytes(tensor.constant);
+      bytes += tensor.scale.size() * (sizeof(float) + sizeof(int32_t)) + tensor.name.size();
+    };
+    ForEach(op.outputs(), count_tensor);
+    for (size_t t = tensors; t < graph.tensors.size(); ++t) count_tensor(t);
+    for (size_t b = blobs; b < graph.blobs.size(); ++b) count_bytes(graph.blobs[b]);
+    WHIT_RETURN_IF_ERROR(state_.memory.Charge(bytes));
+    constexpr size_t kMax = 2 * 65'536;  // a .whit file has half of that; some fall away
+    if (graph.tensors.size() <= kMax && graph.nodes.size() <= kMax) return OkStatus();
+    return Status(StatusCode::kOverBudget,
+                  std::to_string(graph.tensors.size()) + " tensors and " +
+                      std::to_string(graph.nodes.size()) +
+                      " operators after lowering; a .whit file has 65536 of each at most");
   }
 
   static std::string NodeName(const Lowering& l, uint32_t index) {
@@ -252,12 +298,6 @@ Result<std::vector<std::byte>> ImportToBytes(std::span<const uint8_t> file,
   return bytes;
 }
 
-std::string Stem(const std::string& path) {
-  const size_t slash = path.find_last_of('/');
-  const std::string file = slash == std::string::npos ? path : path.substr(slash + 1);
-  return file.substr(0, file.find_last_of('.'));
-}
-
 constexpr uint64_t kMaxFileBytes = uint64_t{16} << 30;
 
 }  // namespace
@@ -273,7 +313,7 @@ Status ImportTflite(const std::string& in_path, const std::string& out_path,
                     const ImportOptions& options, ImportReport* report) {
   WHIT_ASSIGN_OR_RETURN(const std::vector<std::byte> file, ReadWholeFile(in_path, kMaxFileBytes));
   ImportOptions named = options;
-  if (named.name.empty()) named.name = Stem(in_path);
+  if (named.name.empty()) named.name = std::filesystem::path(in_path).stem().string();
   FileWriter writer;
   auto bytes = ImportToBytes({reinterpret_cast<const uint8_t*>(file.data()), file.size()}, named,
                              report, &writer);
