@@ -11,6 +11,7 @@ import subprocess
 import sys
 import tempfile
 import unittest
+import zipfile
 import zlib
 
 try:
@@ -18,6 +19,9 @@ try:
 except ImportError as missing:
     print("commands: skipped, %s" % missing)
     sys.exit(77)
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / "fixtures"))
+import tflite_builder  # needs numpy
 
 WHIT, CLASSIFY, MAKE_MODEL = (pathlib.Path(word).resolve() for word in sys.argv[1:4])
 COMMANDS = ["import", "info", "run", "classify", "bench", "plan", "ops", "verify"]
@@ -210,6 +214,46 @@ class CommandTest(unittest.TestCase):
         header = b"{'descr': '<f8', 'fortran_order': False, 'shape': (999999999999999, 999999999999999), }"
         path.write_bytes(huge + header.replace(b"f8", b"f4").ljust(117) + b"\n")
         self.fails(2, "too large", "run", self.model, "--in", path)
+
+    # ---- TFLite metadata ----
+    def with_metadata(self, align, padding, damage=False):
+        """A classifier of 4 classes on 1x2x2x3 pictures, with metadata and two label files packed behind it."""
+        model = tflite_builder.Model(description="d" * padding)
+        g = model.graph()
+        x = g.input([1, 2, 2, 3], "uint8", scale=1 / 127.5, zero=127)
+        flat, w = g.tensor([1, 12], "uint8", 1 / 127.5, 127), np.zeros((4, 12), np.uint8)
+        g.op("RESHAPE", [x, g.const(np.int32([1, 12]))], [flat], new_shape=[1, 12])
+        y = g.tensor([1, 4], "uint8", 1 / 256, 0)
+        bias = g.const(np.int32([100, 300, 200, 0]), scale=1 / 127.5 * 0.01)
+        g.op("FULLY_CONNECTED", [flat, g.const(w, scale=0.01, zero=0), bias], [y])
+        g.output(y)
+        data = tflite_builder.metadata(name="four", author="nobody", version="7", inputs=[([127.5], [127.5])],
+                                       outputs=[[("en.txt", "en"), ("de.txt", "de")]])
+        model.add_metadata("TFLITE_METADATA", data[:40] if damage else data)
+        blob = model.build(align)
+        path = self.folder / f"meta{align}_{padding}.tflite"
+        path.write_bytes(blob)
+        with zipfile.ZipFile(path, "a") as z:
+            z.writestr("en.txt", "ash\nbirch\ncedar\nelm\n")
+            z.writestr("de.txt", "Esche\nBirke\nZeder\nUlme\n")
+        return path, blob.find(data[:40])
+
+    def test_metadata_wherever_it_lies(self):
+        places = set()
+        for align, padding in ((16, 0), (4, 0), (4, 4), (4, 8), (4, 12)):
+            path, at = self.with_metadata(align, padding)
+            places.add(at % 8)
+            info = self.json("info", path)
+            self.assertEqual((info["name"], info["author"], info["version"], info["labels"]), ("four", "nobody", "7", 4))
+            picture = self.json("classify", path, self.picture, "--top", "1")
+            self.assertEqual(picture[0]["top"][0]["label"], "birch")
+        self.assertEqual(places, {0, 4})  # the second is what most files in the wild have
+
+    def test_damaged_metadata_is_a_warning(self):
+        path, _ = self.with_metadata(16, 0, damage=True)
+        done = whit("import", path, "-o", self.folder / "meta.whit")
+        self.assertEqual(done.returncode, 0)
+        self.assertIn("the TFLite metadata is damaged", done.stderr)
 
     # ---- named dimensions ----
     def batches(self):

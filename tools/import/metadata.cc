@@ -152,20 +152,24 @@ void ReadNormalization(ImportState& state, const meta::TensorMetadata& source, G
 
 // ---- the metadata as a whole ----
 
-const meta::ModelMetadata* FindMetadata(ImportState& state, std::span<const uint8_t> file) {
+// Files give their buffers no more than 4-byte alignment, so the metadata is read from `copy`.
+const meta::ModelMetadata* FindMetadata(ImportState& state, std::span<const uint8_t> file,
+                                        std::vector<uint64_t>* copy) {
   if (state.model->metadata() == nullptr) return nullptr;
   for (const tflite::Metadata* m : *state.model->metadata()) {
     if (m->name() == nullptr || m->name()->string_view() != "TFLITE_METADATA") continue;
     auto bytes = BufferBytes(*state.model, file, m->buffer());
     if (!bytes.ok()) return nullptr;
-    const auto* data = reinterpret_cast<const uint8_t*>(bytes->data());
     constexpr size_t kIdentifierEnd = 8;
-    const bool aligned = reinterpret_cast<uintptr_t>(data) % alignof(uint64_t) == 0;
-    if (bytes->size() >= kIdentifierEnd && bytes->size() < FLATBUFFERS_MAX_BUFFER_SIZE && aligned) {
+    if (bytes->size() >= kIdentifierEnd && bytes->size() < FLATBUFFERS_MAX_BUFFER_SIZE) {
+      copy->assign(bytes->size() / sizeof(uint64_t) + 1, 0);
+      std::memcpy(copy->data(), bytes->data(), bytes->size());
+      const auto* data = reinterpret_cast<const uint8_t*>(copy->data());
       flatbuffers::Verifier verifier(data, bytes->size());
       if (meta::VerifyModelMetadataBuffer(verifier)) return meta::GetModelMetadata(data);
     }
     state.report.warnings.push_back("the TFLite metadata is damaged, left out");
+    return nullptr;
   }
   return nullptr;
 }
@@ -189,7 +193,8 @@ Status ReadMetadata(ImportState& state, std::span<const uint8_t> file) {
   Graph& graph = state.graph;
   ReadSignature(state);
   graph.description = Str(state.model->description());
-  const meta::ModelMetadata* m = FindMetadata(state, file);
+  std::vector<uint64_t> copy;
+  const meta::ModelMetadata* m = FindMetadata(state, file, &copy);
   if (m != nullptr) {
     graph.name = Str(m->name()), graph.version = Str(m->version()), graph.author = Str(m->author());
     graph.licence = Str(m->license());
