@@ -295,9 +295,9 @@ Result<Shape> BroadcastShape(const Lowering& l, const Shape& a, const Shape& b) 
 
 Status (*FindLowering(BuiltinOperator code, const std::string& custom_name))(Lowering&) {
   if (code == BuiltinOperator::CUSTOM && custom_name != kDetectionPostProcess) return nullptr;
-  for (auto rows :
-       {ConvRows(), MatmulRows(), BinaryRows(), UnaryRows(), QuantizeRows(), ReduceRows(),
-        LayoutRows(), SliceRows(), ShapeRows(), VariableRows(), RecurrentRows(), DetectionRows()}) {
+  for (auto rows : {ConvRows(), MatmulRows(), BinaryRows(), UnaryRows(), QuantizeRows(),
+                    ReduceRows(), LayoutRows(), BlockRows(), SliceRows(), ShapeRows(),
+                    VariableRows(), RecurrentRows(), DetectionRows()}) {
     for (const LowerRow& row : rows) {
       if (row.code == code) return row.lower;
     }

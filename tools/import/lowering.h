@@ -191,6 +191,7 @@ std::span<const LowerRow> UnaryRows();
 std::span<const LowerRow> QuantizeRows();
 std::span<const LowerRow> ReduceRows();
 std::span<const LowerRow> LayoutRows();
+std::span<const LowerRow> BlockRows();
 std::span<const LowerRow> SliceRows();
 std::span<const LowerRow> ShapeRows();
 std::span<const LowerRow> VariableRows();
