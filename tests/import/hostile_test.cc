@@ -126,12 +126,12 @@ TEST(ImportHostile, OneConstantInManyForms) {
 TEST(ImportHostile, FoldingIsBounded) {
   TfliteModel m;
   const int x = m.Tensor("x", TensorType::FLOAT32, {4});
-  const int a = m.Tensor("a", TensorType::FLOAT32, {16, 1 << 20});
-  m.Fill(a, std::vector<float>(16 << 20, 1));
-  const int transposed = m.Tensor("t", TensorType::FLOAT32, {1 << 20, 16});
+  const int a = m.Tensor("a", TensorType::FLOAT32, {16, 1 << 16});
+  m.Fill(a, std::vector<float>(16 << 16, 1));
+  const int transposed = m.Tensor("t", TensorType::FLOAT32, {1 << 16, 16});
   m.tensor(transposed).buffer = m.tensor(a).buffer;
   std::vector<int32_t> outputs;
-  for (int i = 0; i < 2'000; ++i) {  // 2.7e8 products each
+  for (int i = 0; i < 2'000; ++i) {  // 1.7e7 products each
     const int y = m.Tensor("y", TensorType::FLOAT32, {16, 16});
     m.Op(BuiltinOperator::BATCH_MATMUL, {a, transposed}, {y});
     outputs.push_back(y);

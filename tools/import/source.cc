@@ -211,7 +211,7 @@ void SetBudgets(ImportState& state) {
   const uint64_t bytes = state.file.size();
   state.vectors = Budget("elements of vectors and strings, counted where they are shared",
                          4 * bytes + (1 << 20));
-  state.work = Budget("steps of constant arithmetic", 4'000'000'000 + 64 * bytes);
+  state.work = Budget("steps of constant arithmetic", 1'000'000'000 + 16 * bytes);
   state.memory = Budget("bytes of constants, weights and scales", (512 << 20) + 16 * bytes);
 }
 

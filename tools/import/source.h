@@ -16,7 +16,7 @@ namespace whit::tools {
 using TensorFaults = std::vector<std::string>;
 
 /// Sets the budgets of an import from the file's size. Vectors: a file whose tables share none
-/// needs no more than its own bytes, and there is room for some sharing. Work: some seconds of
+/// needs no more than its own bytes, and there is room for some sharing. Work: about a second of
 /// reference kernels. Memory: packing widens float16 twice and pads few channels to 16.
 void SetBudgets(ImportState& state);
 
