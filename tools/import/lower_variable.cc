@@ -87,7 +87,7 @@ Status Initialize(Lowering& l, const tflite::SubGraph& graph, const Operator& op
     return OkStatus();
   }
   if (kind != "ASSIGN_VARIABLE" || count(op.inputs()) != 2) {
-    return l.Unsupported("an initialization that computes (" + Printable(kind) + ")");
+    return l.Unsupported("an initialization that computes (" + Shown(kind) + ")");
   }
   const auto handle = handles->find(op.inputs()->Get(0));
   const int value = op.inputs()->Get(1);

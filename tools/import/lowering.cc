@@ -12,7 +12,7 @@ namespace {
 
 std::string NodeLabel(uint32_t index, const std::string& kind, const std::string& name) {
   return "operator " + std::to_string(index) + " (" + kind +
-         (name.empty() ? "" : " '" + Printable(name) + "'") + ")";
+         (name.empty() ? "" : " '" + Shown(name) + "'") + ")";
 }
 
 std::vector<int> ToInts(const flatbuffers::Vector<int32_t>* v) {
@@ -37,24 +37,24 @@ Lowering::Lowering(ImportState& state, const tflite::Operator& op, uint32_t inde
 
 Status Lowering::Unsupported(const std::string& what) const {
   return Status(StatusCode::kUnsupported,
-                NodeLabel(index_, Printable(OperatorName(state_, op_)), name_) + ": " + what);
+                NodeLabel(index_, Shown(OperatorName(state_, op_)), name_) + ": " + what);
 }
 
 Status Lowering::Invalid(const std::string& what) const {
   return Status(StatusCode::kInvalidModel,
-                NodeLabel(index_, Printable(OperatorName(state_, op_)), name_) + ": " + what);
+                NodeLabel(index_, Shown(OperatorName(state_, op_)), name_) + ": " + what);
 }
 
-std::string Lowering::Label(const GraphTensor& t) { return "'" + Printable(t.name) + "'"; }
+std::string Lowering::Label(const GraphTensor& t) { return "'" + Shown(t.name) + "'"; }
 
 void Lowering::Warn(const std::string& what) {
-  state_.report.warnings.push_back(NodeLabel(index_, Printable(OperatorName(state_, op_)), name_) +
+  state_.report.warnings.push_back(NodeLabel(index_, Shown(OperatorName(state_, op_)), name_) +
                                    ": " + what);
 }
 
 void Lowering::Note(const std::string& what) {
-  state_.report.notes.push_back(NodeLabel(index_, Printable(OperatorName(state_, op_)), name_) +
-                                ": " + what);
+  state_.report.notes.push_back(NodeLabel(index_, Shown(OperatorName(state_, op_)), name_) + ": " +
+                                what);
 }
 
 Status Lowering::Expect(size_t least, size_t most, size_t outs) {

@@ -82,19 +82,17 @@ void ReadLabels(ImportState& state, std::span<const uint8_t> file,
     }
     const std::string name = NameOf(f->name());
     if (state.label_files == kMaxLabelFiles) {
-      state.report.warnings.push_back(
-          "label file '" + Printable(name) +
-          "' and later ones not read: " + std::to_string(kMaxLabelFiles) + " are taken");
+      state.report.warnings.push_back("label file '" + Shown(name) + "' and later ones not read: " +
+                                      std::to_string(kMaxLabelFiles) + " are taken");
       return;
     }
     ++state.label_files;
     std::string text;
     if (!ReadPackedFile(file, name, &text)) {
 #if WHIT_LIBZIP
-      state.report.warnings.push_back("label file '" + Printable(name) +
-                                      "' is named but not packed");
+      state.report.warnings.push_back("label file '" + Shown(name) + "' is named but not packed");
 #else
-      state.report.warnings.push_back("label file '" + Printable(name) +
+      state.report.warnings.push_back("label file '" + Shown(name) +
                                       "' not read: built without libzip");
 #endif
       continue;
@@ -144,7 +142,7 @@ void ReadNormalization(ImportState& state, const meta::TensorMetadata& source, G
     if (Usable(n)) {
       io->normalization = std::move(n);
     } else {
-      state.report.warnings.push_back("input '" + Printable(io->name) +
+      state.report.warnings.push_back("input '" + Shown(io->name) +
                                       "': its mean and std are not usable, left out");
     }
   }

@@ -96,7 +96,7 @@ Status CheckZeroPoint(const GraphTensor& t, int64_t z) {
   if (t.type == DType::kUint8) lo = 0, hi = 255;
   if (t.type == DType::kInt16) lo = -32768, hi = 32767;
   if (z >= lo && z <= hi) return OkStatus();
-  return Bad("tensor '" + Printable(t.name) + "': zero point " + std::to_string(z) + " is not a " +
+  return Bad("tensor '" + Shown(t.name) + "': zero point " + std::to_string(z) + " is not a " +
              DTypeName(t.type));
 }
 
@@ -114,13 +114,13 @@ Status ReadQuantization(const tflite::QuantizationParameters* q, Budget* vectors
   if (scales == 1 && q->scale()->Get(0) == 0) return OkStatus();  // converters write 0 for "none"
   const uint32_t zeros = SizeOf(q->zero_point());
   if (zeros != scales && zeros > 1) {
-    return Bad("tensor '" + Printable(t->name) + "': " + std::to_string(scales) + " scales and " +
+    return Bad("tensor '" + Shown(t->name) + "': " + std::to_string(scales) + " scales and " +
                std::to_string(zeros) + " zero points");
   }
   for (uint32_t i = 0; i < scales; ++i) {
     const float s = q->scale()->Get(i);
     if (!(s > 0) || !std::isfinite(s)) {
-      return Bad("tensor '" + Printable(t->name) + "': scale " + std::to_string(i) + " is " +
+      return Bad("tensor '" + Shown(t->name) + "': scale " + std::to_string(i) + " is " +
                  std::to_string(s) + ", must be finite and positive");
     }
     const int64_t z = zeros == 0 ? 0 : q->zero_point()->Get(zeros == 1 ? 0 : i);
@@ -246,7 +246,7 @@ std::string NameOf(const flatbuffers::String* name) {
   return name == nullptr ? "" : std::string(name->string_view().substr(0, kLongest));
 }
 
-std::string Printable(const std::string& text) {
+std::string Shown(const std::string& text) {
   constexpr size_t kLongest = 120;
   std::string out = text.substr(0, kLongest);
   for (char& c : out) {
@@ -299,7 +299,7 @@ Status LoadTensor(ImportState& state, const tflite::Tensor& source, GraphTensor*
                   std::string* fault) {
   t->name = NameOf(source.name());
   WHIT_RETURN_IF_ERROR(state.vectors.Charge(SizeOf(source.name())));
-  const std::string label = "tensor '" + Printable(t->name) + "'";
+  const std::string label = "tensor '" + Shown(t->name) + "'";
   if (!ReadType(source.type(), &t->type, fault)) return OkStatus();
   if (source.sparsity() != nullptr) *fault = "sparse data";
   if (source.external_buffer() != 0) *fault = "data in another file";

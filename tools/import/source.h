@@ -44,7 +44,7 @@ Result<std::span<const std::byte>> BufferBytes(const tflite::Model& model,
 std::string NameOf(const flatbuffers::String* name);
 
 /// Foreign text for messages: short, without control characters.
-std::string Printable(const std::string& text);
+std::string Shown(const std::string& text);
 
 }  // namespace whit::tools
 

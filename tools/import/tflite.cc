@@ -96,7 +96,7 @@ class Importer {
     Status status;
     ForEach(state_.main->inputs(), [&](size_t t) {
       const GraphTensor& tensor = state_.graph.tensors[t];
-      const std::string label = "model input '" + Printable(tensor.name) + "'";
+      const std::string label = "model input '" + Shown(tensor.name) + "'";
       if (!faults_[t].empty()) {
         unsupported_[faults_[t]].push_back(label);
         values_[t] = Value::kPoisoned;
@@ -124,9 +124,8 @@ class Importer {
     const auto* open = state_.main->tensors()->Get(static_cast<uint32_t>(t))->shape_signature();
     if (open == nullptr || std::find(open->begin(), open->end(), -1) == open->end()) return;
     const GraphTensor& tensor = state_.graph.tensors[t];
-    state_.report.notes.push_back("input '" + Printable(tensor.name) +
-                                  "': the open dimensions are " + "fixed, its shape is " +
-                                  tensor.shape.ToString());
+    state_.report.notes.push_back("input '" + Shown(tensor.name) + "': the open dimensions are " +
+                                  "fixed, its shape is " + tensor.shape.ToString());
   }
 
   Status BindOutputs() {
@@ -142,7 +141,7 @@ class Importer {
       const std::string& name = state_.graph.tensors[t].name;
       if (values_[t] == Value::kUndefined && status.ok()) {
         status = Status(StatusCode::kInvalidModel,
-                        "model output '" + Printable(name) + "' is written by no operator");
+                        "model output '" + Shown(name) + "' is written by no operator");
       }
       state_.graph.outputs.push_back({name, static_cast<int>(t), {}, -1});
     });
@@ -168,7 +167,7 @@ class Importer {
     auto* lower = FindLowering(builtin, custom);
     bool judge = lower != nullptr;
     if (lower == nullptr) {
-      unsupported_["operator " + Printable(OperatorName(state_, op))].push_back(
+      unsupported_["operator " + Shown(OperatorName(state_, op))].push_back(
           NodeName(lowering, index));
     }
     const Status inputs = CheckInputs(op, lowering, &judge);
@@ -208,7 +207,7 @@ class Importer {
   }
 
   static std::string NodeName(const Lowering& l, uint32_t index) {
-    const std::string name = Printable(l.name());
+    const std::string name = Shown(l.name());
     return name.empty() ? "operator " + std::to_string(index) : "'" + name + "'";
   }
 
@@ -229,8 +228,8 @@ class Importer {
     Status status;
     const auto fault_of = [&](size_t t) {
       if (faults_[t].empty()) return;
-      unsupported_[faults_[t]].push_back("'" + Printable(state_.graph.tensors[t].name) + "' of " +
-                                         Printable(OperatorName(state_, op)));
+      unsupported_[faults_[t]].push_back("'" + Shown(state_.graph.tensors[t].name) + "' of " +
+                                         Shown(OperatorName(state_, op)));
       *judge = false;
     };
     ForEach(op.inputs(), [&](size_t t) {
