@@ -253,6 +253,35 @@ TEST(ImportInput, OpenDimensionsAreFixedAndSaid) {
   EXPECT_NE(r.report.notes[0].find("[1,5]"), std::string::npos) << r.report.notes[0];
 }
 
+TEST(ImportInput, TakesAShapeForWhatIsOpen) {
+  TfliteModel m;
+  const int x = m.Tensor("x", TensorType::FLOAT32, {1, 1, 3});
+  m.tensor(x).shape_signature = {-1, -1, 3};
+  const int y = m.Tensor("y", TensorType::FLOAT32, {1, 1, 3});
+  m.Op(BuiltinOperator::NEG, {x}, {y});
+  const auto bytes = m.Bytes({x}, {y});
+  ImportOptions options;
+  options.shapes = {{"x", {4, 5, 3}}};
+  auto result = ImportTfliteBytes(bytes, options);
+  ASSERT_TRUE(result.ok()) << result.status().message();
+  auto file = ModelFile::Open(Mapping::Borrow(*result));
+  ASSERT_TRUE(file.ok()) << file.status().message();
+  for (const fbs::Tensor* t : *(*file)->main_subgraph().tensors()) {
+    EXPECT_EQ(std::vector<uint32_t>(t->shape()->begin(), t->shape()->end()),
+              (std::vector<uint32_t>{4, 5, 3}));
+  }
+  for (const std::vector<int64_t>& wrong :
+       {std::vector<int64_t>{4, 5}, {4, 0, 3}, {1 << 20, 1 << 20, 3}, {4, 5, -3}}) {
+    options.shapes = {{"x", wrong}};
+    const Status s = ImportTfliteBytes(bytes, options).status();
+    EXPECT_EQ(s.code(), StatusCode::kInvalidArgument);
+    EXPECT_NE(s.message().find("must have 3 dimensions"), std::string::npos) << s.message();
+  }
+  options.shapes = {{"z", {1, 1, 3}}};
+  const Status unknown = ImportTfliteBytes(bytes, options).status();
+  EXPECT_EQ(unknown.message(), "the model has no input 'z'; it has 'x'");
+}
+
 TEST(ImportInput, WithoutAShapeIsRefused) {
   TfliteModel m;
   const int x = m.Tensor("x", TensorType::FLOAT32, {1, -1, 3});

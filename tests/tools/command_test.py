@@ -104,6 +104,16 @@ class CommandTest(unittest.TestCase):
         self.fails(2, "", "import", bad, "-o", out)
         self.assertFalse(out.exists())
 
+    def test_import_with_a_shape(self):
+        out = self.folder / "shaped.whit"
+        self.ok("import", self.tflite, "-o", out, "--shape", "image=3,16,16,1")
+        info = self.json("info", out)
+        self.assertEqual((info["inputs"][0]["shape"], info["outputs"][0]["shape"]), ([3, 16, 16, 1], [3, 10]))
+        self.fails(1, ["no input 'picture'", "'image'"], "import", self.tflite, "-o", out, "--shape", "picture=1,1")
+        self.fails(1, "4 dimensions", "import", self.tflite, "-o", out, "--shape", "image=1,16")
+        for word in ("image", "image=", "image=1,a", "=1", "image=1,,2"):
+            self.fails(1, "NAME=D,D", "import", self.tflite, "-o", out, "--shape", word)
+
     # ---- info, plan, ops, verify ----
     def test_info(self):
         for file in [self.model, self.tflite]:

@@ -40,16 +40,22 @@ void NameIos(const Maps* maps, std::vector<GraphIo>* ios) {
   }
 }
 
-void ReadSignature(ImportState& state) {
+// The first signature of the main subgraph, or null.
+const tflite::SignatureDef* MainSignature(const ImportState& state) {
   const auto* signatures = state.model->signature_defs();
-  if (signatures == nullptr) return;
+  if (signatures == nullptr) return nullptr;
   for (const tflite::SignatureDef* s : *signatures) {
-    if (s->subgraph_index() != 0) continue;
-    state.graph.signature = NameOf(s->signature_key());
-    NameIos(s->inputs(), &state.graph.inputs);
-    NameIos(s->outputs(), &state.graph.outputs);
-    return;
+    if (s->subgraph_index() == 0) return s;
   }
+  return nullptr;
+}
+
+void ReadSignature(ImportState& state) {
+  const tflite::SignatureDef* s = MainSignature(state);
+  if (s == nullptr) return;
+  state.graph.signature = NameOf(s->signature_key());
+  NameIos(s->inputs(), &state.graph.inputs);
+  NameIos(s->outputs(), &state.graph.outputs);
 }
 
 // ---- labels ----
@@ -207,6 +213,15 @@ Status ReadMetadata(ImportState& state, std::span<const uint8_t> file) {
     state.report.notes.push_back(std::to_string(subgraphs - 1) + " further subgraphs are left out");
   }
   return OkStatus();
+}
+
+std::string SignatureNameOfInput(const ImportState& state, int tensor) {
+  const tflite::SignatureDef* s = MainSignature(state);
+  if (s == nullptr) return "";
+  std::vector<GraphIo> one(1);
+  one[0].tensor = tensor;
+  NameIos(s->inputs(), &one);
+  return one[0].name;
 }
 
 void AddProvenance(ImportState& state, std::span<const uint8_t> file) {

@@ -26,6 +26,7 @@ class Importer {
     state_.main = state_.model->subgraphs()->Get(0);
     WHIT_RETURN_IF_ERROR(LoadTensors(state_, &faults_));
     Begin();
+    WHIT_RETURN_IF_ERROR(SetInputShapes());
     WHIT_RETURN_IF_ERROR(BindInputs());
     WHIT_RETURN_IF_ERROR(LowerAll());
     WHIT_RETURN_IF_ERROR(BindOutputs());
@@ -90,6 +91,49 @@ class Importer {
     t.variable = static_cast<int>(state_.graph.variables.size());
     state_.graph.variables.push_back(std::move(v));
     values_[i] = Value::kReady;
+  }
+
+  // The caller's shapes in place of the file's. Whether the operators take them is for lowering to
+  // find out.
+  Status SetInputShapes() {
+    for (const auto& [name, dims] : state_.options.shapes) {
+      WHIT_ASSIGN_OR_RETURN(const size_t t, InputNamed(name));
+      GraphTensor& tensor = state_.graph.tensors[t];
+      const uint32_t rank =
+          state_.main->tensors()->Get(static_cast<uint32_t>(t))->shape() == nullptr
+              ? 0
+              : state_.main->tensors()->Get(static_cast<uint32_t>(t))->shape()->size();
+      int64_t elements = 1;
+      bool fits = dims.size() == rank && rank <= static_cast<uint32_t>(kMaxRank);
+      for (size_t a = 0; fits && a < dims.size(); ++a) {
+        fits = dims[a] >= 1 && dims[a] <= std::numeric_limits<int32_t>::max() / elements;
+        elements *= dims[a];
+      }
+      if (!fits) {
+        return Status(StatusCode::kInvalidArgument,
+                      "the shape given for input '" + Shown(name) + "' must have " +
+                          std::to_string(rank) +
+                          " dimensions of 1 or more, fewer than 2^31 elements");
+      }
+      tensor.shape = Shape::OfRank(static_cast<int>(rank));
+      for (size_t a = 0; a < dims.size(); ++a) tensor.shape[static_cast<int>(a)] = dims[a];
+      tensor.shape_unknown = false;
+    }
+    return OkStatus();
+  }
+
+  Result<size_t> InputNamed(const std::string& name) {
+    std::string known;
+    size_t found = state_.graph.tensors.size();
+    ForEach(state_.main->inputs(), [&](size_t t) {
+      const std::string& own = state_.graph.tensors[t].name;
+      const std::string alias = SignatureNameOfInput(state_, static_cast<int>(t));
+      known += (known.empty() ? "'" : ", '") + Shown(alias.empty() ? own : alias) + "'";
+      if (own == name || (!alias.empty() && alias == name)) found = t;
+    });
+    if (found < state_.graph.tensors.size()) return found;
+    return Status(StatusCode::kInvalidArgument,
+                  "the model has no input '" + Shown(name) + "'; it has " + known);
   }
 
   Status BindInputs() {
