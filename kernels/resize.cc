@@ -19,6 +19,10 @@ namespace {
 // full range by one step at most; sums are int64.
 constexpr int WeightBits(size_t element_bytes) { return element_bytes == 1 ? 11 : 15; }
 
+// A table entry an output row and column: a picture of 1 x 2^30 bytes is within the budgets, its
+// table is not.
+constexpr int64_t kMaxSide = 1 << 20;
+
 // The two input pixels that an output pixel lies between, and the share of the second one.
 struct Tap {
   int64_t low = 0, high = 0;
@@ -135,6 +139,11 @@ Status PrepareResize(const PrepareContext& ctx, bool bilinear, Prepared* p) {
     return ctx.Error(StatusCode::kInvalidModel, "shape " + x.ToString() + " does not resize to " +
                                                     y.ToString() +
                                                     ": [N,H,W,C] with equal N and C expected");
+  }
+  if (std::max(y[1], y[2]) > kMaxSide) {
+    return ctx.Error(StatusCode::kUnsupported, "an output side of " +
+                                                   std::to_string(std::max(y[1], y[2])) +
+                                                   ", at most " + std::to_string(kMaxSide));
   }
   if (options->align_corners() && options->half_pixel_centers()) {
     return ctx.Error(StatusCode::kInvalidModel,

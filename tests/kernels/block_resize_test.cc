@@ -230,6 +230,21 @@ TEST(ResizeNearest, TakesTheRightPixel) {
   }
 }
 
+// Tables grow with the sides, not with the bytes of the picture.
+TEST(Resize, RefusesASideBeyondItsTables) {
+  const int64_t most = 1 << 20;
+  for (OpType type : {OpType::kResizeBilinear, OpType::kResizeNearest}) {
+    for (const Shape& out : {Shape{1, most + 1, 1, 1}, Shape{1, 1, most + 1, 1}}) {
+      OpTester t(type, fbs::ResizeOptionsT{});
+      t.Input(Quantized<int8_t>({1, 1, 1, 1}, {1}, 0.5f, 0)).Output(DType::kInt8, out, 0.5f, 0);
+      const Status status = t.Run();
+      EXPECT_EQ(status.code(), StatusCode::kUnsupported);
+      EXPECT_NE(status.message().find("1048577, at most 1048576"), std::string::npos)
+          << status.message();
+    }
+  }
+}
+
 TEST(Resize, RefusesBothConventionsAndUnequalScales) {
   fbs::ResizeOptionsT both;
   both.align_corners = both.half_pixel_centers = true;
