@@ -9,7 +9,7 @@ fields=$(sed -n '/^\/\/ ---- operators ----/,/^union Options/p' "$root/schema/mo
 missing=0
 for field in $fields; do
   case $field in inputs | outputs | sources) continue ;; esac  # of Operator itself: validate.cc
-  if ! grep -qE "\($field[,)]" "$root/schema/validate_options.cc"; then
+  if ! grep -qE "\(${field}[,)]" "$root/schema/validate_options.cc"; then
     echo "schema/validate_options.cc does not check the field '$field' of schema/model.fbs"
     missing=1
   fi

@@ -14,13 +14,20 @@ const char* const kTypesResizeNearest = "any";
 
 namespace {
 
-constexpr int kWeightBits = 11;  // 2 * 11 and the 9 bits of a difference of bytes fit an int32
+// Bits of an integer weight, by the size of an element. 8-bit values: 2 * 11 and the 9 bits of a
+// difference fit an int32. 16-bit ones take 15, so that a weight's rounding moves a difference of
+// full range by one step at most; sums are int64.
+constexpr int WeightBits(size_t element_bytes) { return element_bytes == 1 ? 11 : 15; }
+
+// A table entry an output row and column: a picture of 1 x 2^30 bytes is within the budgets, its
+// table is not.
+constexpr int64_t kMaxSide = 1 << 20;
 
 // The two input pixels that an output pixel lies between, and the share of the second one.
 struct Tap {
   int64_t low = 0, high = 0;
   float weight = 0;          // [0, 1)
-  int32_t fixed_weight = 0;  // in units of 2^-11
+  int32_t fixed_weight = 0;  // in units of 2^-WeightBits
 };
 
 struct ResizeParams {
@@ -34,7 +41,8 @@ float ScaleOf(int64_t in, int64_t out, bool align_corners) {
   return static_cast<float>(in - ends) / static_cast<float>(out - ends);
 }
 
-std::vector<Tap> BilinearTaps(int64_t in, int64_t out, const fbs::ResizeOptions& options) {
+std::vector<Tap> BilinearTaps(int64_t in, int64_t out, const fbs::ResizeOptions& options,
+                              int weight_bits) {
   const float scale = ScaleOf(in, out, options.align_corners());
   const float offset = options.half_pixel_centers() ? 0.5f * scale - 0.5f : 0.0f;
   const float last = static_cast<float>(in - 1);
@@ -45,12 +53,13 @@ std::vector<Tap> BilinearTaps(int64_t in, int64_t out, const fbs::ResizeOptions&
     tap.low = std::min(static_cast<int64_t>(at), in - 1);
     tap.high = std::min(tap.low + 1, in - 1);
     tap.weight = at - static_cast<float>(tap.low);
-    tap.fixed_weight = RoundSmall(tap.weight * static_cast<float>(1 << kWeightBits));
+    tap.fixed_weight = RoundSmall(tap.weight * static_cast<float>(1 << weight_bits));
   }
   return taps;
 }
 
-std::vector<Tap> NearestTaps(int64_t in, int64_t out, const fbs::ResizeOptions& options) {
+std::vector<Tap> NearestTaps(int64_t in, int64_t out, const fbs::ResizeOptions& options,
+                             int /*weight_bits*/) {
   const float scale = ScaleOf(in, out, options.align_corners());
   const float offset = options.half_pixel_centers() ? 0.5f : 0.0f;
   std::vector<Tap> taps(static_cast<size_t>(out));
@@ -73,11 +82,12 @@ float Blend(float tl, float tr, float bl, float br, const Tap& y, const Tap& x) 
 template <typename T>
 T Blend(T tl, T tr, T bl, T br, const Tap& y, const Tap& x) {
   using Acc = std::conditional_t<sizeof(T) == 1, int32_t, int64_t>;
-  constexpr Acc kOne = 1 << kWeightBits;
+  constexpr int kBits = WeightBits(sizeof(T));
+  constexpr Acc kOne = 1 << kBits;
   const Acc top = Acc{tl} * kOne + (Acc{tr} - Acc{tl}) * x.fixed_weight;
   const Acc bottom = Acc{bl} * kOne + (Acc{br} - Acc{bl}) * x.fixed_weight;
   const Acc acc = top * kOne + (bottom - top) * y.fixed_weight;
-  return static_cast<T>((acc + kOne * kOne / 2) >> (2 * kWeightBits));  // floor: half rounds up
+  return static_cast<T>((acc + kOne * kOne / 2) >> (2 * kBits));  // floor: half rounds up
 }
 
 // A task is one row of output pixels.
@@ -130,6 +140,11 @@ Status PrepareResize(const PrepareContext& ctx, bool bilinear, Prepared* p) {
                                                     y.ToString() +
                                                     ": [N,H,W,C] with equal N and C expected");
   }
+  if (std::max(y[1], y[2]) > kMaxSide) {
+    return ctx.Error(StatusCode::kUnsupported, "an output side of " +
+                                                   std::to_string(std::max(y[1], y[2])) +
+                                                   ", at most " + std::to_string(kMaxSide));
+  }
   if (options->align_corners() && options->half_pixel_centers()) {
     return ctx.Error(StatusCode::kInvalidModel,
                      "align_corners and half_pixel_centers exclude each other");
@@ -141,8 +156,9 @@ Status PrepareResize(const PrepareContext& ctx, bool bilinear, Prepared* p) {
   p->macs = y.elements() * (bilinear ? 4 : 1);
   if (p->tasks > 0) {  // so the tables are never larger than the output
     const auto taps = bilinear ? &BilinearTaps : &NearestTaps;
-    params.rows = taps(x[1], y[1], *options);
-    params.columns = taps(x[2], y[2], *options);
+    const int weight_bits = WeightBits(DTypeSize(ctx.in[0].type));
+    params.rows = taps(x[1], y[1], *options, weight_bits);
+    params.columns = taps(x[2], y[2], *options, weight_bits);
   }
   p->SetParams(std::move(params));
   return OkStatus();

@@ -111,6 +111,10 @@ ModelInfo Describe(const Model& model) {
     info.provenance.emplace_back(Str(m.provenance()->Get(i)->key()),
                                  Str(m.provenance()->Get(i)->value()));
   }
+  for (unsigned i = 0; m.dims() != nullptr && i < m.dims()->size(); ++i) {
+    const fbs::DimVar& dim = *m.dims()->Get(i);
+    info.dims.push_back({Str(dim.name()), dim.value(), dim.max()});
+  }
   return info;
 }
 

@@ -69,8 +69,13 @@ Result<std::vector<uint32_t>> ResolveDims(const fbs::Model& model, const DimValu
   for (const auto& [name, value] : dims) {
     const auto found = std::find(names.begin(), names.end(), name);
     if (found == names.end()) {
-      return Status(StatusCode::kInvalidArgument,
-                    "the model has no dimension named '" + name + "'");
+      std::string known;
+      for (size_t i = 0; i < names.size(); ++i) {
+        known += (i > 0 ? ", '" : "'") + names[i] + "' (1.." + std::to_string(bounds[i]) + ")";
+      }
+      return Status(StatusCode::kInvalidArgument, "the model has no dimension named '" + name +
+                                                      "'; it has " +
+                                                      (known.empty() ? "none" : known));
     }
     const auto i = static_cast<size_t>(found - names.begin());
     if (value < 1 || value > bounds[i]) {

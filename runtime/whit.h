@@ -212,6 +212,12 @@ struct OperatorInfo {
 };
 std::vector<OperatorInfo> Operators();
 
+/// A dimension that RunnerOptions::dims may set: 1..max, `value` where nothing is said.
+struct NamedDimension {
+  std::string name;
+  uint32_t value = 0, max = 0;
+};
+
 /// Facts of a file, for people.
 struct ModelInfo {
   std::string name, version, author, licence, description;
@@ -219,6 +225,7 @@ struct ModelInfo {
   bool has_hash_tree = false, has_signature = false;
   std::vector<std::pair<std::string, uint64_t>> operator_counts;
   std::vector<std::pair<std::string, std::string>> provenance;
+  std::vector<NamedDimension> dims;
 };
 ModelInfo Describe(const Model& model);
 

@@ -123,6 +123,7 @@ class SubgraphChecker {
 
   Status OneOperator(const std::string& thing, const fbs::Operator& op) {
     WHIT_RETURN_IF_ERROR(c_.Options(thing, op));
+    WHIT_RETURN_IF_ERROR(c_.ChargeText(thing, {op.name()}));
     WHIT_RETURN_IF_ERROR(
         c_.Charge(SizeOf(op.inputs()) + SizeOf(op.outputs()) + SizeOf(op.sources()), thing));
     for (unsigned i = 0; i < SizeOf(op.inputs()); ++i) {
@@ -148,6 +149,7 @@ class SubgraphChecker {
   }
 
   Status IoFields(const std::string& thing, const fbs::Io& io) {
+    WHIT_RETURN_IF_ERROR(c_.ChargeText(thing, {io.name()}));
     WHIT_RETURN_IF_ERROR(
         Checker::Index(thing, "tensor", io.tensor(), tensors(), /*optional=*/false));
     WHIT_RETURN_IF_ERROR(Checker::Index(thing, "labels", io.labels(), SizeOf(c_.model().labels()),

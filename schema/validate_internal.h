@@ -3,6 +3,7 @@
 #define WHIT_SCHEMA_VALIDATE_INTERNAL_H_
 
 #include <cstdint>
+#include <initializer_list>
 #include <string>
 
 #include "platform/status.h"
@@ -54,6 +55,9 @@ class Checker {
   /// its own size.
   void BeginPass() { work_left_ = graph_bytes_; }
   Status Charge(uint64_t elements, const std::string& thing);
+  /// The same for strings, which readers copy.
+  Status ChargeText(const std::string& thing,
+                    std::initializer_list<const flatbuffers::String*> texts);
 
   /// `index` names one of `count`, or is -1 where `optional`. "thing: what 9 does not exist, there
   /// are 4".
@@ -68,7 +72,7 @@ class Checker {
   Result<uint64_t> Describe(const std::string& thing, const Description& d);
 
   // validate_storage.cc
-  Status Storage();  // blobs, dims, labels, variables, weights
+  Status Storage();  // blobs, dims, labels, provenance, variables, weights
   Status TensorFields(const std::string& thing, const fbs::Tensor& tensor);
   // validate_options.cc
   Status Options(const std::string& thing, const fbs::Operator& op);
@@ -77,6 +81,7 @@ class Checker {
   Status Blobs();
   Status Dims();
   Status LabelLists();
+  Status Provenance();
   Status Variables();
   Status WeightRecord(const std::string& thing, const fbs::Weights& w);
   Status WeightArrays(const std::string& thing, const fbs::Weights& w);

@@ -63,9 +63,18 @@ std::string Named(const char* kind, uint64_t index, const flatbuffers::String* n
 Status Checker::Charge(uint64_t elements, const std::string& thing) {
   if (elements > work_left_) {
     return Bad(thing, "the vectors of the graph have more elements than its " +
-                          to_string(graph_bytes_) + " bytes: many tables share one vector");
+                          to_string(graph_bytes_) +
+                          " bytes: many tables share one vector or string");
   }
   work_left_ -= elements;
+  return OkStatus();
+}
+
+Status Checker::ChargeText(const std::string& thing,
+                           std::initializer_list<const flatbuffers::String*> texts) {
+  for (const flatbuffers::String* text : texts) {
+    WHIT_RETURN_IF_ERROR(Charge(text == nullptr ? 0 : text->size(), thing));
+  }
   return OkStatus();
 }
 
@@ -98,6 +107,7 @@ Status Checker::Storage() {
   WHIT_RETURN_IF_ERROR(Blobs());
   WHIT_RETURN_IF_ERROR(Dims());
   WHIT_RETURN_IF_ERROR(LabelLists());
+  WHIT_RETURN_IF_ERROR(Provenance());
   WHIT_RETURN_IF_ERROR(Variables());
   for (unsigned i = 0; i < weights(); ++i) {
     const fbs::Weights& w = *model_.weights()->Get(i);
@@ -151,6 +161,7 @@ Status Checker::Dims() {
     const fbs::DimVar& d = *model_.dims()->Get(i);
     const std::string thing = Named("dimension", i, d.name());
     if (d.name() == nullptr || d.name()->size() == 0) return Bad(thing, "has no name");
+    WHIT_RETURN_IF_ERROR(ChargeText(thing, {d.name()}));
     if (d.max() > INT32_MAX)
       return Bad(thing, "upper bound " + to_string(d.max()) + " is 2^31 or more");
     if (d.value() < 1 || d.value() > d.max()) {
@@ -168,7 +179,19 @@ Status Checker::Dims() {
 Status Checker::LabelLists() {
   for (unsigned i = 0; i < SizeOf(model_.labels()); ++i) {
     const fbs::Labels& l = *model_.labels()->Get(i);
-    WHIT_RETURN_IF_ERROR(Charge(1 + SizeOf(l.labels()), Named("labels", i, l.name())));
+    const std::string thing = Named("labels", i, l.name());
+    WHIT_RETURN_IF_ERROR(Charge(1 + SizeOf(l.labels()), thing));
+    for (unsigned k = 0; k < SizeOf(l.labels()); ++k)
+      WHIT_RETURN_IF_ERROR(ChargeText(thing, {l.labels()->Get(k)}));
+  }
+  return OkStatus();
+}
+
+Status Checker::Provenance() {
+  WHIT_RETURN_IF_ERROR(Charge(SizeOf(model_.provenance()), "provenance"));
+  for (unsigned i = 0; i < SizeOf(model_.provenance()); ++i) {
+    const fbs::KeyValue& pair = *model_.provenance()->Get(i);
+    WHIT_RETURN_IF_ERROR(ChargeText("provenance", {pair.key(), pair.value()}));
   }
   return OkStatus();
 }
@@ -178,6 +201,7 @@ Status Checker::Variables() {
   for (unsigned i = 0; i < variables(); ++i) {
     const fbs::Variable& v = *model_.variables()->Get(i);
     const std::string thing = Named("variable", i, v.name());
+    WHIT_RETURN_IF_ERROR(ChargeText(thing, {v.name()}));
     WHIT_ASSIGN_OR_RETURN(const uint64_t bytes,
                           Describe(thing, {v.type(), v.shape(), v.quantization()}));
     WHIT_RETURN_IF_ERROR(BlobOfSize(thing, "initial value", v.init(), bytes, /*optional=*/true));
@@ -258,6 +282,7 @@ Status Checker::Quantization(const std::string& thing, const Description& d) {
 }
 
 Status Checker::TensorFields(const std::string& thing, const fbs::Tensor& t) {
+  WHIT_RETURN_IF_ERROR(ChargeText(thing, {t.name()}));
   WHIT_ASSIGN_OR_RETURN(const uint64_t bytes,
                         Describe(thing, {t.type(), t.shape(), t.quantization()}));
   WHIT_RETURN_IF_ERROR(BlobOfSize(thing, "constant", t.blob(), bytes, /*optional=*/true));
@@ -301,6 +326,7 @@ Status Checker::DimVars(const std::string& thing, const fbs::Tensor& t) {
 
 Status Checker::WeightRecord(const std::string& thing, const fbs::Weights& w) {
   WHIT_RETURN_IF_ERROR(Charge(1, thing));
+  WHIT_RETURN_IF_ERROR(ChargeText(thing, {w.name()}));
   WHIT_RETURN_IF_ERROR(
       Enum(thing, "layout", static_cast<unsigned>(w.layout()), kWeightLayoutCount - 1));
   const WeightDims dims{static_cast<WeightLayout>(w.layout()), w.groups(), w.n(), w.runs(),

@@ -45,6 +45,10 @@ int main(int argc, char** argv) {
            whit_runner_create(model, NULL, &runner, &error) || whit_runner_input(runner, 0, &in) ||
            !Feed(argv[2], &in) || whit_runner_run(runner, &error) ||
            whit_runner_output(runner, 0, &out);
+  if (!failed && out.type != WHIT_INT8 && out.type != WHIT_UINT8) {
+    failed = 1;
+    strcpy(error.message, "the model's scores are not 8-bit numbers");
+  }
   if (failed) {
     fprintf(stderr, "%s\n", error.message);
   } else {

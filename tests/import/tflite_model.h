@@ -101,6 +101,12 @@ class TfliteModel {
   static tflite::BuiltinOptions TypeOf(const tflite::VarHandleOptionsT&) {
     return tflite::BuiltinOptions::VarHandleOptions;
   }
+  static tflite::BuiltinOptions TypeOf(const tflite::CallOnceOptionsT&) {
+    return tflite::BuiltinOptions::CallOnceOptions;
+  }
+  static tflite::BuiltinOptions TypeOf(const tflite::TransposeConvOptionsT&) {
+    return tflite::BuiltinOptions::TransposeConvOptions;
+  }
 
   tflite::ModelT model_;
 };

@@ -8,7 +8,7 @@
 #include <filesystem>
 
 #include "platform/mapping.h"
-#include "schema/reader.h"
+#include "tests/import/imported.h"
 #include "tests/import/tflite_model.h"
 
 namespace whit::tools {
@@ -16,50 +16,6 @@ namespace {
 
 using tflite::BuiltinOperator;
 using tflite::TensorType;
-
-// An imported file, opened; fails the test where the import does.
-struct Imported {
-  std::vector<std::byte> bytes;
-  std::shared_ptr<const ModelFile> file;
-  ImportReport report;
-
-  explicit Imported(const std::vector<uint8_t>& tflite) {
-    auto result = ImportTfliteBytes(tflite, {}, &report);
-    EXPECT_TRUE(result.ok()) << result.status().message();
-    if (!result.ok()) return;
-    bytes = std::move(result).value();
-    auto opened = ModelFile::Open(Mapping::Borrow(bytes));
-    EXPECT_TRUE(opened.ok()) << opened.status().message();
-    if (opened.ok()) file = std::move(opened).value();
-  }
-
-  std::vector<std::string> Ops() const {
-    std::vector<std::string> names;
-    if (file == nullptr || file->main_subgraph().operators() == nullptr) return names;
-    for (const fbs::Operator* op : *file->main_subgraph().operators())
-      names.push_back(fbs::EnumNameOptions(op->options_type()));
-    return names;
-  }
-  const fbs::Operator& op(uint32_t i) const { return *file->main_subgraph().operators()->Get(i); }
-  const fbs::Tensor& tensor(int i) const {
-    return *file->main_subgraph().tensors()->Get(static_cast<uint32_t>(i));
-  }
-  template <typename T>
-  std::vector<T> Blob(int i) const {
-    const auto span = file->blob(static_cast<size_t>(i));
-    std::vector<T> values(span.size() / sizeof(T));
-    std::memcpy(values.data(), span.data(), values.size() * sizeof(T));
-    return values;
-  }
-};
-
-using Names = std::vector<std::string>;
-
-Status Refusal(const std::vector<uint8_t>& tflite) {
-  auto result = ImportTfliteBytes(tflite);
-  EXPECT_FALSE(result.ok());
-  return result.status();
-}
 
 // uint8, zero point 130, 1x1 weights of two channels; what a PAD and a RELU around it may add.
 struct ConvParts {
@@ -218,11 +174,9 @@ TEST(ImportVariable, StartsWithWhatTheInitializationAssigns) {
   tflite::VarHandleOptionsT name;
   name.shared_name = "count";
   m.Op(BuiltinOperator::CALL_ONCE, {}, {});
-  auto& once = m.graph().operators.back()->builtin_options;
-  once.type = tflite::BuiltinOptions::CallOnceOptions;
-  auto* call = new tflite::CallOnceOptionsT();
-  call->init_subgraph_index = 1;
-  once.value = call;
+  tflite::CallOnceOptionsT once;
+  once.init_subgraph_index = 1;
+  m.Options(once);
   m.Op(BuiltinOperator::VAR_HANDLE, {}, {handle});
   m.Options(name);
   m.Op(BuiltinOperator::READ_VARIABLE, {handle}, {old});
@@ -251,6 +205,91 @@ TEST(ImportVariable, StartsWithWhatTheInitializationAssigns) {
   ASSERT_EQ(r.Ops(), (Names{"ReadVariable", "Add", "AssignVariable"}));
   ASSERT_EQ(r.file->graph().variables()->size(), 1u);
   EXPECT_EQ(r.Blob<float>(r.file->graph().variables()->Get(0)->init()), (std::vector<float>{3, 4}));
+}
+
+// int4 weights: two a byte, the low half first; here they are bytes.
+TEST(ImportInt4, WeightsAreUnpacked) {
+  TfliteModel m;
+  const int x = m.Quantized("x", TensorType::INT8, {1, 3}, {0.5f}, {1});
+  const int w = m.Quantized("w", TensorType::INT4, {1, 3}, {0.25f}, {0});
+  m.Fill(w, std::vector<uint8_t>{0x8f, 0x07});  // -1, -8, 7
+  const int y = m.Quantized("y", TensorType::INT8, {1, 1}, {1.0f}, {0});
+  m.Op(BuiltinOperator::FULLY_CONNECTED, {x, w, -1}, {y});
+  const Imported r(m.Bytes({x}, {y}));
+  ASSERT_EQ(r.Ops(), Names{"FullyConnected"});
+  const fbs::Weights& packed = *r.file->graph().weights()->Get(0);
+  EXPECT_EQ(r.Blob<int32_t>(packed.sums()), std::vector<int32_t>{-2});
+  const auto data = r.Blob<int8_t>(packed.data());
+  EXPECT_EQ((std::vector<int8_t>(data.begin(), data.begin() + 4)),
+            (std::vector<int8_t>{-1, -8, 7, 0}));
+}
+
+TEST(ImportInt4, NamesBothSizesAndRefusesActivations) {
+  TfliteModel m;
+  const int x = m.Quantized("x", TensorType::INT8, {1, 3}, {0.5f}, {1});
+  const int w = m.Quantized("w", TensorType::INT4, {1, 3}, {0.25f}, {0});
+  m.Fill(w, std::vector<uint8_t>{1, 2, 3});
+  const int y = m.Quantized("y", TensorType::INT8, {1, 1}, {1.0f}, {0});
+  m.Op(BuiltinOperator::FULLY_CONNECTED, {x, w, -1}, {y});
+  const Status size = Refusal(m.Bytes({x}, {y}));
+  EXPECT_NE(size.message().find("int4[1,3] needs 2 bytes, its buffer has 3"), std::string::npos)
+      << size.message();
+  TfliteModel a;
+  const int in = a.Quantized("in", TensorType::INT4, {4}, {0.5f}, {0});
+  const int out = a.Quantized("out", TensorType::INT4, {4}, {0.5f}, {0});
+  a.Op(BuiltinOperator::NEG, {in}, {out});
+  EXPECT_NE(Refusal(a.Bytes({in}, {out})).message().find("INT4"), std::string::npos);
+}
+
+TEST(ImportInput, OpenDimensionsAreFixedAndSaid) {
+  TfliteModel m;
+  const int x = m.Tensor("x", TensorType::FLOAT32, {1, 5});
+  m.tensor(x).shape_signature = {-1, 5};
+  const int y = m.Tensor("y", TensorType::FLOAT32, {1, 5});
+  m.Op(BuiltinOperator::NEG, {x}, {y});
+  const Imported r(m.Bytes({x}, {y}));
+  ASSERT_EQ(r.report.notes.size(), 1u);
+  EXPECT_NE(r.report.notes[0].find("'x'"), std::string::npos) << r.report.notes[0];
+  EXPECT_NE(r.report.notes[0].find("[1,5]"), std::string::npos) << r.report.notes[0];
+}
+
+TEST(ImportInput, TakesAShapeForWhatIsOpen) {
+  TfliteModel m;
+  const int x = m.Tensor("x", TensorType::FLOAT32, {1, 1, 3});
+  m.tensor(x).shape_signature = {-1, -1, 3};
+  const int y = m.Tensor("y", TensorType::FLOAT32, {1, 1, 3});
+  m.Op(BuiltinOperator::NEG, {x}, {y});
+  const auto bytes = m.Bytes({x}, {y});
+  ImportOptions options;
+  options.shapes = {{"x", {4, 5, 3}}};
+  auto result = ImportTfliteBytes(bytes, options);
+  ASSERT_TRUE(result.ok()) << result.status().message();
+  auto file = ModelFile::Open(Mapping::Borrow(*result));
+  ASSERT_TRUE(file.ok()) << file.status().message();
+  for (const fbs::Tensor* t : *(*file)->main_subgraph().tensors()) {
+    EXPECT_EQ(std::vector<uint32_t>(t->shape()->begin(), t->shape()->end()),
+              (std::vector<uint32_t>{4, 5, 3}));
+  }
+  for (const std::vector<int64_t>& wrong :
+       {std::vector<int64_t>{4, 5}, {4, 0, 3}, {1 << 20, 1 << 20, 3}, {4, 5, -3}}) {
+    options.shapes = {{"x", wrong}};
+    const Status s = ImportTfliteBytes(bytes, options).status();
+    EXPECT_EQ(s.code(), StatusCode::kInvalidArgument);
+    EXPECT_NE(s.message().find("must have 3 dimensions"), std::string::npos) << s.message();
+  }
+  options.shapes = {{"z", {1, 1, 3}}};
+  const Status unknown = ImportTfliteBytes(bytes, options).status();
+  EXPECT_EQ(unknown.message(), "the model has no input 'z'; it has 'x'");
+}
+
+TEST(ImportInput, WithoutAShapeIsRefused) {
+  TfliteModel m;
+  const int x = m.Tensor("x", TensorType::FLOAT32, {1, -1, 3});
+  const int y = m.Tensor("y", TensorType::FLOAT32, {1, 1, 3});
+  m.Op(BuiltinOperator::NEG, {x}, {y});
+  const Status s = Refusal(m.Bytes({x}, {y}));
+  EXPECT_EQ(s.code(), StatusCode::kInvalidModel);
+  EXPECT_NE(s.message().find("model input 'x'"), std::string::npos) << s.message();
 }
 
 TEST(ImportRefusal, ListsEverythingInOneMessage) {

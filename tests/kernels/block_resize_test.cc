@@ -149,8 +149,8 @@ double Bilinear(const std::vector<T>& x, const Shape& s, const Index& at, double
          (v(y1, x0) * (1 - wx) + v(y1, x1) * wx) * wy;
 }
 
-// `tolerance`: of a stored unit beyond rounding; 11-bit weights move a value of full range by 2^-11
-// of it.
+// `tolerance`, in stored units: the last rounding and, for each axis, a weight off by half a unit
+// (2^-12 for 8 bits, 2^-16 for int16) times a difference of full range.
 template <typename T>
 void TestBilinear(int64_t lo, int64_t hi, double tolerance) {
   Random random(11);
@@ -182,7 +182,18 @@ void TestBilinear(int64_t lo, int64_t hi, double tolerance) {
 TEST(ResizeBilinear, NearTheExactValue) {
   TestBilinear<float>(-100, 100, 1e-4);
   TestBilinear<int8_t>(-128, 127, 0.5 + 0.25);
-  TestBilinear<int16_t>(-32768, 32767, 0.5 + 64);
+  TestBilinear<int16_t>(-32768, 32767, 0.5 + 2);
+}
+
+// 1/3 of the way from end to end: with 11-bit weights (683/2048) the middle would be 10 steps off.
+TEST(ResizeBilinear, Int16WeightsHave15Bits) {
+  fbs::ResizeOptionsT options;
+  options.align_corners = true;
+  OpTester t(OpType::kResizeBilinear, options);
+  t.Input(Quantized<int16_t>({1, 1, 2, 1}, {-32768, 32767}, 1, 0));
+  t.Output(DType::kInt16, {1, 1, 4, 1}, 1, 0);
+  ASSERT_TRUE(t.Run().ok());
+  EXPECT_EQ(t.Out<int16_t>(0), (std::vector<int16_t>{-32768, -10922, 10921, 32767}));
 }
 
 TEST(ResizeBilinear, RoundsHalfUp) {
@@ -215,6 +226,21 @@ TEST(ResizeNearest, TakesTheRightPixel) {
       t.Input(Plain<int16_t>(in, x)).Output(DType::kInt16, out);
       ASSERT_TRUE(t.Run().ok());
       EXPECT_EQ(t.Out<int16_t>(0), expected);
+    }
+  }
+}
+
+// Tables grow with the sides, not with the bytes of the picture.
+TEST(Resize, RefusesASideBeyondItsTables) {
+  const int64_t most = 1 << 20;
+  for (OpType type : {OpType::kResizeBilinear, OpType::kResizeNearest}) {
+    for (const Shape& out : {Shape{1, most + 1, 1, 1}, Shape{1, 1, most + 1, 1}}) {
+      OpTester t(type, fbs::ResizeOptionsT{});
+      t.Input(Quantized<int8_t>({1, 1, 1, 1}, {1}, 0.5f, 0)).Output(DType::kInt8, out, 0.5f, 0);
+      const Status status = t.Run();
+      EXPECT_EQ(status.code(), StatusCode::kUnsupported);
+      EXPECT_NE(status.message().find("1048577, at most 1048576"), std::string::npos)
+          << status.message();
     }
   }
 }

@@ -91,6 +91,22 @@ def select(n):
     return np.where(n.inputs[0].data, a.data, b.data)
 
 
+def select_rows(n):
+    """A condition of rank 1 chooses along the first axis."""
+    condition = n.inputs[0].data
+    if condition.ndim == 1:
+        condition = condition.reshape((-1,) + (1,) * (len(n.out.shape) - 1))
+    a, b = (requantized(t, n.out).data for t in n.inputs[1:3])
+    return np.where(condition, a, b)
+
+
+def add_n(n):
+    total = n.inputs[0].data
+    for t in n.inputs[1:]:
+        total = total + t.data
+    return total if n.out.type == "float32" else wrap(total, n.out.type)
+
+
 # ---- One operand ----
 
 def gelu(approximate):
@@ -199,5 +215,5 @@ def cast(n):
 
 
 OPERATORS = {**{k: binary for k in INTEGER}, **{k: compare for k in COMPARE}, **{k: unary for k in REAL},
-             "GELU": unary, "LEAKY_RELU": unary, "PRELU": prelu, "SELECT_V2": select, "QUANTIZE": quantize,
+             "GELU": unary, "LEAKY_RELU": unary, "PRELU": prelu, "SELECT_V2": select, "SELECT": select_rows, "ADD_N": add_n, "QUANTIZE": quantize,
              "DEQUANTIZE": dequantize, "CAST": cast, "LOGICAL_NOT": lambda n: np.logical_not(n.inputs[0].data)}

@@ -13,7 +13,8 @@ OPERATORS = {}
 for module in (products, elementwise, movement, reduce, recurrent, detection):
     OPERATORS.update(module.OPERATORS)
 
-NAMES = "float32 float16 int32 uint8 int64 string bool int16 complex64 int8 float64 complex128 uint64 resource".split()
+NAMES = ("float32 float16 int32 uint8 int64 string bool int16 complex64 int8 float64 complex128 uint64 resource variant"
+         " uint32 uint16 int4").split()
 
 
 class Node:
@@ -48,7 +49,15 @@ def describe(t):
     shifted = kind == "uint8" and scales is not None
     if scales is not None:
         scales, zeros = np.asarray(scales, f32), np.asarray(zeros, np.int64) - (128 if shifted else 0)
-    return Tensor("int8" if shifted else kind, tuple(t["shape"]), None, scales, zeros, t["axis"], shifted)
+    return Tensor("int8" if shifted or kind == "int4" else kind, tuple(t["shape"]), None, scales, zeros, t["axis"], shifted)
+
+
+def constant(raw, t):
+    """The array of a constant tensor of the builder. int4: two elements a byte, the first in the low half, signed."""
+    if NAMES[t["type"]] != "int4":
+        return np.frombuffer(raw, NAMES[t["type"]]).reshape(t["shape"])
+    halves = np.stack([np.frombuffer(raw, np.uint8) & 15, np.frombuffer(raw, np.uint8) >> 4], 1).reshape(-1)
+    return ((halves.astype(np.int8) ^ 8) - 8)[:int(np.prod(t["shape"]))].reshape(t["shape"])
 
 
 def canonical(a, t):
@@ -84,8 +93,7 @@ class Run:
             if i in inputs:
                 values[i].data = canonical(inputs[i], values[i])
             elif t["buffer"]:
-                raw = np.frombuffer(self.model.buffers[t["buffer"]], NAMES[t["type"]]).reshape(t["shape"])
-                values[i].data = canonical(raw, values[i])
+                values[i].data = canonical(constant(self.model.buffers[t["buffer"]], t), values[i])
             elif t["variable"]:
                 values[i].data = self.variables.setdefault((g.index, i), self._reset(values[i]))
         for op in g.ops:

@@ -163,4 +163,7 @@ OPERATORS = {
     "REVERSE_V2": lambda n: np.flip(data(n), n.ints(1)), "SPACE_TO_BATCH_ND": space_to_batch,
     "BATCH_TO_SPACE_ND": batch_to_space, "SPACE_TO_DEPTH": space_to_depth, "DEPTH_TO_SPACE": depth_to_space,
     "ONE_HOT": one_hot, "CUMSUM": cumsum, "FILL": fill, "RANGE": numbers, "SHAPE": shape_of,
+    "RANK": lambda n: np.array(len(n.inputs[0].shape), np.int64), "ZEROS_LIKE": lambda n: np.zeros_like(data(n)),
+    "EMBEDDING_LOOKUP": lambda n: data(n, 1)[data(n)],
+    "BROADCAST_ARGS": lambda n: np.array(np.broadcast_shapes(tuple(n.ints(0)), tuple(n.ints(1))), np.int64),
     "VAR_HANDLE": var_handle, "ASSIGN_VARIABLE": assign_variable, "READ_VARIABLE": read_variable}

@@ -51,13 +51,14 @@ def depthwise_sum(n, x, w):
 
 
 def transposed_sum(n, x, w):
-    """w [O,kh,kw,C]; the overhang of the full product is cut off, the smaller half before."""
+    """w [O,kh,kw,C]; the overhang of the full product is cut off, the smaller half before. An output longer than the
+    product (strides beyond the kernel) has places at its end on which nothing lands."""
     (b, h, wd, _), (o, kh, kw, _), sh, sw = x.shape, w.shape, n.opt("stride_h"), n.opt("stride_w")
-    full = np.zeros((b, (h - 1) * sh + kh, (wd - 1) * sw + kw, o), x.dtype)
+    oh, ow = n.out.shape[1:3]
+    full = np.zeros((b, max((h - 1) * sh + kh, oh), max((wd - 1) * sw + kw, ow), o), x.dtype)
     for ky in range(kh):
         for kx in range(kw):
             full[:, ky:ky + (h - 1) * sh + 1:sh, kx:kx + (wd - 1) * sw + 1:sw] += x @ w[:, ky, kx].T
-    oh, ow = n.out.shape[1:3]
     top, left = (full.shape[1] - oh) // 2, (full.shape[2] - ow) // 2
     return full[:, top:top + oh, left:left + ow]
 

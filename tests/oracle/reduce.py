@@ -82,9 +82,10 @@ def resize_bilinear(n):
     if x.is_float:
         top, bottom = tl + (tr - tl) * wx, bl + (br - bl) * wx
         return top + (bottom - top) * wy
-    qy, qx = (rne(v * f32(2048)).astype(np.int64) for v in (wy, wx))
-    top, bottom = 2048 * tl + (tr - tl) * qx, 2048 * bl + (br - bl) * qx
-    return (2048 * top + (bottom - top) * qy + 2 ** 21) >> 22
+    one = 2 ** (15 if x.type == "int16" else 11)
+    qy, qx = (rne(v * f32(one)).astype(np.int64) for v in (wy, wx))
+    top, bottom = one * tl + (tr - tl) * qx, one * bl + (br - bl) * qx
+    return (one * top + (bottom - top) * qy + one * one // 2) // (one * one)
 
 
 # ---- Reductions ----

@@ -31,6 +31,7 @@ int ModelBuilder::Tensor(const std::string& name, const TensorSpec& spec) {
   t->type = spec.type;
   t->shape = spec.shape;
   t->quantization = QuantizationOf(spec);
+  t->dim_vars = spec.dim_vars;
   subgraph().tensors.push_back(std::move(t));
   return static_cast<int>(subgraph().tensors.size()) - 1;
 }
@@ -56,6 +57,15 @@ int ModelBuilder::Variable(const std::string& name, const TensorSpec& spec) {
   v->quantization = QuantizationOf(spec);
   writer_.graph.variables.push_back(std::move(v));
   return static_cast<int>(writer_.graph.variables.size()) - 1;
+}
+
+int ModelBuilder::Dim(const std::string& name, uint32_t max, uint32_t value) {
+  auto d = std::make_unique<fbs::DimVarT>();
+  d->name = name;
+  d->max = max;
+  d->value = value;
+  writer_.graph.dims.push_back(std::move(d));
+  return static_cast<int>(writer_.graph.dims.size()) - 1;
 }
 
 int ModelBuilder::Weights(const PackedArrays& packed) {
@@ -145,15 +155,26 @@ void ModelBuilder::Conv(const std::string& name, int in, int out, int64_t k, std
   Op(name, depthwise ? fbs::Options::DepthwiseConv2D : fbs::Options::Conv2D, o, {in}, {out});
 }
 
-std::vector<std::byte> SmallNetwork() {
+std::vector<std::byte> SmallNetwork(uint32_t max_batch) {
   std::mt19937 rng(7);
   ModelBuilder b;
-  const int x = b.Tensor("x", {fbs::DType::int8, {1, 8, 8, 3}, 0.02f, -5});
-  const int c1 = b.Tensor("c1", {fbs::DType::int8, {1, 8, 8, 8}, 0.05f, 3});
-  const int c2 = b.Tensor("c2", {fbs::DType::int8, {1, 8, 8, 8}, 0.05f, -4});
-  const int sum = b.Tensor("sum", {fbs::DType::int8, {1, 8, 8, 8}, 0.08f, 1});
-  const int flat = b.Tensor("flat", {fbs::DType::int8, {1, 512}, 0.08f, 1});
-  const int y = b.Tensor("y", {fbs::DType::int8, {1, 10}, 0.3f, 0});
+  const int batch = max_batch == 0 ? -1 : b.Dim("batch", max_batch, 1);
+  const auto tensor = [&](const char* name, std::vector<uint32_t> shape, float scale,
+                          int32_t zero_point) {
+    ModelBuilder::TensorSpec spec{fbs::DType::int8, std::move(shape), scale, zero_point};
+    if (batch >= 0) {
+      spec.shape[0] = max_batch;
+      spec.dim_vars.assign(spec.shape.size(), -1);
+      spec.dim_vars[0] = batch;
+    }
+    return b.Tensor(name, spec);
+  };
+  const int x = tensor("x", {1, 8, 8, 3}, 0.02f, -5);
+  const int c1 = tensor("c1", {1, 8, 8, 8}, 0.05f, 3);
+  const int c2 = tensor("c2", {1, 8, 8, 8}, 0.05f, -4);
+  const int sum = tensor("sum", {1, 8, 8, 8}, 0.08f, 1);
+  const int flat = tensor("flat", {1, 512}, 0.08f, 1);
+  const int y = tensor("y", {1, 10}, 0.3f, 0);
 
   b.Conv("conv1", x, c1, 3, &rng);
   b.Conv("conv2", c1, c2, 3, &rng);

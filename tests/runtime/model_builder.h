@@ -25,6 +25,7 @@ class ModelBuilder {
     std::vector<uint32_t> shape;
     float scale = 0;  // 0: not quantized
     int32_t zero_point = 0;
+    std::vector<int32_t> dim_vars = {};  // one a dimension (Dim, or -1), or empty
   };
 
   /// Index of a new activation tensor.
@@ -33,6 +34,8 @@ class ModelBuilder {
   /// A tensor that is variable `variable` seen by an operator.
   int VariableTensor(const std::string& name, const TensorSpec& spec, int variable);
   int Variable(const std::string& name, const TensorSpec& spec);
+  /// A named dimension; a tensor's dimension that refers to it is stored as `max`.
+  int Dim(const std::string& name, uint32_t max, uint32_t value);
 
   int Weights(const PackedArrays& packed);
   /// A k x k convolution (or depthwise) at stride 1 with SAME padding from tensor `in` to `out`, with
@@ -71,8 +74,8 @@ class ModelBuilder {
 
 /// A small int8 network with every kind of memory traffic: a 3x3 convolution, a residual add over a
 /// reshape, a fully connected layer and a softmax-free output. Input uint8 [1,8,8,3], output int8
-/// [1,10].
-std::vector<std::byte> SmallNetwork();
+/// [1,10]. With `max_batch` the batch is a dimension "batch" of 1 to that many, 1 by default.
+std::vector<std::byte> SmallNetwork(uint32_t max_batch = 0);
 
 }  // namespace whit
 

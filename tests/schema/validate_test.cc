@@ -402,39 +402,81 @@ TEST(ValidateTest, SharedLabelListsAreRefused) {
   ExpectRefusedQuickly(WrapGraph(b), "labels are damaged or share their strings");
 }
 
-// `count` operators that share one list of inputs; one subgraph, with or without a signature that
-// names it.
+template <typename T>
+using Offsets = std::vector<flatbuffers::Offset<T>>;
+
+// A file around one subgraph whose tensor 0 goes in and out; `more` adds to the model. `b` holds
+// what they refer to.
+std::vector<std::byte> Shell(Builder& b, const Offsets<fbs::Tensor>& tensors,
+                             const Offsets<fbs::Operator>& operators,
+                             const std::function<void(fbs::ModelBuilder&)>& more = {}) {
+  const auto graph = fbs::CreateSubgraph(b, 0, b.CreateVector(tensors), b.CreateVector(operators));
+  const auto subgraphs = b.CreateVector(Offsets<fbs::Subgraph>{graph});
+  const auto ios = b.CreateVector(Offsets<fbs::Io>{fbs::CreateIo(b)});
+  const auto signatures =
+      b.CreateVector(Offsets<fbs::Signature>{fbs::CreateSignature(b, 0, 0, ios, ios)});
+  fbs::ModelBuilder model(b);
+  model.add_subgraphs(subgraphs);
+  model.add_signatures(signatures);
+  if (more) more(model);
+  fbs::FinishModelBuffer(b, model.Finish());
+  return WrapGraph(b);
+}
+
+flatbuffers::Offset<fbs::Tensor> OneFloat(Builder& b,
+                                          flatbuffers::Offset<flatbuffers::String> name = 0) {
+  return fbs::CreateTensor(b, name, fbs::DType::float32, b.CreateVector(std::vector<uint32_t>{1}));
+}
+
+// `count` operators that share one list of inputs.
 std::vector<std::byte> SharedInputs(int count, size_t inputs) {
   Builder b;
   const auto shared = b.CreateVector(std::vector<int32_t>(inputs, -1));
   const auto options = fbs::CreateUnaryOptions(b);
   const auto none = b.CreateVector(std::vector<int32_t>());
-  std::vector<flatbuffers::Offset<fbs::Operator>> list;
+  Offsets<fbs::Operator> operators;
   for (int i = 0; i < count; ++i) {
-    list.push_back(fbs::CreateOperator(b, 0, fbs::Options::Neg, options.Union(), shared, none));
+    operators.push_back(
+        fbs::CreateOperator(b, 0, fbs::Options::Neg, options.Union(), shared, none));
   }
-  const auto operators = b.CreateVector(list);
-  const auto shape = b.CreateVector(std::vector<uint32_t>{1});
-  std::vector<flatbuffers::Offset<fbs::Tensor>> tensor_list = {
-      fbs::CreateTensor(b, 0, fbs::DType::float32, shape)};
-  const auto tensors = b.CreateVector(tensor_list);
-  std::vector<flatbuffers::Offset<fbs::Subgraph>> graphs = {
-      fbs::CreateSubgraph(b, 0, tensors, operators)};
-  const auto subgraphs = b.CreateVector(graphs);
-  std::vector<flatbuffers::Offset<fbs::Io>> io = {fbs::CreateIo(b)};
-  const auto ios = b.CreateVector(io);
-  std::vector<flatbuffers::Offset<fbs::Signature>> one = {fbs::CreateSignature(b, 0, 0, ios, ios)};
-  const auto signatures = b.CreateVector(one);
-  fbs::ModelBuilder model(b);
-  model.add_subgraphs(subgraphs);
-  model.add_signatures(signatures);
-  fbs::FinishModelBuffer(b, model.Finish());
-  return WrapGraph(b);
+  return Shell(b, {OneFloat(b)}, operators);
 }
 
 TEST(ValidateTest, SharedInputListsAreRefused) {
   ExpectRefusedQuickly(SharedInputs(60'000, 1'000'000), "many tables share one vector");
   EXPECT_TRUE(OpenBytes(SharedInputs(1, 1'000)).ok());
+}
+
+// Readers copy strings: shared by many, they would need memory for the product.
+std::vector<std::byte> SharedNames(size_t count, size_t length) {
+  Builder b;
+  const auto name = b.CreateString(std::string(length, 'n'));
+  return Shell(b, Offsets<fbs::Tensor>(count, OneFloat(b, name)), {});
+}
+
+TEST(ValidateTest, SharedNamesAreRefused) {
+  ExpectRefusedQuickly(SharedNames(10'000, 10'000'000), "share one vector or string");
+  EXPECT_TRUE(OpenBytes(SharedNames(1, 1'000)).ok());
+}
+
+TEST(ValidateTest, SharedLabelsAreRefused) {
+  Builder b;
+  const auto text = b.CreateString(std::string(1'000'000, 'l'));
+  const auto words = b.CreateVector(Offsets<flatbuffers::String>(1'000, text));
+  const auto lists = b.CreateVector(Offsets<fbs::Labels>{fbs::CreateLabels(b, 0, 0, words)});
+  ExpectRefusedQuickly(
+      Shell(b, {OneFloat(b)}, {}, [&](fbs::ModelBuilder& m) { m.add_labels(lists); }),
+      "share one vector or string");
+}
+
+TEST(ValidateTest, SharedProvenanceIsRefused) {
+  Builder b;
+  const auto text = b.CreateString(std::string(1'000'000, 'p'));
+  const auto pairs =
+      b.CreateVector(Offsets<fbs::KeyValue>(1'000, fbs::CreateKeyValue(b, text, text)));
+  ExpectRefusedQuickly(
+      Shell(b, {OneFloat(b)}, {}, [&](fbs::ModelBuilder& m) { m.add_provenance(pairs); }),
+      "share one vector or string");
 }
 
 }  // namespace

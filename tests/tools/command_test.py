@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Contract of the whit command on the demo's own model: JSON keys, exit codes, messages, hostile .npy and pictures.
 
-    command_test.py WHIT EXAMPLES_CLASSIFY [unittest options]"""
+    command_test.py WHIT EXAMPLES_CLASSIFY MAKE_MODEL [unittest options]"""
 import io
 import json
 import pathlib
@@ -11,10 +11,19 @@ import subprocess
 import sys
 import tempfile
 import unittest
+import zipfile
+import zlib
 
-import numpy as np
+try:
+    import numpy as np
+except ImportError as missing:
+    print("commands: skipped, %s" % missing)
+    sys.exit(77)
 
-WHIT, CLASSIFY = pathlib.Path(sys.argv[1]).resolve(), pathlib.Path(sys.argv[2]).resolve()
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / "fixtures"))
+import tflite_builder  # needs numpy
+
+WHIT, CLASSIFY, MAKE_MODEL = (pathlib.Path(word).resolve() for word in sys.argv[1:4])
 COMMANDS = ["import", "info", "run", "classify", "bench", "plan", "ops", "verify"]
 
 
@@ -75,6 +84,11 @@ class CommandTest(unittest.TestCase):
     def test_a_misspelt_command_is_guessed(self):
         self.fails(1, "did you mean 'info'?", "inof")
 
+    def test_a_file_that_is_no_model(self):
+        self.fails(2, ["neither a .whit model", "nor a .tflite"], "info", self.picture)
+        self.fails(2, "cannot open 'nolabels.txt'", "classify", self.model, self.picture, "--labels", "nolabels.txt")
+        self.assertNotIn("digits.whit", whit("classify", self.model, self.picture, "--labels", "nolabels.txt").stderr)
+
     def test_bad_models_end_with_2(self):
         empty, noise = self.folder / "empty.whit", self.folder / "noise.whit"
         empty.write_bytes(b"")
@@ -89,6 +103,16 @@ class CommandTest(unittest.TestCase):
         bad.write_bytes(self.tflite.read_bytes()[:1000])
         self.fails(2, "", "import", bad, "-o", out)
         self.assertFalse(out.exists())
+
+    def test_import_with_a_shape(self):
+        out = self.folder / "shaped.whit"
+        self.ok("import", self.tflite, "-o", out, "--shape", "image=3,16,16,1")
+        info = self.json("info", out)
+        self.assertEqual((info["inputs"][0]["shape"], info["outputs"][0]["shape"]), ([3, 16, 16, 1], [3, 10]))
+        self.fails(1, ["no input 'picture'", "'image'"], "import", self.tflite, "-o", out, "--shape", "picture=1,1")
+        self.fails(1, "4 dimensions", "import", self.tflite, "-o", out, "--shape", "image=1,16")
+        for word in ("image", "image=", "image=1,a", "=1", "image=1,,2"):
+            self.fails(1, "NAME=D,D", "import", self.tflite, "-o", out, "--shape", word)
 
     # ---- info, plan, ops, verify ----
     def test_info(self):
@@ -201,6 +225,95 @@ class CommandTest(unittest.TestCase):
         path.write_bytes(huge + header.replace(b"f8", b"f4").ljust(117) + b"\n")
         self.fails(2, "too large", "run", self.model, "--in", path)
 
+    # ---- TFLite metadata ----
+    def with_metadata(self, align, padding, damage=False):
+        """A classifier of 4 classes on 1x2x2x3 pictures, with metadata and two label files packed behind it."""
+        model = tflite_builder.Model(description="d" * padding)
+        g = model.graph()
+        x = g.input([1, 2, 2, 3], "uint8", scale=1 / 127.5, zero=127)
+        flat, w = g.tensor([1, 12], "uint8", 1 / 127.5, 127), np.zeros((4, 12), np.uint8)
+        g.op("RESHAPE", [x, g.const(np.int32([1, 12]))], [flat], new_shape=[1, 12])
+        y = g.tensor([1, 4], "uint8", 1 / 256, 0)
+        bias = g.const(np.int32([100, 300, 200, 0]), scale=1 / 127.5 * 0.01)
+        g.op("FULLY_CONNECTED", [flat, g.const(w, scale=0.01, zero=0), bias], [y])
+        g.output(y)
+        data = tflite_builder.metadata(name="four", author="nobody", version="7", inputs=[([127.5], [127.5])],
+                                       outputs=[[("en.txt", "en"), ("de.txt", "de")]])
+        model.add_metadata("TFLITE_METADATA", data[:40] if damage else data)
+        blob = model.build(align)
+        path = self.folder / f"meta{align}_{padding}.tflite"
+        path.write_bytes(blob)
+        with zipfile.ZipFile(path, "a") as z:
+            z.writestr("en.txt", "ash\nbirch\ncedar\nelm\n")
+            z.writestr("de.txt", "Esche\nBirke\nZeder\nUlme\n")
+        return path, blob.find(data[:40])
+
+    def test_metadata_wherever_it_lies(self):
+        places = set()
+        for align, padding in ((16, 0), (4, 0), (4, 4), (4, 8), (4, 12)):
+            path, at = self.with_metadata(align, padding)
+            places.add(at % 8)
+            info = self.json("info", path)
+            self.assertEqual((info["name"], info["author"], info["version"], info["labels"]), ("four", "nobody", "7", 4))
+            picture = self.json("classify", path, self.picture, "--top", "1")
+            self.assertEqual(picture[0]["top"][0]["label"], "birch")
+        self.assertEqual(places, {0, 4})  # the second is what most files in the wild have
+
+    def test_damaged_metadata_is_a_warning(self):
+        path, _ = self.with_metadata(16, 0, damage=True)
+        done = whit("import", path, "-o", self.folder / "meta.whit")
+        self.assertEqual(done.returncode, 0)
+        self.assertIn("the TFLite metadata is damaged", done.stderr)
+
+    # ---- named dimensions ----
+    def batches(self):
+        """A model whose batch is a dimension of 1 to 4."""
+        model = self.folder / "batches.whit"
+        subprocess.run([str(MAKE_MODEL), str(model)], check=True)
+        return model
+
+    def test_info_lists_dimensions(self):
+        model = self.batches()
+        info = self.json("info", model)
+        self.assertEqual(info["dims"], [{"name": "batch", "value": 1, "max": 4}])
+        self.assertEqual(info["inputs"][0]["shape"], [1, 8, 8, 3])
+        more = self.json("info", model, "--dim", "batch=3")
+        self.assertEqual((more["inputs"][0]["shape"], more["outputs"][0]["shape"]), ([3, 8, 8, 3], [3, 10]))
+        self.assertEqual(more["macs"], 3 * info["macs"])
+        self.assertGreater(more["peak_arena_bytes"], info["peak_arena_bytes"])
+        self.assertIn("batch: 1 to 4, 1 unless", self.ok("info", model))
+        self.assertEqual(self.json("info", self.model)["dims"], [])
+
+    def test_dim(self):
+        model, out = self.batches(), self.folder / "out.npy"
+        images = np.random.RandomState(3).randint(0, 256, (4, 8, 8, 3)).astype(np.uint8)
+        alone = []
+        for image in images:
+            self.ok("run", model, "--in", self.save("one.npy", image[None]), "--out", out)
+            alone.append(np.load(out))
+        self.assertFalse(np.array_equal(alone[0], alone[1]))
+        for n in (1, 3, 4):
+            some = self.save("some.npy", images[:n])
+            self.ok("run", model, "--dim", f"batch={n}", "--in", some, "--out", out)
+            self.assertTrue(np.array_equal(np.load(out), np.concatenate(alone[:n])), n)
+            self.assertEqual(len(self.json("bench", model, "--dim", f"batch={n}", "--runs", "1")["ms"]), 1)
+            macs = sum(s["macs"] for s in self.json("plan", model, "--dim", f"batch={n}")["steps"])
+            self.assertEqual(macs, n * self.json("info", model)["macs"])
+
+    def test_dim_errors(self):
+        model = self.batches()
+        for command in ("info", "plan", "bench", "run"):
+            self.fails(1, ["'batch' = 5", "1..4"], command, model, "--dim", "batch=5")
+            self.fails(1, ["'batch' = 0", "1..4"], command, model, "--dim", "batch=0")
+            self.fails(1, ["no dimension named 'width'", "'batch' (1..4)"], command, model, "--dim", "width=2")
+            self.fails(1, "it has none", command, self.model, "--dim", "batch=2")
+            for word in ("batch", "batch=", "=2", "batch=-1", "batch=2x", "batch=99999999999"):
+                done = whit(command, model, "--dim", word)
+                self.assertEqual(done.returncode, 1, word)
+                self.assertIn("NAME=VALUE", done.stderr)
+        wrong = self.save("wrong.npy", np.zeros((2, 8, 8, 3), np.uint8))
+        self.fails(2, ["uint8[2,8,8,3]", "uint8[3,8,8,3]"], "run", model, "--dim", "batch=3", "--in", wrong)
+
     # ---- classify ----
     def test_classify(self):
         pictures = sorted((CLASSIFY / "pictures").glob("*.png"))
@@ -243,6 +356,19 @@ class CommandTest(unittest.TestCase):
         path.write_bytes(bomb)
         self.fails(2, "pixels", "classify", self.model, path)
         self.fails(2, "not a JPEG", "classify", self.model, self.model)
+        path.write_bytes(b"\xff\xd8\xff\xc2\x00\x0b\x08\x10\x00\x10\x00\x01\x01\x11\x00" + b"\xff\xda" * 300)
+        self.fails(2, "300 scans, at most 256", "classify", self.model, path)
+
+    def test_a_png_that_unpacks_to_gigabytes(self):
+        def chunk(kind, data):
+            return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+        squeeze = zlib.compressobj(1)
+        zeros = bytes(1 << 20)
+        data = b"".join(squeeze.compress(zeros) for _ in range(1100)) + squeeze.flush()  # 1.1 GB in some MB
+        header = struct.pack(">IIBBBBB", 16, 16, 8, 0, 0, 0, 0)
+        path = self.folder / "bomb.png"
+        path.write_bytes(b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", data) + chunk(b"IEND", b""))
+        self.fails(2, "outofmem", "classify", self.model, path)
 
     # ---- bench ----
     def test_bench(self):
@@ -257,4 +383,4 @@ class CommandTest(unittest.TestCase):
 
 
 if __name__ == "__main__":
-    unittest.main(argv=[sys.argv[0], *sys.argv[3:]])
+    unittest.main(argv=[sys.argv[0], *sys.argv[4:]])

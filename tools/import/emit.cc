@@ -1,6 +1,7 @@
 #include "tools/import/emit.h"
 
 #include <algorithm>
+#include <map>
 
 namespace whit::tools {
 
@@ -43,8 +44,7 @@ class Emitter {
       : graph_(std::move(graph)),
         writer_(*writer),
         tensor_index_(graph_.tensors.size()),
-        weights_index_(graph_.weights.size()),
-        blob_index_(graph_.blobs.size(), -1) {}
+        weights_index_(graph_.weights.size()) {}
 
   void Run() {
     auto subgraph = std::make_unique<fbs::SubgraphT>();
@@ -77,9 +77,14 @@ class Emitter {
  private:
   int32_t Blob(int32_t old) {
     if (old < 0) return -1;
-    int32_t& index = blob_index_[static_cast<size_t>(old)];
-    if (index < 0) index = writer_.AddBlob(*graph_.blobs[static_cast<size_t>(old)]);
-    return index;
+    return Written(graph_.blobs[static_cast<size_t>(old)]);
+  }
+
+  // The writer knows equal blobs by their bytes; what is shared is known here without reading it.
+  int32_t Written(const SharedBytes& bytes) {
+    const auto [at, fresh] = written_.try_emplace(bytes.get(), -1);
+    if (fresh) at->second = writer_.AddBlob(*bytes);
+    return at->second;
   }
 
   int32_t Weights(int32_t old) {
@@ -99,7 +104,7 @@ class Emitter {
       for (int a = 0; a < t.shape.rank(); ++a)
         out->shape.push_back(static_cast<uint32_t>(t.shape[a]));
       out->quantization = QuantizationOf(t);
-      if (t.is_const()) out->blob = writer_.AddBlob(*t.constant);
+      if (t.is_const()) out->blob = Written(t.constant);
       out->variable = t.variable;
       subgraph_->tensors.push_back(std::move(out));
     });
@@ -133,7 +138,7 @@ class Emitter {
   Graph graph_;
   FileWriter& writer_;
   Renumber tensor_index_, weights_index_;
-  std::vector<int32_t> blob_index_;
+  std::map<const Bytes*, int32_t> written_;
   fbs::SubgraphT* subgraph_ = nullptr;
 };
 

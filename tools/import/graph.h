@@ -30,6 +30,7 @@ struct GraphTensor {
   bool shifted = false;  // the source says quantized uint8; here it is int8 with 128 subtracted
   SharedBytes constant;  // null: computed
   int variable = -1;     // index into Graph::variables
+  bool shape_unknown = false;  // the file states none that can be: whoever computes it knows
 
   bool is_const() const { return constant != nullptr; }
   bool quantized() const { return !scale.empty(); }

@@ -9,17 +9,30 @@ namespace {
 constexpr uint64_t kMaxFoldedTotal = 256ull << 20;  // bytes of all folded constants of one import
 constexpr int64_t kMaxFoldMacs = 1'000'000'000;     // about a second of reference kernels
 
+// Elements that a run touches at least, products or not.
+uint64_t WorkOf(const Graph& graph, const GraphNode& node, int64_t macs) {
+  uint64_t elements = 0;
+  for (const auto* list : {&node.inputs, &node.outputs}) {
+    for (int i : *list) {
+      if (i >= 0)
+        elements += static_cast<uint64_t>(graph.tensors[static_cast<size_t>(i)].shape.elements());
+    }
+  }
+  return std::max(elements, static_cast<uint64_t>(std::max<int64_t>(macs, 0)));
+}
+
 // Everything a PrepareContext borrows, for one node.
 class HostContext {
  public:
   HostContext(const Graph& graph, GraphNode node) {
     BorrowStorage(graph, node);
-    Serialize(node);
     for (int i : node.inputs) {
       in_.push_back(i < 0 ? View{} : ViewOf(graph.tensors[static_cast<size_t>(i)]));
       present_.push_back(i >= 0);
-      in_variable_.push_back(i < 0 ? -1 : graph.tensors[static_cast<size_t>(i)].variable);
+      in_variable_.push_back(
+          i < 0 ? -1 : BorrowVariable(graph, graph.tensors[static_cast<size_t>(i)].variable));
     }
+    Serialize(node);
     for (int i : node.outputs) out_.push_back(ViewOf(graph.tensors[static_cast<size_t>(i)]));
     present_flags_ = std::make_unique<bool[]>(std::max<size_t>(present_.size(), 1));
     std::copy(present_.begin(), present_.end(), present_flags_.get());
@@ -40,8 +53,8 @@ class HostContext {
   std::span<View> out() { return out_; }
 
  private:
-  // Views of the blobs and weights that the node names, renumbered to these alone: the work does
-  // not grow with the graph.
+  // Views of the blobs, weights and variables that the node names, renumbered to these alone: the
+  // work does not grow with the graph.
   void BorrowStorage(const Graph& graph, GraphNode& node) {
     const auto blob = [&](int32_t& i) {
       if (i < 0) return;
@@ -56,11 +69,19 @@ class HostContext {
       weights_.push_back(Packed(graph, w));
     };
     VisitReferences(node, blob, weights);
-    const bool stateful = node.type == OpType::kReadVariable ||
-                          node.type == OpType::kAssignVariable || node.type == OpType::kLstm ||
-                          node.type == OpType::kSvdf;
-    if (!stateful) return;
-    for (const fbs::VariableT& v : graph.variables) variables_.push_back(ViewOf(v));
+    if (node.type == OpType::kReadVariable || node.type == OpType::kAssignVariable) {
+      auto* o = NodeOptions<fbs::VariableOptionsT>(node);
+      o->variable = BorrowVariable(graph, o->variable);
+    }
+  }
+
+  int BorrowVariable(const Graph& graph, int variable) {
+    if (variable < 0) return -1;
+    const auto known = std::find(borrowed_.begin(), borrowed_.end(), variable);
+    if (known != borrowed_.end()) return static_cast<int>(known - borrowed_.begin());
+    borrowed_.push_back(variable);
+    variables_.push_back(ViewOf(graph.variables[static_cast<size_t>(variable)]));
+    return static_cast<int>(variables_.size()) - 1;
   }
 
   void Serialize(const GraphNode& node) {
@@ -120,6 +141,7 @@ class HostContext {
   std::vector<View> in_, out_, variables_;
   std::vector<bool> present_;
   std::vector<int> in_variable_;
+  std::vector<int> borrowed_;  // the variables' indices in the graph, in the order of variables_
   std::unique_ptr<bool[]> present_flags_;
   std::vector<PackedWeights> weights_;
   std::vector<BlobView> blobs_;
@@ -162,6 +184,10 @@ Result<bool> TryFold(ImportState& state, const GraphNode& node, std::string* why
   if (!ready.ok() || prepared.macs > kMaxFoldMacs) {
     *why_not = ready.ok() ? "it is too much work" : ready.message();
     return false;  // CheckNode reports what prepare refused, if the node is still alive then
+  }
+  if (!state.work.Charge(WorkOf(state.graph, node, prepared.macs)).ok()) {
+    *why_not = "all folding together is too much work";
+    return false;
   }
   std::vector<std::shared_ptr<Bytes>> results;
   for (size_t i = 0; i < node.outputs.size(); ++i) {

@@ -8,6 +8,7 @@
 #include <cstdint>
 #include <span>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "platform/status.h"
@@ -17,6 +18,8 @@ namespace whit::tools {
 struct ImportOptions {
   std::string name;  // model name; empty: the file's metadata, else the path's stem
   uint64_t max_fold_bytes = 16 * 1024 * 1024;  // largest constant that folding may create
+  /// Shapes of inputs by name, for models that leave dimensions open; the others keep the file's.
+  std::vector<std::pair<std::string, std::vector<int64_t>>> shapes;
 };
 
 /// What happened, for people.

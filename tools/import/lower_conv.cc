@@ -42,7 +42,7 @@ Status Place(Lowering& l, const char* axis, tflite::Padding padding, Window* w) 
 
 Status ExpectRank4(Lowering& l, const GraphTensor& t) {
   if (t.shape.rank() == 4) return OkStatus();
-  return l.Invalid("'" + t.name + "' must have 4 axes, has shape " + t.shape.ToString());
+  return l.Invalid(Lowering::Label(t) + " must have 4 axes, has shape " + t.shape.ToString());
 }
 
 // Fields that ConvOptions and PoolOptions share.
@@ -173,7 +173,8 @@ Status LowerDepthwise(Lowering& l) {
 }
 
 // The output size is given; what the full product overhangs is cut off, as much before as after
-// (less before).
+// (less before). `expected` below keeps an output that is longer than the product short of one
+// stride more.
 Status PlaceTransposed(Lowering& l, const char* axis, tflite::Padding padding, Window* w) {
   if (w->stride < 1 || w->stride > kMaxWindow || w->kernel < 1 || w->kernel > kMaxWindow ||
       w->in < 1) {
@@ -188,11 +189,8 @@ Status PlaceTransposed(Lowering& l, const char* axis, tflite::Padding padding, W
                      " belongs to an input of " + std::to_string(expected) + ", not " +
                      std::to_string(w->in));
   }
-  const int64_t overhang = (w->in - 1) * w->stride + w->kernel - w->out;
-  if (overhang < 0) {
-    return l.Unsupported(std::string(axis) + ": the output reaches " + std::to_string(-overhang) +
-                         " beyond the last tap");
-  }
+  // Below 0 where the stride is larger than the kernel: rows behind the last tap hold the bias.
+  const int64_t overhang = std::max<int64_t>((w->in - 1) * w->stride + w->kernel - w->out, 0);
   w->before = overhang / 2;
   w->after = overhang - w->before;
   return OkStatus();

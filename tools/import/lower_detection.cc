@@ -51,9 +51,11 @@ struct Field {
 
 Status ReadDetectionOptions(Lowering& l, fbs::DetectionPostProcessOptionsT* o) {
   const auto* bytes = l.op().custom_options();
-  if (bytes == nullptr || bytes->size() == 0 ||
+  constexpr size_t kMost = 4096;  // a dozen numbers and their names; verifying costs the square
+  if (bytes == nullptr || bytes->size() == 0 || bytes->size() > kMost ||
       !flexbuffers::VerifyBuffer(bytes->data(), bytes->size(), nullptr)) {
-    return l.Invalid("its options are not a FlexBuffer");
+    return l.Invalid("its options are not a FlexBuffer of 1 to " + std::to_string(kMost) +
+                     " bytes, they have " + std::to_string(bytes == nullptr ? 0 : bytes->size()));
   }
   const flexbuffers::Reference root = flexbuffers::GetRoot(bytes->data(), bytes->size());
   if (!root.IsMap()) return l.Invalid("its options are not a map");

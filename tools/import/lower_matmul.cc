@@ -121,7 +121,8 @@ Status LowerBatchMatMul(Lowering& l) {
   if (opt.adj_y) {
     source.values = *l.input(1).constant;
   } else {
-    transposed = TransposedMatrix(*l.input(1).constant, rows, cols, DTypeSize(l.input(1).type));
+    WHIT_ASSIGN_OR_RETURN(transposed, TransposedMatrix(l, *l.input(1).constant, rows, cols,
+                                                       DTypeSize(l.input(1).type)));
     source.values = transposed;
     source.transposed = true;
   }

@@ -43,7 +43,7 @@ Result<float> Multiplier(Lowering& l, const char* what, double value) {
 /// Input i as a constant of `type` with `count` elements.
 Result<const GraphTensor*> ConstantInput(Lowering& l, size_t i, DType type, int64_t count) {
   const GraphTensor& t = l.input(i);
-  const std::string label = "input " + std::to_string(i) + " '" + t.name + "'";
+  const std::string label = "input " + std::to_string(i) + " " + Lowering::Label(t);
   if (!t.is_const()) return l.Unsupported(label + " is computed at run time");
   if (t.type != type)
     return l.Unsupported(label + " is " + DTypeName(t.type) + ", must be " + DTypeName(type));
@@ -57,7 +57,7 @@ Result<const GraphTensor*> ConstantInput(Lowering& l, size_t i, DType type, int6
 /// A symmetric constant with one scale, for integer arithmetic.
 Result<double> SymmetricScale(Lowering& l, const GraphTensor& t) {
   if (!t.per_tensor() || t.z() != 0 || !(t.s() > 0) || !std::isfinite(t.s())) {
-    return l.Unsupported("'" + t.name + "' needs one positive scale and zero point 0");
+    return l.Unsupported(Lowering::Label(t) + " needs one positive scale and zero point 0");
   }
   return static_cast<double>(t.s());
 }
@@ -65,7 +65,7 @@ Result<double> SymmetricScale(Lowering& l, const GraphTensor& t) {
 /// Input i as packed weights [n][k].
 Result<int> Matrix(Lowering& l, size_t i, int64_t n, int64_t k) {
   const GraphTensor& t = l.input(i);
-  const std::string label = "weights '" + t.name + "'";
+  const std::string label = "weights " + Lowering::Label(t);
   if (!t.is_const()) return l.Unsupported(label + " are computed at run time");
   if (t.type != DType::kFloat32 && !(t.type == DType::kInt8 && t.quantized())) {
     return l.Unsupported(label + " are " + DTypeName(t.type) +
@@ -93,6 +93,7 @@ constexpr size_t kNoBias = SIZE_MAX;
 Result<int> FoldedBias(Lowering& l, size_t weights, size_t bias, int32_t zero_point) {
   const GraphTensor& w = l.input(weights);
   const int64_t n = w.shape[0], k = w.shape[1];
+  WHIT_RETURN_IF_ERROR(l.state().work.Charge(static_cast<uint64_t>(n * k)));
   std::vector<int32_t> folded(static_cast<size_t>(n));
   if (bias != kNoBias && l.has(bias)) {
     WHIT_ASSIGN_OR_RETURN(const GraphTensor* t, ConstantInput(l, bias, DType::kInt32, n));
@@ -102,8 +103,9 @@ Result<int> FoldedBias(Lowering& l, size_t weights, size_t bias, int32_t zero_po
   for (size_t row = 0; row < folded.size(); ++row) {
     const int64_t magnitude = std::abs(int64_t{folded[row]});
     if (!AccumulatorFits(k, magnitude, false)) {
-      return l.Unsupported("'" + w.name + "': " + std::to_string(k) + " products and a bias of " +
-                           std::to_string(folded[row]) + " can exceed 2^31");
+      return l.Unsupported(Lowering::Label(w) + ": " + std::to_string(k) +
+                           " products and a bias of " + std::to_string(folded[row]) +
+                           " can exceed 2^31");
     }
     int32_t sum = 0;
     for (int64_t j = 0; j < k; ++j)
@@ -133,10 +135,11 @@ Result<int> FloatBlob(Lowering& l, size_t i, int64_t count) {
 /// A state must be a variable of its own; its shape is what the operator needs.
 Status ExpectState(Lowering& l, size_t i, DType type, const Shape& shape) {
   const GraphTensor& t = l.input(i);
-  if (t.variable < 0) return l.Unsupported("state '" + t.name + "' is not a variable tensor");
+  if (t.variable < 0)
+    return l.Unsupported("state " + Lowering::Label(t) + " is not a variable tensor");
   if (t.type != type || t.shape != shape) {
-    return l.Invalid("state '" + t.name + "' is " + DTypeName(t.type) + t.shape.ToString() + ", " +
-                     DTypeName(type) + shape.ToString() + " expected");
+    return l.Invalid("state " + Lowering::Label(t) + " is " + DTypeName(t.type) +
+                     t.shape.ToString() + ", " + DTypeName(type) + shape.ToString() + " expected");
   }
   return OkStatus();
 }

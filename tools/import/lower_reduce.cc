@@ -1,7 +1,7 @@
 // Reductions over constant axes, ARG_MAX and ARG_MIN, TOPK_V2, CUMSUM.
 #include <algorithm>
 
-#include "tools/import/lowering.h"
+#include "tools/import/axes.h"
 
 namespace whit::tools {
 
@@ -54,10 +54,8 @@ Status LowerArg(Lowering& l) {
   const Shape in = l.input(0).shape;
   WHIT_ASSIGN_OR_RETURN(const int64_t listed, l.Int(1, "the axis"));
   WHIT_ASSIGN_OR_RETURN(const int axis, l.Axis(listed, in.rank()));
-  std::vector<int64_t> dims;
-  for (int i = 0; i < in.rank(); ++i) {
-    if (i != axis) dims.push_back(in[i]);
-  }
+  std::vector<int64_t> dims = Dims(in);
+  dims.erase(dims.begin() + axis);
   WHIT_RETURN_IF_ERROR(l.SetShape(l.out(0), dims));
   fbs::AxisOptionsT o;
   o.axis = static_cast<uint32_t>(axis);

@@ -2,7 +2,7 @@
 // BROADCAST_TO, ONE_HOT, and the resizes.
 #include <cmath>
 
-#include "tools/import/lowering.h"
+#include "tools/import/axes.h"
 
 namespace whit::tools {
 
@@ -27,9 +27,7 @@ Status SetInts(Lowering& l, const std::vector<int64_t>& values, const Shape& sha
 Status LowerShape(Lowering& l) {
   WHIT_RETURN_IF_ERROR(l.Expect(1, 1, 1));
   const Shape in = l.input(0).shape;
-  std::vector<int64_t> dims;
-  for (int i = 0; i < in.rank(); ++i) dims.push_back(in[i]);
-  return SetInts(l, dims, Shape{in.rank()});
+  return SetInts(l, Dims(in), Shape{in.rank()});
 }
 
 Status LowerRank(Lowering& l) {
@@ -48,9 +46,7 @@ Status LowerBroadcastArgs(Lowering& l) {
     for (size_t a = 0; a < dims.size(); ++a) shapes[i][static_cast<int>(a)] = dims[a];
   }
   WHIT_ASSIGN_OR_RETURN(const Shape both, BroadcastShape(l, shapes[0], shapes[1]));
-  std::vector<int64_t> dims;
-  for (int i = 0; i < both.rank(); ++i) dims.push_back(both[i]);
-  return SetInts(l, dims, Shape{both.rank()});
+  return SetInts(l, Dims(both), Shape{both.rank()});
 }
 
 // Number of elements from start to limit, limit not included.
@@ -120,8 +116,7 @@ Status LowerOneHot(Lowering& l) {
       l.Axis(l.Options(&tflite::Operator::builtin_options_as_OneHotOptions).axis, in.rank() + 1));
   if (depth < 0 || depth > std::numeric_limits<int32_t>::max())
     return l.Invalid("depth " + std::to_string(depth));
-  std::vector<int64_t> dims;
-  for (int i = 0; i < in.rank(); ++i) dims.push_back(in[i]);
+  std::vector<int64_t> dims = Dims(in);
   dims.insert(dims.begin() + axis, depth);
   WHIT_RETURN_IF_ERROR(l.PassThrough(2));
   WHIT_RETURN_IF_ERROR(l.SetShape(l.out(0), dims));

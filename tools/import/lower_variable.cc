@@ -87,7 +87,7 @@ Status Initialize(Lowering& l, const tflite::SubGraph& graph, const Operator& op
     return OkStatus();
   }
   if (kind != "ASSIGN_VARIABLE" || count(op.inputs()) != 2) {
-    return l.Unsupported("an initialization that computes (" + Printable(kind) + ")");
+    return l.Unsupported("an initialization that computes (" + Shown(kind) + ")");
   }
   const auto handle = handles->find(op.inputs()->Get(0));
   const int value = op.inputs()->Get(1);
@@ -116,7 +116,8 @@ Status LowerCallOnce(Lowering& l) {
                      std::to_string(subgraphs.size()));
   }
   const tflite::SubGraph& graph = *subgraphs.Get(static_cast<uint32_t>(index));
-  WHIT_RETURN_IF_ERROR(CheckOperators(*l.state().model, graph));
+  if (!l.state().initialized.insert(index).second) return OkStatus();  // once is what it says
+  WHIT_RETURN_IF_ERROR(CheckOperators(l.state(), *l.state().model, graph));
   if (graph.operators() == nullptr) return OkStatus();
   std::map<int, std::string> handles;
   for (const Operator* op : *graph.operators())

@@ -12,12 +12,15 @@ namespace {
 
 std::string NodeLabel(uint32_t index, const std::string& kind, const std::string& name) {
   return "operator " + std::to_string(index) + " (" + kind +
-         (name.empty() ? "" : " '" + Printable(name) + "'") + ")";
+         (name.empty() ? "" : " '" + Shown(name) + "'") + ")";
 }
 
 std::vector<int> ToInts(const flatbuffers::Vector<int32_t>* v) {
   return v == nullptr ? std::vector<int>() : std::vector<int>(v->begin(), v->end());
 }
+
+// The longest list of integers that an operator takes: sizes of SPLIT_V. Shapes and axes have 8.
+constexpr int64_t kMaxInts = 1024;
 
 }  // namespace
 
@@ -34,22 +37,24 @@ Lowering::Lowering(ImportState& state, const tflite::Operator& op, uint32_t inde
 
 Status Lowering::Unsupported(const std::string& what) const {
   return Status(StatusCode::kUnsupported,
-                NodeLabel(index_, Printable(OperatorName(state_, op_)), name_) + ": " + what);
+                NodeLabel(index_, Shown(OperatorName(state_, op_)), name_) + ": " + what);
 }
 
 Status Lowering::Invalid(const std::string& what) const {
   return Status(StatusCode::kInvalidModel,
-                NodeLabel(index_, Printable(OperatorName(state_, op_)), name_) + ": " + what);
+                NodeLabel(index_, Shown(OperatorName(state_, op_)), name_) + ": " + what);
 }
 
+std::string Lowering::Label(const GraphTensor& t) { return "'" + Shown(t.name) + "'"; }
+
 void Lowering::Warn(const std::string& what) {
-  state_.report.warnings.push_back(NodeLabel(index_, Printable(OperatorName(state_, op_)), name_) +
+  state_.report.warnings.push_back(NodeLabel(index_, Shown(OperatorName(state_, op_)), name_) +
                                    ": " + what);
 }
 
 void Lowering::Note(const std::string& what) {
-  state_.report.notes.push_back(NodeLabel(index_, Printable(OperatorName(state_, op_)), name_) +
-                                ": " + what);
+  state_.report.notes.push_back(NodeLabel(index_, Shown(OperatorName(state_, op_)), name_) + ": " +
+                                what);
 }
 
 Status Lowering::Expect(size_t least, size_t most, size_t outs) {
@@ -70,6 +75,10 @@ Result<std::vector<int64_t>> Lowering::Ints(size_t i, const char* what) {
   if (!has(i)) return Invalid(std::string(what) + " is absent");
   const GraphTensor& t = input(i);
   if (!t.is_const()) return Unsupported(std::string(what) + " is computed at run time");
+  if (t.shape.elements() > kMaxInts) {
+    return Invalid(std::string(what) + " has " + std::to_string(t.shape.elements()) +
+                   " numbers, at most " + std::to_string(kMaxInts) + " are taken");
+  }
   std::vector<int64_t> values;
   if (t.type == DType::kInt32) {
     for (int32_t v : t.values<int32_t>()) values.push_back(v);
@@ -113,16 +122,17 @@ Status Lowering::SetShape(int index, const Shape& shape) {
   for (int i = 0; i < shape.rank(); ++i) {
     const int64_t d = shape[i];
     if (d < 0 || d > std::numeric_limits<int32_t>::max()) {
-      return Invalid("tensor '" + tensor(index).name + "': dimension " + std::to_string(i) +
+      return Invalid("tensor " + Label(tensor(index)) + ": dimension " + std::to_string(i) +
                      " would be " + std::to_string(d));
     }
     elements *= d;  // both below 2^31
     if (elements > std::numeric_limits<int32_t>::max()) {
-      return Invalid("tensor '" + tensor(index).name + "': shape " + shape.ToString() +
+      return Invalid("tensor " + Label(tensor(index)) + ": shape " + shape.ToString() +
                      " has 2^31 elements or more");
     }
   }
   tensor(index).shape = shape;
+  tensor(index).shape_unknown = false;
   return OkStatus();
 }
 
@@ -285,9 +295,9 @@ Result<Shape> BroadcastShape(const Lowering& l, const Shape& a, const Shape& b) 
 
 Status (*FindLowering(BuiltinOperator code, const std::string& custom_name))(Lowering&) {
   if (code == BuiltinOperator::CUSTOM && custom_name != kDetectionPostProcess) return nullptr;
-  for (auto rows :
-       {ConvRows(), MatmulRows(), BinaryRows(), UnaryRows(), QuantizeRows(), ReduceRows(),
-        LayoutRows(), SliceRows(), ShapeRows(), VariableRows(), RecurrentRows(), DetectionRows()}) {
+  for (auto rows : {ConvRows(), MatmulRows(), BinaryRows(), UnaryRows(), QuantizeRows(),
+                    ReduceRows(), LayoutRows(), BlockRows(), SliceRows(), ShapeRows(),
+                    VariableRows(), RecurrentRows(), DetectionRows()}) {
     for (const LowerRow& row : rows) {
       if (row.code == code) return row.lower;
     }

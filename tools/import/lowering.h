@@ -5,7 +5,9 @@
 
 #include <limits>
 #include <map>
+#include <set>
 #include <string>
+#include <tuple>
 #include <utility>
 #include <vector>
 
@@ -16,6 +18,30 @@
 namespace whit::tools {
 
 using tflite::BuiltinOperator;
+
+/// A bound on the work, or the memory, that one import may cost. Many tables of a FlatBuffer can
+/// share one vector, and many operators one constant; so a small file could ask for hours.
+class Budget {
+ public:
+  Budget(const char* what, uint64_t limit) : what_(what), limit_(limit), left_(limit) {}
+
+  bool Has(uint64_t units) const { return units <= left_; }
+  Status Charge(uint64_t units) {
+    if (!Has(units)) {
+      return Status(StatusCode::kOverBudget, std::string("the import takes more than ") +
+                                                 std::to_string(limit_) + " " + what_);
+    }
+    left_ -= units;
+    return OkStatus();
+  }
+
+ private:
+  const char* what_;
+  uint64_t limit_, left_;
+};
+
+/// How the bytes of a buffer become those of a tensor.
+enum class ConstantForm : uint8_t { kPlain, kShifted, kInt4 };
 
 /// What all operators of one import share. Source tensor i of the main subgraph is graph tensor i.
 struct ImportState {
@@ -32,7 +58,17 @@ struct ImportState {
   std::vector<int> handle_of;  // per graph tensor: variable behind a resource handle, or -1
   std::map<std::pair<const void*, std::string>, int>
       packed;  // weights already packed, by constant and form
+  /// Constants by buffer, form and number of elements, so that tensors which share a buffer share
+  /// memory.
+  std::map<std::tuple<uint32_t, ConstantForm, int64_t>, SharedBytes> constants;
+  std::set<int32_t> initialized;  // subgraphs that a CALL_ONCE has run
   uint64_t folded_bytes = 0;
+  size_t label_files = 0;  // looked for in the archive behind the model
+
+  // Limits that no honest model meets (source.h says what they are made from).
+  Budget vectors{"elements of vectors and strings, counted where they are shared", 0};
+  Budget work{"steps of constant arithmetic", 0};
+  Budget memory{"bytes of constants, weights and scales", 0};
 };
 
 /// A clamp in stored units of an output.
@@ -63,7 +99,8 @@ class Lowering {
   GraphTensor& tensor(int i) { return state_.graph.tensors[static_cast<size_t>(i)]; }
   /// Between `least` and `most` inputs, the first `least` present; exactly `outs` outputs.
   Status Expect(size_t least, size_t most, size_t outs);
-  /// Constant int32 or int64 input i, flattened. kUnsupported where it is computed at run time.
+  /// Constant int32 or int64 input i, flattened: a shape, axes, sizes, so not a long one.
+  /// kUnsupported where it is computed at run time.
   Result<std::vector<int64_t>> Ints(size_t i, const char* what);
   Result<int64_t> Int(size_t i, const char* what);  // one element
   Result<float> Float(size_t i, const char* what);
@@ -122,6 +159,8 @@ class Lowering {
   // ---- errors ----
   Status Unsupported(const std::string& what) const;
   Status Invalid(const std::string& what) const;
+  /// The tensor's name in quotes, fit for a message.
+  static std::string Label(const GraphTensor& t);
   void Warn(const std::string& what);
   void Note(const std::string& what);
 
@@ -152,6 +191,7 @@ std::span<const LowerRow> UnaryRows();
 std::span<const LowerRow> QuantizeRows();
 std::span<const LowerRow> ReduceRows();
 std::span<const LowerRow> LayoutRows();
+std::span<const LowerRow> BlockRows();
 std::span<const LowerRow> SliceRows();
 std::span<const LowerRow> ShapeRows();
 std::span<const LowerRow> VariableRows();

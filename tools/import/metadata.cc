@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <map>
 
 #include "import/tflite_metadata_generated.h"
 #include "schema/format.h"
@@ -17,8 +18,11 @@ namespace {
 
 namespace meta = tflite::metadata;
 
-constexpr size_t kMaxLabels = 1 << 20;
+constexpr size_t kMaxLabels = 1 << 20;  // of all files together
+constexpr size_t kMaxLabelFiles = 32;   // one a language; each costs a look into the archive
+constexpr unsigned kMaxChannels = 16;   // what a .whit file takes
 
+// Texts are copied once, whole; names, which many tables may share, are cut (NameOf).
 std::string Str(const flatbuffers::String* s) { return s == nullptr ? std::string() : s->str(); }
 
 // ---- signatures ----
@@ -26,32 +30,40 @@ std::string Str(const flatbuffers::String* s) { return s == nullptr ? std::strin
 template <typename Maps>
 void NameIos(const Maps* maps, std::vector<GraphIo>* ios) {
   if (maps == nullptr) return;
+  std::map<uint32_t, const flatbuffers::String*> names;
   for (const tflite::TensorMap* map : *maps) {
-    for (GraphIo& io : *ios) {
-      if (static_cast<uint32_t>(io.tensor) == map->tensor_index() && map->name() != nullptr)
-        io.name = map->name()->str();
-    }
+    if (map->name() != nullptr) names[map->tensor_index()] = map->name();
+  }
+  for (GraphIo& io : *ios) {
+    const auto found = names.find(static_cast<uint32_t>(io.tensor));
+    if (found != names.end()) io.name = NameOf(found->second);
   }
 }
 
-void ReadSignature(ImportState& state) {
+// The first signature of the main subgraph, or null.
+const tflite::SignatureDef* MainSignature(const ImportState& state) {
   const auto* signatures = state.model->signature_defs();
-  if (signatures == nullptr) return;
+  if (signatures == nullptr) return nullptr;
   for (const tflite::SignatureDef* s : *signatures) {
-    if (s->subgraph_index() != 0) continue;
-    state.graph.signature = Str(s->signature_key());
-    NameIos(s->inputs(), &state.graph.inputs);
-    NameIos(s->outputs(), &state.graph.outputs);
-    return;
+    if (s->subgraph_index() == 0) return s;
   }
+  return nullptr;
+}
+
+void ReadSignature(ImportState& state) {
+  const tflite::SignatureDef* s = MainSignature(state);
+  if (s == nullptr) return;
+  state.graph.signature = NameOf(s->signature_key());
+  NameIos(s->inputs(), &state.graph.inputs);
+  NameIos(s->outputs(), &state.graph.outputs);
 }
 
 // ---- labels ----
 
-std::vector<std::string> Lines(const std::string& text) {
+std::vector<std::string> Lines(const std::string& text, size_t most) {
   std::vector<std::string> lines;
   size_t begin = 0;
-  while (begin < text.size() && lines.size() < kMaxLabels) {
+  while (begin < text.size() && lines.size() < most) {
     size_t end = text.find('\n', begin);
     if (end == std::string::npos) end = text.size();
     size_t stop = end;
@@ -67,27 +79,35 @@ std::vector<std::string> Lines(const std::string& text) {
 void ReadLabels(ImportState& state, std::span<const uint8_t> file,
                 const meta::TensorMetadata& source, GraphIo* io) {
   if (source.associated_files() == nullptr) return;
+  size_t labels_left = kMaxLabels;
+  for (const fbs::LabelsT& known : state.graph.labels) labels_left -= known.labels.size();
   for (const meta::AssociatedFile* f : *source.associated_files()) {
     if (f->type() != meta::AssociatedFileType::TENSOR_AXIS_LABELS &&
         f->type() != meta::AssociatedFileType::TENSOR_VALUE_LABELS) {
       continue;
     }
-    const std::string name = Str(f->name());
+    const std::string name = NameOf(f->name());
+    if (state.label_files == kMaxLabelFiles) {
+      state.report.warnings.push_back("label file '" + Shown(name) + "' and later ones not read: " +
+                                      std::to_string(kMaxLabelFiles) + " are taken");
+      return;
+    }
+    ++state.label_files;
     std::string text;
     if (!ReadPackedFile(file, name, &text)) {
 #if WHIT_LIBZIP
-      state.report.warnings.push_back("label file '" + Printable(name) +
-                                      "' is named but not packed");
+      state.report.warnings.push_back("label file '" + Shown(name) + "' is named but not packed");
 #else
-      state.report.warnings.push_back("label file '" + Printable(name) +
+      state.report.warnings.push_back("label file '" + Shown(name) +
                                       "' not read: built without libzip");
 #endif
       continue;
     }
     fbs::LabelsT labels;
     labels.name = name;
-    labels.locale = Str(f->locale());
-    labels.labels = Lines(text);
+    labels.locale = NameOf(f->locale());
+    labels.labels = Lines(text, labels_left);
+    labels_left -= labels.labels.size();
     if (labels.labels.empty()) continue;
     if (io->labels < 0) io->labels = static_cast<int>(state.graph.labels.size());
     state.graph.labels.push_back(std::move(labels));
@@ -96,14 +116,16 @@ void ReadLabels(ImportState& state, std::span<const uint8_t> file,
 
 // ---- normalization ----
 
+// One value a channel; a longer list is cut to a length that is not usable.
 template <typename List>
 std::vector<float> Floats(const List* list) {
-  return list == nullptr ? std::vector<float>() : std::vector<float>(list->begin(), list->end());
+  if (list == nullptr) return {};
+  return {list->begin(), list->begin() + std::min(list->size(), kMaxChannels + 1)};
 }
 
 bool Usable(const fbs::NormalizationT& n) {
   const auto finite = [](float v) { return std::isfinite(v); };
-  return !n.mean.empty() && n.mean.size() == n.std.size() && n.mean.size() <= 16 &&
+  return !n.mean.empty() && n.mean.size() == n.std.size() && n.mean.size() <= kMaxChannels &&
          std::all_of(n.mean.begin(), n.mean.end(), finite) &&
          std::all_of(n.std.begin(), n.std.end(), finite) &&
          std::all_of(n.std.begin(), n.std.end(), [](float v) { return v != 0; });
@@ -126,7 +148,7 @@ void ReadNormalization(ImportState& state, const meta::TensorMetadata& source, G
     if (Usable(n)) {
       io->normalization = std::move(n);
     } else {
-      state.report.warnings.push_back("input '" + Printable(io->name) +
+      state.report.warnings.push_back("input '" + Shown(io->name) +
                                       "': its mean and std are not usable, left out");
     }
   }
@@ -134,20 +156,24 @@ void ReadNormalization(ImportState& state, const meta::TensorMetadata& source, G
 
 // ---- the metadata as a whole ----
 
-const meta::ModelMetadata* FindMetadata(ImportState& state, std::span<const uint8_t> file) {
+// Files give their buffers no more than 4-byte alignment, so the metadata is read from `copy`.
+const meta::ModelMetadata* FindMetadata(ImportState& state, std::span<const uint8_t> file,
+                                        std::vector<uint64_t>* copy) {
   if (state.model->metadata() == nullptr) return nullptr;
   for (const tflite::Metadata* m : *state.model->metadata()) {
-    if (Str(m->name()) != "TFLITE_METADATA") continue;
+    if (m->name() == nullptr || m->name()->string_view() != "TFLITE_METADATA") continue;
     auto bytes = BufferBytes(*state.model, file, m->buffer());
     if (!bytes.ok()) return nullptr;
-    const auto* data = reinterpret_cast<const uint8_t*>(bytes->data());
     constexpr size_t kIdentifierEnd = 8;
-    const bool aligned = reinterpret_cast<uintptr_t>(data) % alignof(uint64_t) == 0;
-    if (bytes->size() >= kIdentifierEnd && bytes->size() < FLATBUFFERS_MAX_BUFFER_SIZE && aligned) {
+    if (bytes->size() >= kIdentifierEnd && bytes->size() < FLATBUFFERS_MAX_BUFFER_SIZE) {
+      copy->assign(bytes->size() / sizeof(uint64_t) + 1, 0);
+      std::memcpy(copy->data(), bytes->data(), bytes->size());
+      const auto* data = reinterpret_cast<const uint8_t*>(copy->data());
       flatbuffers::Verifier verifier(data, bytes->size());
       if (meta::VerifyModelMetadataBuffer(verifier)) return meta::GetModelMetadata(data);
     }
     state.report.warnings.push_back("the TFLite metadata is damaged, left out");
+    return nullptr;
   }
   return nullptr;
 }
@@ -171,7 +197,8 @@ Status ReadMetadata(ImportState& state, std::span<const uint8_t> file) {
   Graph& graph = state.graph;
   ReadSignature(state);
   graph.description = Str(state.model->description());
-  const meta::ModelMetadata* m = FindMetadata(state, file);
+  std::vector<uint64_t> copy;
+  const meta::ModelMetadata* m = FindMetadata(state, file, &copy);
   if (m != nullptr) {
     graph.name = Str(m->name()), graph.version = Str(m->version()), graph.author = Str(m->author());
     graph.licence = Str(m->license());
@@ -186,6 +213,15 @@ Status ReadMetadata(ImportState& state, std::span<const uint8_t> file) {
     state.report.notes.push_back(std::to_string(subgraphs - 1) + " further subgraphs are left out");
   }
   return OkStatus();
+}
+
+std::string SignatureNameOfInput(const ImportState& state, int tensor) {
+  const tflite::SignatureDef* s = MainSignature(state);
+  if (s == nullptr) return "";
+  std::vector<GraphIo> one(1);
+  one[0].tensor = tensor;
+  NameIos(s->inputs(), &one);
+  return one[0].name;
 }
 
 void AddProvenance(ImportState& state, std::span<const uint8_t> file) {

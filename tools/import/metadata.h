@@ -13,6 +13,9 @@ namespace whit::tools {
 /// from the metadata. What cannot be read becomes a warning: a model works without.
 Status ReadMetadata(ImportState& state, std::span<const uint8_t> file);
 
+/// What the signature calls an input of the main subgraph; empty where it has no name for it.
+std::string SignatureNameOfInput(const ImportState& state, int tensor);
+
 /// Tool, source format and a digest of the source.
 void AddProvenance(ImportState& state, std::span<const uint8_t> file);
 

@@ -15,18 +15,18 @@ std::span<const T> As(std::span<const std::byte> bytes) {
 
 Status CheckScales(Lowering& l, const GraphTensor& t, int64_t n) {
   if (t.scale.size() != 1 && t.scale.size() != static_cast<size_t>(n)) {
-    return l.Invalid("weights '" + t.name + "' have " + std::to_string(t.scale.size()) +
+    return l.Invalid("weights " + Lowering::Label(t) + " have " + std::to_string(t.scale.size()) +
                      " scales, 1 or " + std::to_string(n) + " needed");
   }
   for (float s : t.scale) {
     if (!(s > 0) || !std::isfinite(s)) {
-      return l.Invalid("weights '" + t.name + "': scale " + std::to_string(s) +
+      return l.Invalid("weights " + Lowering::Label(t) + ": scale " + std::to_string(s) +
                        ", must be finite and positive");
     }
   }
   for (int32_t z : t.zero_point) {
     if (z != t.zero_point[0])
-      return l.Unsupported("weights '" + t.name + "' have several zero points");
+      return l.Unsupported("weights " + Lowering::Label(t) + " have several zero points");
   }
   return OkStatus();
 }
@@ -87,7 +87,7 @@ Result<std::vector<int64_t>> IntegerBias(Lowering& l, int bias, int64_t n) {
   const GraphTensor& t = l.tensor(bias);
   if (!t.is_const()) return l.Unsupported("the bias is computed at run time");
   if (t.shape.elements() != n) {
-    return l.Invalid("bias '" + t.name + "' has " + std::to_string(t.shape.elements()) +
+    return l.Invalid("bias " + Lowering::Label(t) + " has " + std::to_string(t.shape.elements()) +
                      " elements, " + std::to_string(n) + " output channels");
   }
   for (size_t i = 0; i < values.size(); ++i) {
@@ -96,7 +96,7 @@ Result<std::vector<int64_t>> IntegerBias(Lowering& l, int bias, int64_t n) {
     } else if (t.type == DType::kInt64) {
       values[i] = t.values<int64_t>()[i];
     } else {
-      return l.Unsupported("bias '" + t.name + "' is " + DTypeName(t.type) +
+      return l.Unsupported("bias " + Lowering::Label(t) + " is " + DTypeName(t.type) +
                            ", must be int32 or int64");
     }
   }
@@ -108,8 +108,8 @@ Result<int> FloatBias(Lowering& l, int bias, int64_t n) {
   const GraphTensor& t = l.tensor(bias);
   if (!t.is_const()) return l.Unsupported("the bias is computed at run time");
   if (t.type != DType::kFloat32 || t.shape.elements() != n) {
-    return l.Invalid("bias '" + t.name + "' is " + DTypeName(t.type) + t.shape.ToString() +
-                     ", float32[" + std::to_string(n) + "] needed");
+    return l.Invalid("bias " + Lowering::Label(t) + " is " + DTypeName(t.type) +
+                     t.shape.ToString() + ", float32[" + std::to_string(n) + "] needed");
   }
   return l.graph().AddBlob(t.constant);
 }
@@ -148,6 +148,7 @@ Result<ProductKind> KindOf(Lowering& l, const GraphTensor& x, const GraphTensor&
 }
 
 Result<int> AddWeights(Lowering& l, const WeightSource& source) {
+  WHIT_RETURN_IF_ERROR(l.state().work.Charge(source.tensor->scale.size()));
   const std::string form = FormOf(source);
   const auto known = l.state().packed.find({source.tensor->constant.get(), form});
   if (known != l.state().packed.end()) return known->second;
@@ -159,11 +160,11 @@ Result<int> AddWeights(Lowering& l, const WeightSource& source) {
   dims.groups = source.groups, dims.n = source.n, dims.runs = source.runs;
   dims.run_length = source.run_length;
   if (const char* error = WeightDimsError(dims)) {
-    return l.Invalid("weights '" + source.tensor->name + "': " + error);
+    return l.Invalid("weights " + Lowering::Label(*source.tensor) + ": " + error);
   }
   if (static_cast<int64_t>(source.values.size()) !=
       dims.n * dims.k() * static_cast<int64_t>(DTypeSize(source.tensor->type))) {
-    return l.Invalid("weights '" + source.tensor->name + "' have " +
+    return l.Invalid("weights " + Lowering::Label(*source.tensor) + " have " +
                      std::to_string(source.values.size()) + " bytes, n " + std::to_string(dims.n) +
                      " by K " + std::to_string(dims.k()) + " expected");
   }
@@ -220,7 +221,9 @@ Result<ProductBlobs> AddProductBlobs(Lowering& l, ProductKind kind, const GraphT
   return blobs;
 }
 
-Bytes TransposedMatrix(std::span<const std::byte> values, int64_t rows, int64_t cols, size_t size) {
+Result<Bytes> TransposedMatrix(Lowering& l, std::span<const std::byte> values, int64_t rows,
+                               int64_t cols, size_t size) {
+  WHIT_RETURN_IF_ERROR(l.state().work.Charge(static_cast<uint64_t>(rows * cols)));
   Bytes out(values.size());
   const auto r = static_cast<size_t>(rows), c = static_cast<size_t>(cols);
   for (size_t i = 0; i < r; ++i) {

@@ -42,7 +42,8 @@ Result<ProductBlobs> AddProductBlobs(Lowering& l, ProductKind kind, const GraphT
                                      int weights, int bias, const GraphTensor& out, bool fold);
 
 /// [rows][cols] elements of `size` bytes, transposed.
-Bytes TransposedMatrix(std::span<const std::byte> values, int64_t rows, int64_t cols, size_t size);
+Result<Bytes> TransposedMatrix(Lowering& l, std::span<const std::byte> values, int64_t rows,
+                               int64_t cols, size_t size);
 
 }  // namespace whit::tools
 

@@ -17,6 +17,7 @@ template <typename T>
 uint32_t SizeOf(const flatbuffers::Vector<T>* v) {
   return v == nullptr ? 0 : v->size();
 }
+uint32_t SizeOf(const flatbuffers::String* s) { return s == nullptr ? 0 : s->size(); }
 
 // Indices of tensors, -1 allowed where `optional`.
 Status CheckIndices(const std::string& thing, const flatbuffers::Vector<int32_t>* list,
@@ -55,6 +56,7 @@ bool ReadType(tflite::TensorType type, DType* out, std::string* fault) {
       *out = DType::kInt16;
       return true;
     case tflite::TensorType::INT8:
+    case tflite::TensorType::INT4:  // constants are unpacked
       *out = DType::kInt8;
       return true;
     case tflite::TensorType::RESOURCE:  // handles of variables: no data of their own
@@ -94,28 +96,31 @@ Status CheckZeroPoint(const GraphTensor& t, int64_t z) {
   if (t.type == DType::kUint8) lo = 0, hi = 255;
   if (t.type == DType::kInt16) lo = -32768, hi = 32767;
   if (z >= lo && z <= hi) return OkStatus();
-  return Bad("tensor '" + Printable(t.name) + "': zero point " + std::to_string(z) + " is not a " +
+  return Bad("tensor '" + Shown(t.name) + "': zero point " + std::to_string(z) + " is not a " +
              DTypeName(t.type));
 }
 
-Status ReadQuantization(const tflite::QuantizationParameters* q, GraphTensor* t,
+Status ReadQuantization(const tflite::QuantizationParameters* q, Budget* vectors, GraphTensor* t,
                         std::string* fault) {
   const uint32_t scales = q == nullptr ? 0 : SizeOf(q->scale());
+  WHIT_RETURN_IF_ERROR(vectors->Charge(scales));
   const bool may_be = t->type == DType::kInt8 || t->type == DType::kUint8 ||
                       t->type == DType::kInt16 || t->type == DType::kInt32;
-  if (q != nullptr && q->details_type() != tflite::QuantizationDetails::NONE)
-    *fault = "quantization details";
+  if (q != nullptr && q->details_type() != tflite::QuantizationDetails::NONE) {
+    const char* kind = tflite::EnumNameQuantizationDetails(q->details_type());
+    *fault = std::string("quantization by ") + (*kind != 0 ? kind : "unknown details");
+  }
   if (scales == 0 || !may_be) return OkStatus();
   if (scales == 1 && q->scale()->Get(0) == 0) return OkStatus();  // converters write 0 for "none"
   const uint32_t zeros = SizeOf(q->zero_point());
   if (zeros != scales && zeros > 1) {
-    return Bad("tensor '" + Printable(t->name) + "': " + std::to_string(scales) + " scales and " +
+    return Bad("tensor '" + Shown(t->name) + "': " + std::to_string(scales) + " scales and " +
                std::to_string(zeros) + " zero points");
   }
   for (uint32_t i = 0; i < scales; ++i) {
     const float s = q->scale()->Get(i);
     if (!(s > 0) || !std::isfinite(s)) {
-      return Bad("tensor '" + Printable(t->name) + "': scale " + std::to_string(i) + " is " +
+      return Bad("tensor '" + Shown(t->name) + "': scale " + std::to_string(i) + " is " +
                  std::to_string(s) + ", must be finite and positive");
     }
     const int64_t z = zeros == 0 ? 0 : q->zero_point()->Get(zeros == 1 ? 0 : i);
@@ -139,49 +144,27 @@ void Shift(GraphTensor* t) {
   for (int32_t& z : t->zero_point) z -= 128;
 }
 
-// Constants by buffer and form, so that tensors which share a buffer share memory, however many
-// they are.
-class ConstantCache {
- public:
-  SharedBytes Get(uint32_t buffer, bool shifted, std::span<const std::byte> data) {
-    SharedBytes& known = cache_[{buffer, shifted}];
-    if (known != nullptr) return known;
-    auto bytes = std::make_shared<Bytes>(data.begin(), data.end());
-    if (shifted) {
-      for (std::byte& b : *bytes) b ^= std::byte{0x80};
-    }
-    known = std::move(bytes);
-    return known;
+// One byte an element from two: the low half first, sign-extended.
+Bytes UnpackInt4(std::span<const std::byte> packed, size_t elements) {
+  Bytes out(elements);
+  for (size_t i = 0; i < elements; ++i) {
+    const auto half = std::to_integer<uint8_t>(packed[i / 2]) >> (i % 2 * 4) & 15u;
+    out[i] = static_cast<std::byte>(half < 8 ? half : half + 0xf0u);
   }
+  return out;
+}
 
- private:
-  std::map<std::pair<uint32_t, bool>, SharedBytes> cache_;
-};
-
-Status Load(const ImportState& state, const tflite::Tensor& source, ConstantCache* cache,
-            GraphTensor* t, std::string* fault) {
-  t->name = source.name() == nullptr ? "" : source.name()->str();
-  const std::string label = "tensor '" + Printable(t->name) + "'";
-  if (!ReadType(source.type(), &t->type, fault)) return OkStatus();
-  if (source.sparsity() != nullptr) *fault = "sparse data";
-  if (source.external_buffer() != 0) *fault = "data in another file";
-  const bool shape_ok = ReadShape(source, &t->shape);
-  WHIT_RETURN_IF_ERROR(ReadQuantization(source.quantization(), t, fault));
-  Shift(t);
-  if (!fault->empty()) return OkStatus();
-  WHIT_ASSIGN_OR_RETURN(const auto data, BufferBytes(*state.model, state.file, source.buffer()));
-  if (!shape_ok && data.empty()) return OkStatus();  // computed: lowering finds the shape
-  if (!shape_ok)
-    return Bad(label +
-               ": the shape of a constant has more than 8 axes, a negative or too many elements");
-  if (data.empty() || source.is_variable()) return OkStatus();
-  if (data.size() != t->bytes()) {
-    return Bad(label + ": " + DTypeName(t->type) + t->shape.ToString() + " needs " +
-               std::to_string(t->bytes()) + " bytes, its buffer has " +
-               std::to_string(data.size()));
+SharedBytes ConstantOf(ImportState& state, uint32_t buffer, ConstantForm form, int64_t elements,
+                       std::span<const std::byte> data) {
+  SharedBytes& known = state.constants[{buffer, form, elements}];
+  if (known != nullptr) return known;
+  Bytes bytes = form == ConstantForm::kInt4 ? UnpackInt4(data, static_cast<size_t>(elements))
+                                            : Bytes(data.begin(), data.end());
+  if (form == ConstantForm::kShifted) {
+    for (std::byte& b : bytes) b ^= std::byte{0x80};
   }
-  t->constant = cache->Get(source.buffer(), t->shifted, data);
-  return OkStatus();
+  known = std::make_shared<const Bytes>(std::move(bytes));
+  return known;
 }
 
 // int32 tensors carry scales for nobody but QUANTIZE and DEQUANTIZE; elsewhere they are plain
@@ -208,9 +191,32 @@ void DropIdleScales(ImportState& state) {
   }
 }
 
+// Elements of the vectors and strings that lowering reads of an operator.
+uint64_t VisitedElements(const tflite::Model& model, const tflite::Operator& op) {
+  uint64_t elements = uint64_t{SizeOf(op.inputs())} + SizeOf(op.outputs()) +
+                      SizeOf(op.intermediates()) + SizeOf(op.custom_options());
+  elements += SizeOf(model.operator_codes()->Get(op.opcode_index())->custom_code());
+  if (const auto* o = op.builtin_options_as_ReshapeOptions()) elements += SizeOf(o->new_shape());
+  if (const auto* o = op.builtin_options_as_SqueezeOptions()) elements += SizeOf(o->squeeze_dims());
+  if (const auto* o = op.builtin_options_as_FullyConnectedOptions())
+    elements += SizeOf(o->quant_spec());
+  if (const auto* o = op.builtin_options_as_VarHandleOptions())
+    elements += uint64_t{SizeOf(o->container())} + SizeOf(o->shared_name());
+  return elements;
+}
+
 }  // namespace
 
-Status CheckOperators(const tflite::Model& model, const tflite::SubGraph& graph) {
+void SetBudgets(ImportState& state) {
+  const uint64_t bytes = state.file.size();
+  state.vectors = Budget("elements of vectors and strings, counted where they are shared",
+                         4 * bytes + (1 << 20));
+  state.work = Budget("steps of constant arithmetic", 1'000'000'000 + 16 * bytes);
+  state.memory = Budget("bytes of constants, weights and scales", (512 << 20) + 16 * bytes);
+}
+
+Status CheckOperators(ImportState& state, const tflite::Model& model,
+                      const tflite::SubGraph& graph) {
   const uint32_t tensors = SizeOf(graph.tensors()), codes = SizeOf(model.operator_codes());
   if (tensors > kMaxTensors || SizeOf(graph.operators()) > kMaxOperators) {
     return Status(StatusCode::kOverBudget, std::to_string(tensors) + " tensors and " +
@@ -224,15 +230,23 @@ Status CheckOperators(const tflite::Model& model, const tflite::SubGraph& graph)
       return Bad(thing + ": code " + std::to_string(op.opcode_index()) +
                  " does not exist, there are " + std::to_string(codes));
     }
+    WHIT_RETURN_IF_ERROR(state.vectors.Charge(VisitedElements(model, op)));
     WHIT_RETURN_IF_ERROR(CheckIndices(thing + " inputs", op.inputs(), tensors, true));
     WHIT_RETURN_IF_ERROR(CheckIndices(thing + " outputs", op.outputs(), tensors, false));
     WHIT_RETURN_IF_ERROR(CheckIndices(thing + " intermediates", op.intermediates(), tensors, true));
   }
+  WHIT_RETURN_IF_ERROR(
+      state.vectors.Charge(uint64_t{SizeOf(graph.inputs())} + SizeOf(graph.outputs())));
   WHIT_RETURN_IF_ERROR(CheckIndices("model inputs", graph.inputs(), tensors, false));
   return CheckIndices("model outputs", graph.outputs(), tensors, false);
 }
 
-std::string Printable(const std::string& text) {
+std::string NameOf(const flatbuffers::String* name) {
+  constexpr size_t kLongest = 1024;
+  return name == nullptr ? "" : std::string(name->string_view().substr(0, kLongest));
+}
+
+std::string Shown(const std::string& text) {
   constexpr size_t kLongest = 120;
   std::string out = text.substr(0, kLongest);
   for (char& c : out) {
@@ -241,7 +255,8 @@ std::string Printable(const std::string& text) {
   return text.size() > kLongest ? out + "..." : out;
 }
 
-Result<const tflite::Model*> VerifyTflite(std::span<const uint8_t> file) {
+Result<const tflite::Model*> VerifyTflite(ImportState& state) {
+  const std::span<const uint8_t> file = state.file;
   constexpr size_t kIdentifierEnd = 8;
   if (file.size() < kIdentifierEnd || !tflite::ModelBufferHasIdentifier(file.data())) {
     return Bad("not a TFLite file: the identifier TFL3 is missing at byte 4 (" +
@@ -256,7 +271,7 @@ Result<const tflite::Model*> VerifyTflite(std::span<const uint8_t> file) {
   }
   const tflite::Model* model = tflite::GetModel(file.data());
   if (SizeOf(model->subgraphs()) == 0) return Bad("the file has no subgraph");
-  WHIT_RETURN_IF_ERROR(CheckOperators(*model, *model->subgraphs()->Get(0)));
+  WHIT_RETURN_IF_ERROR(CheckOperators(state, *model, *model->subgraphs()->Get(0)));
   return model;
 }
 
@@ -280,20 +295,50 @@ Result<std::span<const std::byte>> BufferBytes(const tflite::Model& model,
   return std::as_bytes(file.subspan(buffer.offset(), buffer.size()));
 }
 
-Status LoadTensor(const ImportState& state, const tflite::Tensor& source, GraphTensor* tensor,
+Status LoadTensor(ImportState& state, const tflite::Tensor& source, GraphTensor* t,
                   std::string* fault) {
-  ConstantCache cache;
-  return Load(state, source, &cache, tensor, fault);
+  t->name = NameOf(source.name());
+  WHIT_RETURN_IF_ERROR(state.vectors.Charge(SizeOf(source.name())));
+  const std::string label = "tensor '" + Shown(t->name) + "'";
+  if (!ReadType(source.type(), &t->type, fault)) return OkStatus();
+  if (source.sparsity() != nullptr) *fault = "sparse data";
+  if (source.external_buffer() != 0) *fault = "data in another file";
+  const bool shape_ok = ReadShape(source, &t->shape);
+  WHIT_RETURN_IF_ERROR(ReadQuantization(source.quantization(), &state.vectors, t, fault));
+  Shift(t);
+  if (!fault->empty()) return OkStatus();
+  WHIT_ASSIGN_OR_RETURN(const auto data, BufferBytes(*state.model, state.file, source.buffer()));
+  const bool constant = !data.empty() && !source.is_variable();
+  const bool int4 = source.type() == tflite::TensorType::INT4;
+  if (int4 && !constant) *fault = "type INT4 of a tensor computed at run time";
+  if (!shape_ok && data.empty()) {  // computed: lowering finds the shape
+    t->shape = Shape();
+    t->shape_unknown = true;
+  }
+  if (!constant && (shape_ok || data.empty())) return OkStatus();
+  if (!shape_ok)
+    return Bad(label +
+               ": the shape of a constant has more than 8 axes, a negative or too many elements");
+  const size_t needed = int4 ? (t->bytes() + 1) / 2 : t->bytes();
+  if (data.size() != needed) {
+    return Bad(label + ": " + (int4 ? "int4" : DTypeName(t->type)) + t->shape.ToString() +
+               " needs " + std::to_string(needed) + " bytes, its buffer has " +
+               std::to_string(data.size()));
+  }
+  const ConstantForm form = int4         ? ConstantForm::kInt4
+                            : t->shifted ? ConstantForm::kShifted
+                                         : ConstantForm::kPlain;
+  t->constant = ConstantOf(state, source.buffer(), form, t->shape.elements(), data);
+  return OkStatus();
 }
 
 Status LoadTensors(ImportState& state, TensorFaults* faults) {
-  ConstantCache cache;
   const uint32_t count = SizeOf(state.main->tensors());
   faults->resize(count);
   state.graph.tensors.resize(count);
   for (uint32_t i = 0; i < count; ++i) {
-    WHIT_RETURN_IF_ERROR(Load(state, *state.main->tensors()->Get(i), &cache,
-                              &state.graph.tensors[i], &(*faults)[i]));
+    WHIT_RETURN_IF_ERROR(
+        LoadTensor(state, *state.main->tensors()->Get(i), &state.graph.tensors[i], &(*faults)[i]));
   }
   DropIdleScales(state);
   return OkStatus();

@@ -15,27 +15,36 @@ namespace whit::tools {
 /// supported.
 using TensorFaults = std::vector<std::string>;
 
-/// Verifies `file` as a FlatBuffer of the TFLite schema with the rules its reader relies on
+/// Sets the budgets of an import from the file's size. Vectors: a file whose tables share none
+/// needs no more than its own bytes, and there is room for some sharing. Work: about a second of
+/// reference kernels. Memory: packing widens float16 twice and pads few channels to 16.
+void SetBudgets(ImportState& state);
+
+/// Verifies state.file as a FlatBuffer of the TFLite schema with the rules its reader relies on
 /// (indices of operators, tensors and codes in range, a main subgraph).
-Result<const tflite::Model*> VerifyTflite(std::span<const uint8_t> file);
+Result<const tflite::Model*> VerifyTflite(ImportState& state);
 
 /// Fills state.graph.tensors with one tensor for each of the main subgraph. Quantized uint8 becomes
 /// int8, constants too.
 Status LoadTensors(ImportState& state, TensorFaults* faults);
 
 /// One tensor of any subgraph, by itself. `fault`: why it is not supported, or empty.
-Status LoadTensor(const ImportState& state, const tflite::Tensor& source, GraphTensor* tensor,
+Status LoadTensor(ImportState& state, const tflite::Tensor& source, GraphTensor* tensor,
                   std::string* fault);
 
 /// Every index that the subgraph's operators hold is in range.
-Status CheckOperators(const tflite::Model& model, const tflite::SubGraph& graph);
+Status CheckOperators(ImportState& state, const tflite::Model& model,
+                      const tflite::SubGraph& graph);
 
 /// Bytes of buffer `index`: in the FlatBuffer or behind it. Empty: no data.
 Result<std::span<const std::byte>> BufferBytes(const tflite::Model& model,
                                                std::span<const uint8_t> file, uint32_t index);
 
+/// A name of the file, cut where it is longer than any converter writes.
+std::string NameOf(const flatbuffers::String* name);
+
 /// Foreign text for messages: short, without control characters.
-std::string Printable(const std::string& text);
+std::string Shown(const std::string& text);
 
 }  // namespace whit::tools
 

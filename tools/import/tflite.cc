@@ -1,6 +1,7 @@
 // The importer's course: verify, load tensors, lower each operator, drop what is dead, ask the
 // kernels, write.
 #include <algorithm>
+#include <filesystem>
 #include <map>
 
 #include "platform/mapping.h"
@@ -20,10 +21,12 @@ class Importer {
   }
 
   Status Run(FileWriter* writer) {
-    WHIT_ASSIGN_OR_RETURN(state_.model, VerifyTflite(file_));
+    SetBudgets(state_);
+    WHIT_ASSIGN_OR_RETURN(state_.model, VerifyTflite(state_));
     state_.main = state_.model->subgraphs()->Get(0);
     WHIT_RETURN_IF_ERROR(LoadTensors(state_, &faults_));
     Begin();
+    WHIT_RETURN_IF_ERROR(SetInputShapes());
     WHIT_RETURN_IF_ERROR(BindInputs());
     WHIT_RETURN_IF_ERROR(LowerAll());
     WHIT_RETURN_IF_ERROR(BindOutputs());
@@ -90,23 +93,83 @@ class Importer {
     values_[i] = Value::kReady;
   }
 
+  // The caller's shapes in place of the file's. Whether the operators take them is for lowering to
+  // find out.
+  Status SetInputShapes() {
+    for (const auto& [name, dims] : state_.options.shapes) {
+      WHIT_ASSIGN_OR_RETURN(const size_t t, InputNamed(name));
+      GraphTensor& tensor = state_.graph.tensors[t];
+      const uint32_t rank =
+          state_.main->tensors()->Get(static_cast<uint32_t>(t))->shape() == nullptr
+              ? 0
+              : state_.main->tensors()->Get(static_cast<uint32_t>(t))->shape()->size();
+      int64_t elements = 1;
+      bool fits = dims.size() == rank && rank <= static_cast<uint32_t>(kMaxRank);
+      for (size_t a = 0; fits && a < dims.size(); ++a) {
+        fits = dims[a] >= 1 && dims[a] <= std::numeric_limits<int32_t>::max() / elements;
+        elements *= dims[a];
+      }
+      if (!fits) {
+        return Status(StatusCode::kInvalidArgument,
+                      "the shape given for input '" + Shown(name) + "' must have " +
+                          std::to_string(rank) +
+                          " dimensions of 1 or more, fewer than 2^31 elements");
+      }
+      tensor.shape = Shape::OfRank(static_cast<int>(rank));
+      for (size_t a = 0; a < dims.size(); ++a) tensor.shape[static_cast<int>(a)] = dims[a];
+      tensor.shape_unknown = false;
+    }
+    return OkStatus();
+  }
+
+  Result<size_t> InputNamed(const std::string& name) {
+    std::string known;
+    size_t found = state_.graph.tensors.size();
+    ForEach(state_.main->inputs(), [&](size_t t) {
+      const std::string& own = state_.graph.tensors[t].name;
+      const std::string alias = SignatureNameOfInput(state_, static_cast<int>(t));
+      known += (known.empty() ? "'" : ", '") + Shown(alias.empty() ? own : alias) + "'";
+      if (own == name || (!alias.empty() && alias == name)) found = t;
+    });
+    if (found < state_.graph.tensors.size()) return found;
+    return Status(StatusCode::kInvalidArgument,
+                  "the model has no input '" + Shown(name) + "'; it has " + known);
+  }
+
   Status BindInputs() {
     Status status;
     ForEach(state_.main->inputs(), [&](size_t t) {
       const GraphTensor& tensor = state_.graph.tensors[t];
-      const std::string label = "model input '" + Printable(tensor.name) + "'";
+      const std::string label = "model input '" + Shown(tensor.name) + "'";
       if (!faults_[t].empty()) {
         unsupported_[faults_[t]].push_back(label);
         values_[t] = Value::kPoisoned;
+      } else if (!status.ok()) {
+        return;
       } else if (values_[t] != Value::kUndefined) {
         status =
             Status(StatusCode::kInvalidModel, label + " is a constant, a variable or listed twice");
+      } else if (tensor.shape_unknown) {
+        status = Status(StatusCode::kInvalidModel,
+                        label +
+                            ": the file states no shape for it that has at most 8 axes, no "
+                            "negative one and fewer than 2^31 elements");
       } else {
+        NoteOpenDimensions(t);
         values_[t] = Value::kReady;
         state_.graph.inputs.push_back({tensor.name, static_cast<int>(t), {}, -1});
       }
     });
     return status;
+  }
+
+  // What the source leaves open is decided here, by the shape that it gives as an example.
+  void NoteOpenDimensions(size_t t) {
+    const auto* open = state_.main->tensors()->Get(static_cast<uint32_t>(t))->shape_signature();
+    if (open == nullptr || std::find(open->begin(), open->end(), -1) == open->end()) return;
+    const GraphTensor& tensor = state_.graph.tensors[t];
+    state_.report.notes.push_back("input '" + Shown(tensor.name) + "': the open dimensions are " +
+                                  "fixed, its shape is " + tensor.shape.ToString());
   }
 
   Status BindOutputs() {
@@ -122,7 +185,7 @@ class Importer {
       const std::string& name = state_.graph.tensors[t].name;
       if (values_[t] == Value::kUndefined && status.ok()) {
         status = Status(StatusCode::kInvalidModel,
-                        "model output '" + Printable(name) + "' is written by no operator");
+                        "model output '" + Shown(name) + "' is written by no operator");
       }
       state_.graph.outputs.push_back({name, static_cast<int>(t), {}, -1});
     });
@@ -148,21 +211,47 @@ class Importer {
     auto* lower = FindLowering(builtin, custom);
     bool judge = lower != nullptr;
     if (lower == nullptr) {
-      unsupported_["operator " + Printable(OperatorName(state_, op))].push_back(
+      unsupported_["operator " + Shown(OperatorName(state_, op))].push_back(
           NodeName(lowering, index));
     }
     const Status inputs = CheckInputs(op, lowering, &judge);
     if (lower != nullptr) WHIT_RETURN_IF_ERROR(inputs);
+    const size_t tensors = state_.graph.tensors.size(), blobs = state_.graph.blobs.size();
     Status status = judge ? lower(lowering) : OkStatus();
     if (!status.ok() && status.code() != StatusCode::kUnsupported) return status;
+    WHIT_RETURN_IF_ERROR(ChargeNew(op, tensors, blobs));
     if (!status.ok()) unsupported_[status.message()];
     const bool good = judge && status.ok();
     ForEach(op.outputs(), [&](size_t t) { values_[t] = good ? Value::kReady : Value::kPoisoned; });
     return OkStatus();
   }
 
+  // What lowering an operator has added: memory, tensors, nodes.
+  Status ChargeNew(const tflite::Operator& op, size_t tensors, size_t blobs) {
+    const Graph& graph = state_.graph;
+    uint64_t bytes = 0;
+    const auto count_bytes = [&](const SharedBytes& b) {
+      if (b != nullptr && b.use_count() == 1) bytes += b->size();
+    };
+    const auto count_tensor = [&](size_t t) {
+      const GraphTensor& tensor = graph.tensors[t];
+      count_bytes(tensor.constant);
+      bytes += tensor.scale.size() * (sizeof(float) + sizeof(int32_t)) + tensor.name.size();
+    };
+    ForEach(op.outputs(), count_tensor);
+    for (size_t t = tensors; t < graph.tensors.size(); ++t) count_tensor(t);
+    for (size_t b = blobs; b < graph.blobs.size(); ++b) count_bytes(graph.blobs[b]);
+    WHIT_RETURN_IF_ERROR(state_.memory.Charge(bytes));
+    constexpr size_t kMax = 2 * 65'536;  // a .whit file has half of that; some fall away
+    if (graph.tensors.size() <= kMax && graph.nodes.size() <= kMax) return OkStatus();
+    return Status(StatusCode::kOverBudget,
+                  std::to_string(graph.tensors.size()) + " tensors and " +
+                      std::to_string(graph.nodes.size()) +
+                      " operators after lowering; a .whit file has 65536 of each at most");
+  }
+
   static std::string NodeName(const Lowering& l, uint32_t index) {
-    const std::string name = Printable(l.name());
+    const std::string name = Shown(l.name());
     return name.empty() ? "operator " + std::to_string(index) : "'" + name + "'";
   }
 
@@ -183,8 +272,8 @@ class Importer {
     Status status;
     const auto fault_of = [&](size_t t) {
       if (faults_[t].empty()) return;
-      unsupported_[faults_[t]].push_back("'" + Printable(state_.graph.tensors[t].name) + "' of " +
-                                         Printable(OperatorName(state_, op)));
+      unsupported_[faults_[t]].push_back("'" + Shown(state_.graph.tensors[t].name) + "' of " +
+                                         Shown(OperatorName(state_, op)));
       *judge = false;
     };
     ForEach(op.inputs(), [&](size_t t) {
@@ -252,12 +341,6 @@ Result<std::vector<std::byte>> ImportToBytes(std::span<const uint8_t> file,
   return bytes;
 }
 
-std::string Stem(const std::string& path) {
-  const size_t slash = path.find_last_of('/');
-  const std::string file = slash == std::string::npos ? path : path.substr(slash + 1);
-  return file.substr(0, file.find_last_of('.'));
-}
-
 constexpr uint64_t kMaxFileBytes = uint64_t{16} << 30;
 
 }  // namespace
@@ -273,7 +356,7 @@ Status ImportTflite(const std::string& in_path, const std::string& out_path,
                     const ImportOptions& options, ImportReport* report) {
   WHIT_ASSIGN_OR_RETURN(const std::vector<std::byte> file, ReadWholeFile(in_path, kMaxFileBytes));
   ImportOptions named = options;
-  if (named.name.empty()) named.name = Stem(in_path);
+  if (named.name.empty()) named.name = std::filesystem::path(in_path).stem().string();
   FileWriter writer;
   auto bytes = ImportToBytes({reinterpret_cast<const uint8_t*>(file.data()), file.size()}, named,
                              report, &writer);

@@ -108,11 +108,15 @@ Result<std::vector<std::string>> ReadLabelFile(const std::string& path) {
 class Classifier {
  public:
   static Result<Classifier> Create(const ClassifyFlags& flags) {
+    std::vector<std::string> labels;
+    if (!flags.labels.empty()) {
+      WHIT_ASSIGN_OR_RETURN(labels, ReadLabelFile(flags.labels));
+    }
     WHIT_ASSIGN_OR_RETURN(OpenedModel opened, OpenModel(flags.file));
     auto runner = Runner::Create(opened.model, flags.run.ToOptions());
     if (!runner.ok()) return Status(runner.status()).WithContext(flags.file);
     Classifier out(std::move(opened), std::move(runner).value());
-    WHIT_RETURN_IF_ERROR(out.Prepare(flags).WithContext(flags.file));
+    WHIT_RETURN_IF_ERROR(out.Prepare(flags, std::move(labels)).WithContext(flags.file));
     return out;
   }
 
@@ -138,7 +142,8 @@ class Classifier {
   Classifier(OpenedModel opened, Runner runner)
       : opened_(std::move(opened)), runner_(std::move(runner)) {}
 
-  Status Prepare(const ClassifyFlags& flags) {
+  // `labels`: what the caller names the classes; empty: the model's own.
+  Status Prepare(const ClassifyFlags& flags, std::vector<std::string> labels) {
     if (runner_.input_count() != 1 || runner_.output_count() < 1) {
       return BadInput("a classifier has one input and an output of scores, this model has " +
                       std::to_string(runner_.input_count()) + " inputs and " +
@@ -154,9 +159,7 @@ class Classifier {
       labels_.assign(own.begin(), own.end());
       output_ = i;
     }
-    if (!flags.labels.empty()) {
-      WHIT_ASSIGN_OR_RETURN(labels_, ReadLabelFile(flags.labels));
-    }
+    if (!flags.labels.empty()) labels_ = std::move(labels);
     return CheckOutput();
   }
 
@@ -242,7 +245,9 @@ void PrintAnswer(const Answer& answer, const Image& image, uint64_t ram_bytes, b
 }
 
 uint64_t RamOf(const Runner& runner) {
-  return runner.peak_arena_bytes() + runner.input(0).data.size() + runner.output(0).data.size();
+  uint64_t bytes = runner.peak_arena_bytes() + runner.input(0).data.size();
+  for (size_t i = 0; i < runner.output_count(); ++i) bytes += runner.output(i).data.size();
+  return bytes;
 }
 
 Status RunClassify(const ClassifyFlags& flags) {

@@ -1,4 +1,5 @@
 // whit import: a foreign model to .whit.
+#include <charconv>
 #include <cstdio>
 #include <filesystem>
 
@@ -12,12 +13,38 @@ namespace {
 
 struct ImportFlags {
   std::string in, out, name;
+  std::vector<std::string> shapes;
   bool quiet = false;
 };
+
+// NAME=1,224,224,3. False where it is not that.
+bool SplitShape(const std::string& word, std::pair<std::string, std::vector<int64_t>>* shape) {
+  const size_t equals = word.rfind('=');
+  if (equals == std::string::npos || equals == 0) return false;
+  shape->first = word.substr(0, equals);
+  const char* at = word.data() + equals + 1;
+  const char* end = word.data() + word.size();
+  for (;; ++at) {
+    int64_t dim = 0;
+    const auto [stop, error] = std::from_chars(at, end, dim);
+    if (error != std::errc()) return false;
+    shape->second.push_back(dim);
+    at = stop;
+    if (at == end) return true;
+    if (*at != ',') return false;
+  }
+}
 
 Status RunImport(const ImportFlags& flags) {
   ImportOptions options;
   options.name = flags.name;
+  for (const std::string& word : flags.shapes) {
+    std::pair<std::string, std::vector<int64_t>> shape;
+    if (!SplitShape(word, &shape)) {
+      return UsageError("--shape " + word + ": NAME=D,D,... expected, such as image=1,224,224,3");
+    }
+    options.shapes.push_back(std::move(shape));
+  }
   ImportReport report;
   {
     Progress progress("importing " + flags.in);
@@ -46,6 +73,9 @@ void AddImport(CLI::App& app, Action* action) {
   cli->add_option("IN", flags->in, "A .tflite file")->required();
   cli->add_option("-o,--out", flags->out, "The .whit file to write")->required();
   cli->add_option("--name", flags->name, "Model name; default: the file's own, else its file name");
+  cli->add_option("--shape", flags->shapes,
+                  "NAME=1,224,224,3: an input whose dimensions the model leaves open")
+      ->allow_extra_args(false);
   cli->add_flag("-q,--quiet", flags->quiet, "Print warnings and errors only");
 }
 

@@ -10,6 +10,7 @@ namespace {
 
 struct InfoFlags {
   std::string file;
+  RunFlags run;
   bool cpu = false, json = false;
 };
 
@@ -31,6 +32,19 @@ Status InfoCpu(bool as_json) {
   return OkStatus();
 }
 
+std::vector<TensorView> Views(const Runner& runner, size_t count,
+                              TensorView (Runner::*view)(size_t) const) {
+  std::vector<TensorView> views;
+  for (size_t i = 0; i < count; ++i) views.push_back((runner.*view)(i));
+  return views;
+}
+std::vector<TensorView> InputsOf(const Runner& runner) {
+  return Views(runner, runner.input_count(), &Runner::input);
+}
+std::vector<TensorView> OutputsOf(const Runner& runner) {
+  return Views(runner, runner.output_count(), &Runner::output);
+}
+
 // The facts that only a plan knows.
 struct PlanFacts {
   int64_t macs = 0;
@@ -40,10 +54,8 @@ struct PlanFacts {
 PlanFacts FactsOf(const Runner& runner) {
   PlanFacts facts;
   for (const PlanStep& step : DescribePlan(runner)) facts.macs += step.macs;
-  for (size_t i = 0; i < runner.input_count(); ++i)
-    facts.interface_bytes += runner.input(i).data.size();
-  for (size_t i = 0; i < runner.output_count(); ++i)
-    facts.interface_bytes += runner.output(i).data.size();
+  for (const TensorView& view : InputsOf(runner)) facts.interface_bytes += view.data.size();
+  for (const TensorView& view : OutputsOf(runner)) facts.interface_bytes += view.data.size();
   return facts;
 }
 
@@ -73,6 +85,9 @@ void PrintInfoJson(const InfoFlags& flags, const Model& model, const Runner& run
   Json counts = Json::object(), provenance = Json::object();
   for (const auto& [name, count] : info.operator_counts) counts[name] = count;
   for (const auto& [key, value] : info.provenance) provenance[key] = value;
+  Json dims = Json::array();
+  for (const NamedDimension& d : info.dims)
+    dims.push_back({{"name", d.name}, {"value", d.value}, {"max", d.max}});
   PrintJson({{"file", flags.file},
              {"name", info.name},
              {"version", info.version},
@@ -92,8 +107,9 @@ void PrintInfoJson(const InfoFlags& flags, const Model& model, const Runner& run
              {"labels", LabelCount(model)},
              {"hash_tree", info.has_hash_tree},
              {"signature", info.has_signature},
-             {"inputs", InterfaceJson(model.inputs())},
-             {"outputs", InterfaceJson(model.outputs())},
+             {"dims", dims},
+             {"inputs", InterfaceJson(InputsOf(runner))},
+             {"outputs", InterfaceJson(OutputsOf(runner))},
              {"provenance", provenance}});
 }
 
@@ -118,8 +134,12 @@ void PrintInfo(const InfoFlags& flags, const Model& model, const Runner& runner)
   PrintText("author", info.author);
   PrintText("licence", info.licence);
   PrintText("description", info.description);
-  PrintInterface("input", model.inputs());
-  PrintInterface("output", model.outputs());
+  PrintInterface("input", InputsOf(runner));
+  PrintInterface("output", OutputsOf(runner));
+  for (const NamedDimension& d : info.dims) {
+    std::printf("dimension   %s: 1 to %u, %u unless --dim says otherwise\n",
+                Printable(d.name).c_str(), d.max, d.value);
+  }
   if (const size_t labels = LabelCount(model); labels > 0) std::printf("labels      %zu\n", labels);
   std::printf("operators   %llu:", static_cast<unsigned long long>(info.operators));
   const char* separator = " ";
@@ -147,7 +167,7 @@ Status RunInfo(const InfoFlags& flags) {
   if (flags.cpu != flags.file.empty()) return UsageError("give either a model FILE or --cpu");
   if (flags.cpu) return InfoCpu(flags.json);
   WHIT_ASSIGN_OR_RETURN(const OpenedModel opened, OpenModel(flags.file));
-  auto runner = Runner::Create(opened.model);
+  auto runner = Runner::Create(opened.model, flags.run.ToOptions());
   if (!runner.ok()) return Status(runner.status()).WithContext(flags.file);
   (flags.json ? PrintInfoJson : PrintInfo)(flags, opened.model, *runner);
   return OkStatus();
@@ -161,6 +181,7 @@ void AddInfo(CLI::App& app, Action* action) {
       "Inputs, outputs, operators, MACs, parameter bytes and peak RAM of a model; or this CPU",
       "whit info mobilenet.tflite\n  whit info --cpu", RunInfo);
   cli->add_option("FILE", flags->file, "A .whit or .tflite file");
+  flags->run.AddDims(cli);
   cli->add_flag("--cpu", flags->cpu, "The instruction-set tiers of this build on this CPU");
   cli->add_flag("--json", flags->json, "One line of JSON");
 }

@@ -1,5 +1,6 @@
 // What the sub-commands of `whit` share: how they are added, what they return, how they print.
-// Each command is one file, cmd_<name>.cc, and an ordinary user of the public headers.
+// Each command is one file, cmd_<name>.cc, and an ordinary user of the public headers (verify also
+// reads the packed weights, which those do not show).
 #ifndef WHIT_TOOLS_WHIT_COMMAND_H_
 #define WHIT_TOOLS_WHIT_COMMAND_H_
 

@@ -1,9 +1,29 @@
 // stb_image, in one file: decoders of JPEG, PNG and BMP alone, from memory.
 #include <algorithm>
+#include <cstdlib>
 #include <memory>
 
 #include "platform/mapping.h"
 #include "tools/whit/image.h"
+
+namespace {
+
+// A 100 megapixel photograph is 300 MB decoded; a file of a few bytes may claim far more.
+constexpr uint64_t kMaxPixels = 100'000'000;
+// The decoders' largest block: 100 megapixels of 4 channels and 16 bits. A small zip bomb inside of
+// a PNG would grow beyond it.
+constexpr size_t kMaxBlock = 8 * kMaxPixels;
+
+void* AllocateBlock(size_t bytes) { return bytes > kMaxBlock ? nullptr : std::malloc(bytes); }
+void* GrowBlock(void* block, size_t bytes) {
+  return bytes > kMaxBlock ? nullptr : std::realloc(block, bytes);
+}
+
+}  // namespace
+
+#define STBI_MALLOC(bytes) AllocateBlock(bytes)
+#define STBI_REALLOC(block, bytes) GrowBlock(block, bytes)
+#define STBI_FREE(block) std::free(block)
 
 #define STB_IMAGE_IMPLEMENTATION
 #define STB_IMAGE_STATIC
@@ -25,8 +45,16 @@ namespace whit::tools {
 namespace {
 
 constexpr uint64_t kMaxFileBytes = 256ull << 20;
-// A 100 megapixel photograph is 300 MB decoded; a file of a few bytes may claim far more.
-constexpr uint64_t kMaxPixels = 100'000'000;
+
+// The passes of a progressive JPEG. Cameras and editors write about ten; each costs the whole
+// picture, however few bytes it takes, so a small file could ask for hours.
+constexpr size_t kMaxScans = 256;
+size_t CountScans(std::span<const std::byte> file) {
+  size_t scans = 0;
+  for (size_t i = 1; i < file.size(); ++i)
+    scans += file[i - 1] == std::byte{0xff} && file[i] == std::byte{0xda};
+  return scans;
+}
 
 struct FreePixels {
   void operator()(stbi_uc* pixels) const { stbi_image_free(pixels); }
@@ -49,6 +77,11 @@ Result<Image> ReadImage(const std::string& path, int channels) {
       static_cast<uint64_t>(width) * static_cast<uint64_t>(height) > kMaxPixels) {
     return refuse(std::to_string(width) + " x " + std::to_string(height) + " pixels, at most " +
                   std::to_string(kMaxPixels) + " are read");
+  }
+  const bool jpeg = length > 2 && bytes[0] == 0xff && bytes[1] == 0xd8;
+  if (const size_t scans = jpeg ? CountScans(file) : 0; scans > kMaxScans) {
+    return refuse(std::to_string(scans) + " scans, at most " + std::to_string(kMaxScans) +
+                  " are read");
   }
   const std::unique_ptr<stbi_uc, FreePixels> pixels(
       stbi_load_from_memory(bytes, length, &width, &height, &stored, channels));

@@ -1,5 +1,6 @@
 #include "tools/whit/open_model.h"
 
+#include <charconv>
 #include <cstring>
 #include <filesystem>
 #include <utility>
@@ -12,9 +13,9 @@ namespace whit::tools {
 
 namespace {
 
-// The FlatBuffers file identifier of TFLite, at byte 4.
-bool LooksLikeTflite(std::span<const std::byte> bytes) {
-  return bytes.size() >= 8 && std::memcmp(bytes.data() + 4, "TFL3", 4) == 0;
+bool HasAt(std::span<const std::byte> bytes, size_t offset, std::string_view word) {
+  return bytes.size() >= offset + word.size() &&
+         std::memcmp(bytes.data() + offset, word.data(), word.size()) == 0;
 }
 
 }  // namespace
@@ -22,7 +23,12 @@ bool LooksLikeTflite(std::span<const std::byte> bytes) {
 Result<OpenedModel> OpenModel(const std::string& path) {
   // Mapped by the kernel before the model is: the first page decides what the file is.
   WHIT_ASSIGN_OR_RETURN(Mapping file, Mapping::MapFile(path));
-  if (!LooksLikeTflite(file.bytes())) {
+  if (!HasAt(file.bytes(), 4, "TFL3")) {
+    if (!HasAt(file.bytes(), 0, "WHIT")) {
+      return BadInput(path +
+                      ": neither a .whit model (it does not begin with WHIT) nor a .tflite model "
+                      "(no TFL3 at byte 4)");
+    }
     WHIT_ASSIGN_OR_RETURN(Model model, Model::Open(path));
     return OpenedModel{{}, std::move(model)};
   }
@@ -47,6 +53,33 @@ void RunFlags::AddTo(CLI::App* cli) {
   cli->add_option("--xnnpack", xnnpack, "May XNNPACK serve float operators")
       ->check(CLI::IsMember({"on", "off"}))
       ->capture_default_str();
+  AddDims(cli);
+}
+
+namespace {
+
+// NAME=VALUE as its two parts; a name may hold '='. False where it is not that.
+bool SplitDim(const std::string& word, std::pair<std::string, uint32_t>* dim) {
+  const size_t equals = word.rfind('=');
+  if (equals == std::string::npos || equals == 0) return false;
+  dim->first = word.substr(0, equals);
+  const char* begin = word.data() + equals + 1;
+  const char* end = word.data() + word.size();
+  const auto [at, error] = std::from_chars(begin, end, dim->second);
+  return error == std::errc() && at == end;
+}
+
+}  // namespace
+
+void RunFlags::AddDims(CLI::App* cli) {
+  cli->add_option("--dim", dims,
+                  "NAME=VALUE: a named dimension, e.g. batch=8 (whit info lists them)")
+      ->allow_extra_args(false)
+      ->check([](const std::string& word) {
+        std::pair<std::string, uint32_t> dim;
+        return SplitDim(word, &dim) ? std::string()
+                                    : "'" + word + "' is not NAME=VALUE with a whole number";
+      });
 }
 
 RunnerOptions RunFlags::ToOptions() const {
@@ -56,6 +89,10 @@ RunnerOptions RunFlags::ToOptions() const {
   options.isa = isa;
   options.plain = plain;
   options.xnnpack = xnnpack == "off" ? Xnnpack::kOff : Xnnpack::kAuto;
+  for (const std::string& word : dims) {
+    std::pair<std::string, uint32_t> dim;
+    if (SplitDim(word, &dim)) options.dims.push_back(std::move(dim));
+  }
   return options;
 }
 

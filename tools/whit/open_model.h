@@ -26,8 +26,10 @@ struct RunFlags {
   std::string isa;
   bool plain = false;
   std::string xnnpack = "on";
+  std::vector<std::string> dims;  // NAME=VALUE, checked by AddDims
 
   void AddTo(CLI::App* cli);
+  void AddDims(CLI::App* cli);  // --dim alone; AddTo has it
   RunnerOptions ToOptions() const;
 };
 

@@ -18,9 +18,6 @@ class Progress {
   Progress(const Progress&) = delete;
   Progress& operator=(const Progress&) = delete;
 
-  /// Optional share of the work done, 0..1.
-  void Set(double share);
-
  private:
   void Show();
 
@@ -28,7 +25,6 @@ class Progress {
   std::mutex mutex_;
   std::condition_variable wake_;
   bool done_ = false;
-  double share_ = -1;  // unknown
   std::thread thread_;
 };
 
