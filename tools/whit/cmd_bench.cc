@@ -109,7 +109,7 @@ Status RunBench(const BenchFlags& flags) {
   WHIT_ASSIGN_OR_RETURN(const OpenedModel opened, OpenModel(flags.file));
   std::map<size_t, StepTimes> steps;
   bool counting = false;
-  RunnerOptions options = flags.run.ToOptions();
+  WHIT_ASSIGN_OR_RETURN(RunnerOptions options, flags.run.ToOptions(flags.file));
   if (flags.profile) {
     options.profile = [&](const StepProfile& p) {
       if (!counting) return;

@@ -113,8 +113,8 @@ class Classifier {
       WHIT_ASSIGN_OR_RETURN(labels, ReadLabelFile(flags.labels));
     }
     WHIT_ASSIGN_OR_RETURN(OpenedModel opened, OpenModel(flags.file));
-    auto runner = Runner::Create(opened.model, flags.run.ToOptions());
-    if (!runner.ok()) return Status(runner.status()).WithContext(flags.file);
+    auto runner = CreateRunner(opened.model, flags.file, flags.run);
+    if (!runner.ok()) return runner.status();
     Classifier out(std::move(opened), std::move(runner).value());
     WHIT_RETURN_IF_ERROR(out.Prepare(flags, std::move(labels)).WithContext(flags.file));
     return out;

@@ -167,8 +167,8 @@ Status RunInfo(const InfoFlags& flags) {
   if (flags.cpu != flags.file.empty()) return UsageError("give either a model FILE or --cpu");
   if (flags.cpu) return InfoCpu(flags.json);
   WHIT_ASSIGN_OR_RETURN(const OpenedModel opened, OpenModel(flags.file));
-  auto runner = Runner::Create(opened.model, flags.run.ToOptions());
-  if (!runner.ok()) return Status(runner.status()).WithContext(flags.file);
+  auto runner = CreateRunner(opened.model, flags.file, flags.run);
+  if (!runner.ok()) return runner.status();
   (flags.json ? PrintInfoJson : PrintInfo)(flags, opened.model, *runner);
   return OkStatus();
 }

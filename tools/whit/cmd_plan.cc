@@ -29,6 +29,7 @@ void PrintPlanJson(const Runner& runner, const std::vector<PlanStep>& steps) {
   }
   PrintJson({{"peak_arena_bytes", runner.peak_arena_bytes()},
              {"exact", runner.exact()},
+             {"tuning", runner.tuning_note()},
              {"steps", list}});
 }
 
@@ -43,6 +44,9 @@ void PrintPlan(const Runner& runner, const std::vector<PlanStep>& steps) {
     for (const std::string& out : s.outputs) std::printf("       -> %s\n", Printable(out).c_str());
     if (!s.why_not.empty()) std::printf("       not faster: %s\n", Printable(s.why_not).c_str());
   }
+  if (!runner.tuning_note().empty()) {
+    std::printf("tuning %s\n", std::string(runner.tuning_note()).c_str());
+  }
   std::printf("%zu steps, arena %s (%llu bytes)\n", steps.size(),
               HumanBytes(runner.peak_arena_bytes()).c_str(),
               static_cast<unsigned long long>(runner.peak_arena_bytes()));
@@ -50,8 +54,8 @@ void PrintPlan(const Runner& runner, const std::vector<PlanStep>& steps) {
 
 Status RunPlan(const PlanFlags& flags) {
   WHIT_ASSIGN_OR_RETURN(const OpenedModel opened, OpenModel(flags.file));
-  auto runner = Runner::Create(opened.model, flags.run.ToOptions());
-  if (!runner.ok()) return Status(runner.status()).WithContext(flags.file);
+  auto runner = CreateRunner(opened.model, flags.file, flags.run);
+  if (!runner.ok()) return runner.status();
   (flags.json ? PrintPlanJson : PrintPlan)(*runner, DescribePlan(*runner));
   return OkStatus();
 }

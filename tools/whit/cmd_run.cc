@@ -72,8 +72,8 @@ Status FeedInputs(const Runner& runner, const std::vector<std::string>& words) {
 
 Status RunRun(const RunCommandFlags& flags) {
   WHIT_ASSIGN_OR_RETURN(const OpenedModel opened, OpenModel(flags.file));
-  auto created = Runner::Create(opened.model, flags.run.ToOptions());
-  if (!created.ok()) return Status(created.status()).WithContext(flags.file);
+  auto created = CreateRunner(opened.model, flags.file, flags.run);
+  if (!created.ok()) return created.status();
   Runner& runner = *created;
   WHIT_RETURN_IF_ERROR(FeedInputs(runner, flags.in));
   WHIT_ASSIGN_OR_RETURN(const auto outputs,

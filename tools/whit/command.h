@@ -27,6 +27,7 @@ void AddInfo(CLI::App& app, Action* action);
 void AddOps(CLI::App& app, Action* action);
 void AddPlan(CLI::App& app, Action* action);
 void AddRun(CLI::App& app, Action* action);
+void AddTune(CLI::App& app, Action* action);
 void AddVerify(CLI::App& app, Action* action);
 
 /// A sub-command with its example at the end of --help. Its options live in a shared `Options`,

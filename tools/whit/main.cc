@@ -70,6 +70,7 @@ int Main(int argc, char** argv) {
   AddBench(app, &action);
   AddPlan(app, &action);
   AddOps(app, &action);
+  AddTune(app, &action);
   AddVerify(app, &action);
 
   if (argc > 1) {

@@ -50,6 +50,8 @@ void RunFlags::AddTo(CLI::App* cli) {
                 "Use all threads for every step, also where it does not pay");
   cli->add_option("--isa", isa, "Force an instruction-set tier (whit info --cpu lists them)");
   cli->add_flag("--plain", plain, "The plain executor: one buffer a tensor, reference kernels");
+  cli->add_option("--tuning", tuning,
+                  "What whit tune has stored; none: do not look for MODEL.tune");
   cli->add_option("--xnnpack", xnnpack, "May XNNPACK serve float operators")
       ->check(CLI::IsMember({"on", "off"}))
       ->capture_default_str();
@@ -82,8 +84,17 @@ void RunFlags::AddDims(CLI::App* cli) {
       });
 }
 
-RunnerOptions RunFlags::ToOptions() const {
+std::string TuningPath(const std::string& file) { return file + ".tune"; }
+
+Result<RunnerOptions> RunFlags::ToOptions(const std::string& file) const {
   RunnerOptions options;
+  const bool beside = tuning.empty();
+  const std::string path = beside ? TuningPath(file) : tuning;
+  if (tuning != "none" && !plain && (!beside || std::filesystem::exists(path))) {
+    constexpr uint64_t kMostBytes = 1 << 20;  // 16384 operators of 64 characters
+    WHIT_ASSIGN_OR_RETURN(const std::vector<std::byte> text, ReadWholeFile(path, kMostBytes));
+    options.tuning.assign(reinterpret_cast<const char*>(text.data()), text.size());
+  }
   options.threads = threads;
   options.split_always = split_always;
   options.isa = isa;
@@ -94,6 +105,13 @@ RunnerOptions RunFlags::ToOptions() const {
     if (SplitDim(word, &dim)) options.dims.push_back(std::move(dim));
   }
   return options;
+}
+
+Result<Runner> CreateRunner(const Model& model, const std::string& file, const RunFlags& flags) {
+  WHIT_ASSIGN_OR_RETURN(const RunnerOptions options, flags.ToOptions(file));
+  auto runner = Runner::Create(model, options);
+  if (!runner.ok()) return Status(runner.status()).WithContext(file);
+  return runner;
 }
 
 std::string TiersOf(const Runner& runner) {

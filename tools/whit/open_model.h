@@ -26,12 +26,20 @@ struct RunFlags {
   std::string isa;
   bool plain = false;
   std::string xnnpack = "on";
+  std::string tuning;             // a file of `whit tune`; empty: MODEL.tune if it is there
   std::vector<std::string> dims;  // NAME=VALUE, checked by AddDims
 
   void AddTo(CLI::App* cli);
   void AddDims(CLI::App* cli);  // --dim alone; AddTo has it
-  RunnerOptions ToOptions() const;
+  /// For the model in `file`.
+  Result<RunnerOptions> ToOptions(const std::string& file) const;
 };
+
+/// A runner for the model of `file`; errors name the file.
+Result<Runner> CreateRunner(const Model& model, const std::string& file, const RunFlags& flags);
+
+/// Where `whit tune` stores the choices for a model and other commands look for them.
+std::string TuningPath(const std::string& file);
 
 /// The tiers that a plan uses, in order of first use, for -v: "scalar, xnnpack".
 std::string TiersOf(const Runner& runner);

@@ -22,12 +22,19 @@ Progress::~Progress() {
   thread_.join();
 }
 
+void Progress::Set(double share) {
+  std::lock_guard lock(mutex_);
+  share_ = share;
+}
+
 void Progress::Show() {
   std::unique_lock lock(mutex_);
   int seconds = 0;
   while (!wake_.wait_for(lock, std::chrono::seconds(1), [this] { return done_; })) {
     ++seconds;
-    std::fprintf(stderr, "\r%s ... %d s ", what_.c_str(), seconds);
+    std::fprintf(stderr, "\r%s ... ", what_.c_str());
+    if (share_ >= 0) std::fprintf(stderr, "%.0f %%, ", 100 * share_);
+    std::fprintf(stderr, "%d s ", seconds);
   }
   if (seconds > 0) std::fprintf(stderr, "\r\033[K");
 }

@@ -18,6 +18,9 @@ class Progress {
   Progress(const Progress&) = delete;
   Progress& operator=(const Progress&) = delete;
 
+  /// How much of the work is done, 0 to 1; shown as a percentage once it is known.
+  void Set(double share);
+
  private:
   void Show();
 
@@ -25,6 +28,7 @@ class Progress {
   std::mutex mutex_;
   std::condition_variable wake_;
   bool done_ = false;
+  double share_ = -1;  // unknown
   std::thread thread_;
 };
 
