@@ -317,6 +317,8 @@ Result<bool> Planner::JoinAdd(int n, const Step& add, const PrepareContext& add_
   }
   if (joined) {
     step.joined_node = n;
+    step.prepared.macs =
+        SaturatingAdd(step.prepared.macs, reference.macs);  // a budget sees no fusion
     step.op += "+Add";
     step.in.push_back(add.in[1 - join.operand]);
     step.out = add.out;
