@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "kernels/depthwise.h"
+#include "kernels/simd/row_blocks.h"
 #include "kernels/simd/tiers.h"
 #include "schema/layout_size.h"
 
@@ -80,11 +81,11 @@ const char* WhyNot(const PrepareContext& ctx, const Depthwise& dw) {
   return nullptr;
 }
 
-void SetTasks(ColumnDepthwise* p, int64_t threads) {
+void SetTasks(ColumnDepthwise* p, int64_t threads, int64_t input_bytes) {
   const ConvGeometry& g = p->dw.g;
   // Pairs of lines share their input, so tasks have an even number of them.
-  const int64_t line_bytes = g.in_w * g.in_c * g.stride_h;
-  const int64_t fits = std::max<int64_t>(2, kTaskInputBytes / line_bytes / 2 * 2);
+  const int64_t line_bytes = std::max<int64_t>(1, g.in_w * g.in_c * g.stride_h);
+  const int64_t fits = std::max<int64_t>(2, input_bytes / line_bytes / 2 * 2);
   const int64_t wanted = CeilDiv(threads, g.batch);  // tasks of each image
   const int64_t rounds = CeilDiv(g.out_h, fits * wanted);
   p->lines = std::min(g.out_h, CeilDiv(CeilDiv(g.out_h, rounds * wanted), 2) * 2);
@@ -120,7 +121,7 @@ Status PrepareColumnDepthwise(const PrepareContext& ctx, Prepared* prepared, boo
   p.quant.lo = out.requant.lo, p.quant.hi = out.requant.hi;
   prepared->strided_out = ctx.out_row_elems != 0;
   p.out_stride = prepared->strided_out ? ctx.out_row_elems : p.dw.g.out_c;
-  SetTasks(&p, std::max(1, ctx.max_threads));
+  SetTasks(&p, std::max(1, ctx.max_threads), ShiftedBytes(kTaskInputBytes, ctx.block_shift));
   prepared->scratch_per_thread = static_cast<size_t>(ScratchBytes(p.dw.g));
   prepared->tasks = p.dw.g.batch * p.image_tasks * p.channel_tasks;
   prepared->macs = reference.macs;

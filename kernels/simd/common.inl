@@ -27,3 +27,13 @@ WHIT_INLINE int64_t CeilDiv(int64_t a, int64_t b) { return (a + b - 1) / b; }
 /// 16-channel panels of a group, and the channels that panel q stores (docs/layout.md, 1).
 WHIT_INLINE int64_t PanelsOf(int64_t n) { return CeilDiv(n, 16); }
 WHIT_INLINE int PanelWidth(int64_t n, int64_t q) { return n - 16 * q <= 8 ? 8 : 16; }
+
+/// Calls Run<rows>(first row, tiles) so that all rows are in tiles of at most kMax rows whose sizes
+/// differ by one at most: 49 rows are seven tiles of 7, not six of 8 and one of 1.
+template <int kMax, class Runner>
+WHIT_INLINE void SplitRows(int64_t count, const Runner& run) {
+  const int64_t tiles = CeilDiv(count, kMax);
+  const int64_t base = count / tiles, longer = count % tiles;
+  run.Run(base + 1, 0, longer);
+  run.Run(base, longer * (base + 1), tiles - longer);
+}

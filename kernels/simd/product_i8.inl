@@ -185,13 +185,3 @@ WHIT_INLINE void StartTile(const ProductI8& p, const Channels<T, kV>& c, int64_t
     for (int v = 0; v < kV; ++v) acc[i][v] = T::Add32(acc[i][v], s);
   }
 }
-
-/// Calls Run<rows>(first row, tiles) so that all rows are in tiles of at most kMax rows whose sizes
-/// differ by one at most: 49 rows are seven tiles of 7, not six of 8 and one of 1.
-template <int kMax, class Runner>
-WHIT_INLINE void SplitRows(int64_t count, const Runner& run) {
-  const int64_t tiles = CeilDiv(count, kMax);
-  const int64_t base = count / tiles, longer = count % tiles;
-  run.Run(base + 1, 0, longer);
-  run.Run(base, longer * (base + 1), tiles - longer);
-}
