@@ -3,9 +3,11 @@
 #include <array>
 #include <vector>
 
-#include "kernels/simd/column_depthwise.h"
 #include "kernels/op.h"
+#include "kernels/simd/column_depthwise.h"
 #include "kernels/simd/panel_conv.h"
+#include "kernels/simd/panel_f32.h"
+#include "kernels/simd/taps_f32.h"
 
 #if defined(WHIT_XNNPACK)
 #include "kernels/xnnpack/xnnpack.h"
@@ -21,8 +23,11 @@ struct Row {
 
 constexpr Row kOurs[] = {
     {OpType::kConv2D, {"panel", &PreparePanelConv}},
+    {OpType::kConv2D, {"panel_f32", &PreparePanelF32}},
     {OpType::kDepthwiseConv2D, {"columns", &PrepareColumnDepthwise}},
+    {OpType::kDepthwiseConv2D, {"taps_f32", &PrepareTapsF32}},
     {OpType::kFullyConnected, {"panel", &PreparePanelConv}},
+    {OpType::kFullyConnected, {"panel_f32", &PreparePanelF32}},
 };
 
 using Table = std::array<std::vector<Implementation>, static_cast<size_t>(OpType::kCount)>;

@@ -351,7 +351,7 @@ void Planner::FindJoins(const std::vector<int>& order) {
       const NodeDef& node = graph_.nodes[static_cast<size_t>(made_by)];
       if (node.type != OpType::kConv2D && node.type != OpType::kFullyConnected) continue;
       if (ReadsVariable(node)) continue;  // what it reads may be another value by then
-      if (node.out.size() != 1 || !SameEightBitShape(tensor, other, add.out[0])) continue;
+      if (node.out.size() != 1 || !MayJoin(tensor, other, add.out[0])) continue;
       Join& join = joins_[static_cast<size_t>(n)];
       if (join.producer >= 0 &&
           place[static_cast<size_t>(join.producer)] > place[static_cast<size_t>(made_by)]) {
@@ -370,11 +370,13 @@ bool Planner::ReadsVariable(const NodeDef& node) const {
   });
 }
 
-bool Planner::SameEightBitShape(int a, int b, int c) const {
+// 8-bit quantized or float32, all of one shape and type.
+bool Planner::MayJoin(int a, int b, int c) const {
   const auto fits = [&](int t) {
     const TensorDef& def = graph_.tensors[static_cast<size_t>(t)];
-    return def.biased() && def.constant == nullptr && def.variable < 0 &&
-           def.shape == graph_.tensors[static_cast<size_t>(c)].shape;
+    return def.type == graph_.tensors[static_cast<size_t>(c)].type &&
+           (def.biased() || def.type == DType::kFloat32) && def.constant == nullptr &&
+           def.variable < 0 && def.shape == graph_.tensors[static_cast<size_t>(c)].shape;
   };
   return fits(a) && fits(b) && fits(c);
 }

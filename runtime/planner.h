@@ -53,7 +53,7 @@ class Planner {
   void KeepStep(Step step);
   void FindJoins(const std::vector<int>& order);
   bool ReadsVariable(const NodeDef& node) const;
-  bool SameEightBitShape(int a, int b, int c) const;
+  bool MayJoin(int a, int b, int c) const;
   std::vector<int> CountUses(const std::vector<int>& order) const;
   int64_t RowElemsOf(int tensor) const;
   void FindPieces(const std::vector<int>& order);

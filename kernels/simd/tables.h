@@ -3,10 +3,12 @@
 #define WHIT_KERNELS_SIMD_TABLES_H_
 
 #include "kernels/simd/kernels.h"
+#include "kernels/simd/kernels_f32.h"
 
 namespace whit::simd {
 
 extern const Kernels kSse41, kAvx2, kAvxVnni, kAvx512Vnni;
+extern const F32Kernels kSse41F32, kAvx2F32, kAvx512VnniF32;
 extern const Kernels kAvxVnniEmulated;  // of the tests: the instruction replaced by exact AVX2
 
 }  // namespace whit::simd

@@ -1,8 +1,9 @@
 // The instruction-set tiers of this build, and which of them this CPU may use.
 //
-// A tier is usable when the CPU has its instructions (CPUID and XGETBV, HWCAP), and when its kernels
-// give the known answers on this very CPU: an emulator or a board that lies about a feature is
-// found before it computes anything. The test runs once per process and tier and takes microseconds.
+// A tier is usable when the CPU has its instructions (CPUID and XGETBV, HWCAP), and when its
+// kernels give the known answers on this very CPU: an emulator or a board that lies about a feature
+// is found before it computes anything. The test runs once per process and tier and takes
+// microseconds.
 #ifndef WHIT_KERNELS_SIMD_TIERS_H_
 #define WHIT_KERNELS_SIMD_TIERS_H_
 
@@ -11,19 +12,21 @@
 #include <string>
 
 #include "kernels/simd/kernels.h"
+#include "kernels/simd/kernels_f32.h"
 #include "platform/cpu.h"
 
 namespace whit::simd {
 
 struct Tier {
-  const char* name;                     // "avx2"
-  const char* needs;                    // what the CPU must have, for people
-  bool (*on)(const CpuFeatures& cpu);   // whether it has it
-  int32_t act_bias;                     // storage of 8-bit activations: 0 int8, 128 uint8
-  const Kernels* kernels;               // null: scalar
+  const char* name;                    // "avx2"
+  const char* needs;                   // what the CPU must have, for people
+  bool (*on)(const CpuFeatures& cpu);  // whether it has it
+  int32_t act_bias;                    // storage of 8-bit activations: 0 int8, 128 uint8
+  const Kernels* kernels;              // null: scalar
   // Products of ordinary layers on ordinary CPUs of the tier, multiply-accumulates a nanosecond.
   // Only the plan's choice of threads depends on it; `whit tune` measures instead.
   double int8_rate, float_rate;
+  const F32Kernels* f32 = nullptr;  // tiers may share a table
 };
 
 /// All tiers compiled in, slowest first; "scalar" is the first. The last usable one is the best.
@@ -40,6 +43,7 @@ const TierState& StateOf(size_t index);
 /// Null if all kernels of the table give their known answers, else the name of the first that does
 /// not. Pure, so tests can break a table and see it fail.
 const char* FirstWrongKernel(const Kernels& kernels, int32_t act_bias);
+const char* FirstWrongKernel(const F32Kernels& kernels);
 
 }  // namespace whit::simd
 

@@ -49,6 +49,20 @@ struct Xmm {
   static WHIT_INLINE __m128i FoldSums(V s) { return s; }
 
   static WHIT_INLINE F LoadF(const float* p) { return _mm_loadu_ps(p); }
+  static WHIT_INLINE void StoreF(float* p, F v) { _mm_storeu_ps(p, v); }
+  static WHIT_INLINE F BroadcastF(const float* p) { return _mm_set1_ps(*p); }
+  /// Two roundings: there is no fused multiply-add.
+  static WHIT_INLINE F MulAddF(F a, F b, F c) { return _mm_add_ps(c, _mm_mul_ps(a, b)); }
+  static WHIT_INLINE F LoadFewF(const float* p, int count) {
+    float v[kLanes] = {};
+    for (int i = 0; i < count; ++i) v[i] = p[i];
+    return LoadF(v);
+  }
+  static WHIT_INLINE void StoreFewF(float* p, F v, int count) {
+    float few[kLanes];
+    StoreF(few, v);
+    for (int i = 0; i < count; ++i) p[i] = few[i];
+  }
   static WHIT_INLINE F SplatF(float v) { return _mm_set1_ps(v); }
   static WHIT_INLINE F ToFloat(V v) { return _mm_cvtepi32_ps(v); }
   static WHIT_INLINE V Round(F v) { return _mm_cvtps_epi32(v); }

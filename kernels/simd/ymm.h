@@ -77,6 +77,21 @@ struct Ymm {
   }
 
   static WHIT_INLINE F LoadF(const float* p) { return _mm256_loadu_ps(p); }
+  static WHIT_INLINE void StoreF(float* p, F v) { _mm256_storeu_ps(p, v); }
+  /// One float of memory in every lane.
+  static WHIT_INLINE F BroadcastF(const float* p) { return _mm256_broadcast_ss(p); }
+  /// a * b + c; rounded once where the tier has the instruction.
+  static WHIT_INLINE F MulAddF(F a, F b, F c) { return _mm256_fmadd_ps(a, b, c); }
+  /// The first `count` lanes in memory, fewer than kLanes.
+  static WHIT_INLINE F LoadFewF(const float* p, int count) {
+    return _mm256_maskload_ps(p, FewMask(count));
+  }
+  static WHIT_INLINE void StoreFewF(float* p, F v, int count) {
+    _mm256_maskstore_ps(p, FewMask(count), v);
+  }
+  static WHIT_INLINE V FewMask(int count) {
+    return _mm256_cmpgt_epi32(Splat32(count), _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7));
+  }
   static WHIT_INLINE F SplatF(float v) { return _mm256_set1_ps(v); }
   static WHIT_INLINE F ToFloat(V v) { return _mm256_cvtepi32_ps(v); }
   static WHIT_INLINE V Round(F v) { return _mm256_cvtps_epi32(v); }  // nearest even

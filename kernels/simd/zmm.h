@@ -28,6 +28,18 @@ struct Zmm {
   }
 
   static WHIT_INLINE F LoadF(const float* p) { return _mm512_loadu_ps(p); }
+  static WHIT_INLINE void StoreF(float* p, F v) { _mm512_storeu_ps(p, v); }
+  static WHIT_INLINE F BroadcastF(const float* p) { return _mm512_set1_ps(*p); }
+  static WHIT_INLINE F MulAddF(F a, F b, F c) { return _mm512_fmadd_ps(a, b, c); }
+  static WHIT_INLINE F LoadFewF(const float* p, int count) {
+    return _mm512_maskz_loadu_ps(FewMask(count), p);
+  }
+  static WHIT_INLINE void StoreFewF(float* p, F v, int count) {
+    _mm512_mask_storeu_ps(p, FewMask(count), v);
+  }
+  static WHIT_INLINE __mmask16 FewMask(int count) {
+    return static_cast<__mmask16>((1u << count) - 1);
+  }
   static WHIT_INLINE F SplatF(float v) { return _mm512_set1_ps(v); }
   static WHIT_INLINE F ToFloat(V v) { return _mm512_cvtepi32_ps(v); }
   static WHIT_INLINE V Round(F v) { return _mm512_cvtps_epi32(v); }

@@ -10,9 +10,14 @@ namespace whit {
 namespace {
 
 #if defined(__x86_64__)
-constexpr simd::Tier kEmulated = {"avxvnni-emulated", "AVX2",
-                                  [](const CpuFeatures& c) { return c.avx2 && c.fma; }, 128,
-                                  &simd::kAvxVnniEmulated, 40, 35};
+constexpr simd::Tier kEmulated = {"avxvnni-emulated",
+                                  "AVX2",
+                                  [](const CpuFeatures& c) { return c.avx2 && c.fma; },
+                                  128,
+                                  &simd::kAvxVnniEmulated,
+                                  40,
+                                  35,
+                                  &simd::kAvx2F32};
 #endif
 
 std::vector<const simd::Tier*> FindRunnable() {

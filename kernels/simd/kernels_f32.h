@@ -1,0 +1,70 @@
+// What a tier provides for float32 weights: products and depthwise convolution. Rules as in
+// kernels.h.
+//
+// An output is bias, then one product after the other in the order of the weights, each added with
+// one rounding where the tier has fused multiply-add: its bytes depend on the tier alone, never on
+// its place in a tile.
+#ifndef WHIT_KERNELS_SIMD_KERNELS_F32_H_
+#define WHIT_KERNELS_SIMD_KERNELS_F32_H_
+
+#include <cstdint>
+
+namespace whit::simd {
+
+/// Rows of floats times panels of panel16_f32 (docs/layout.md, 4):
+/// out[i][n] = clamp(bias[n] + sum over runs r and k < run_length of the float at rows[i] +
+/// row_shift + offsets[r] + 4 k times element (r, k) of channel n), for `count` rows and the panels
+/// [panel_begin, panel_end). min and max of the clamp leave NaN alone.
+struct ProductF32 {
+  const uint8_t* const* rows = nullptr;  // [count]
+  int64_t count = 0;
+  int64_t row_shift = 0;             // bytes added to every row: first channel of the group
+  const int32_t* offsets = nullptr;  // [runs], bytes
+  int64_t runs = 0, run_length = 0;
+
+  const float* weights = nullptr;  // panel 0 of the group
+  int64_t n = 0;                   // channels of the group
+  int64_t panel_begin = 0, panel_end = 0;
+
+  const float* bias = nullptr;  // [n], null: 0
+  // 16 entries of bias may be read at once from any multiple of 16 channels.
+  bool whole_panels = true;
+  float lo = 0, hi = 0;
+
+  // A residual that joins after the clamp: out = clamp(clamp(sum) + addend). May be `out` itself.
+  const float* addend = nullptr;  // null: none; at the first row's channel 0 of the group
+  int64_t addend_stride = 0;      // between rows, elements
+  float sum_lo = 0, sum_hi = 0;
+
+  float* out = nullptr;  // row i at out + i * out_stride, channel 0 of the group first
+  int64_t out_stride = 0;
+};
+
+/// Depthwise convolution of some output lines and channels of one image, weights dw16_f32.
+struct DepthwiseF32 {
+  const float* x = nullptr;  // the image's first pixel
+  int64_t in_h = 0, in_w = 0, in_c = 0;
+  int64_t kernel_h = 0, kernel_w = 0, stride_h = 1, stride_w = 1, dilation_h = 1, dilation_w = 1;
+  int64_t pad_top = 0, pad_left = 0;
+  int64_t multiplier = 1;  // output channel o reads input channel o / multiplier
+
+  const float* weights = nullptr;
+  const float* bias = nullptr;  // null: 0; 16 entries may be read from any multiple of 16
+  float lo = 0, hi = 0;
+
+  float* out = nullptr;               // the image's first output pixel
+  int64_t out_w = 0, out_stride = 0;  // outputs of a line; elements between output pixels
+  int64_t line_begin = 0, line_end = 0;
+  int64_t channel_begin = 0, channel_end = 0;  // begin is a multiple of 16
+};
+
+/// The functions of one tier.
+struct F32Kernels {
+  const char* tier = "";  // whose code this is: tiers may share a table
+  void (*product)(const ProductF32&) = nullptr;
+  void (*depthwise)(const DepthwiseF32&) = nullptr;
+};
+
+}  // namespace whit::simd
+
+#endif  // WHIT_KERNELS_SIMD_KERNELS_F32_H_

@@ -1,0 +1,141 @@
+// ProductF32: rows of floats times panels. A tile is kM rows times kV registers of output channels;
+// a register holds kLanes of the 16 channels of a panel.
+
+/// The channels of a tile, made once a block and used for all its rows.
+template <class T, int kV>
+struct FloatChannels {
+  static constexpr int kCount = kV * T::kLanes;
+  alignas(64) float start[kCount];
+  const float* w;       // k = 0 of the first register
+  int64_t panel;        // floats from panel to panel
+  float* out;           // row 0
+  const float* addend;  // row 0, or null
+  int count;            // real channels, the rest is not stored
+
+  /// Weights of register v, `w` those of register 0.
+  WHIT_INLINE const float* Register(const float* at, int v) const {
+    constexpr int kPerPanel = T::kLanes < 16 ? 16 / T::kLanes : 1;
+    return at + v / kPerPanel * panel + v % kPerPanel * T::kLanes;
+  }
+};
+
+/// Channels of panels q, q + 1, ... as far as kV registers reach.
+template <class T, int kV>
+WHIT_INLINE void SetFloatChannels(const ProductF32& p, int64_t q, FloatChannels<T, kV>* c) {
+  const int64_t n = 16 * q;
+  c->count = static_cast<int>(Min<int64_t>(p.n - n, c->kCount));
+  c->panel = 16 * p.runs * p.run_length;
+  c->w = p.weights + c->panel * q;
+  c->out = p.out + n;
+  c->addend = p.addend != nullptr ? p.addend + n : nullptr;
+  if (p.bias == nullptr || !p.whole_panels) {
+    for (int i = 0; i < c->kCount; ++i) {
+      c->start[i] = p.bias != nullptr && i < c->count ? p.bias[n + i] : 0.0f;
+    }
+    return;
+  }
+#pragma GCC unroll 8
+  for (int v = 0; v < kV; ++v) {
+    const int at = v * T::kLanes;
+    // Registers behind the last channel repeat the first ones: nothing is read past the array.
+    T::StoreF(c->start + at, T::LoadF(p.bias + n + (at < c->count ? at : 0)));
+  }
+}
+
+/// acc[i][v] += x[i][k] * w[k][v], one k after the other.
+template <class T, int kM, int kV>
+WHIT_INLINE void MultiplyRuns(const ProductF32& p, const FloatChannels<T, kV>& c, int64_t row,
+                              typename T::F (&acc)[kM][kV]) {
+  using F = typename T::F;
+  const float* w = c.w;
+  for (int64_t r = 0; r < p.runs; ++r) {
+    const int64_t at = p.row_shift + p.offsets[r];
+    const float* a[kM];
+#pragma GCC unroll 16
+    for (int i = 0; i < kM; ++i) a[i] = reinterpret_cast<const float*>(p.rows[row + i] + at);
+    for (int64_t k = 0; k < p.run_length; ++k, w += 16) {
+      F b[kV];
+#pragma GCC unroll 8
+      for (int v = 0; v < kV; ++v) b[v] = T::LoadF(c.Register(w, v));
+#pragma GCC unroll 16
+      for (int i = 0; i < kM; ++i) {
+        const F x = T::BroadcastF(a[i] + k);
+#pragma GCC unroll 8
+        for (int v = 0; v < kV; ++v) acc[i][v] = T::MulAddF(x, b[v], acc[i][v]);
+      }
+    }
+  }
+}
+
+/// Register v of a row: clamp, the residual, store.
+template <class T, bool kAdd, int kV>
+WHIT_INLINE void FinishRow(const ProductF32& p, const FloatChannels<T, kV>& c, int64_t row,
+                           const typename T::F (&acc)[kV]) {
+  using F = typename T::F;
+  const F lo = T::SplatF(p.lo), hi = T::SplatF(p.hi);
+  float* const out = c.out + row * p.out_stride;
+  const float* const addend = kAdd ? c.addend + row * p.addend_stride : nullptr;
+#pragma GCC unroll 8
+  for (int v = 0; v < kV; ++v) {
+    const int at = v * T::kLanes, left = c.count - at;
+    F y = T::MinF(hi, T::MaxF(lo, acc[v]));  // in this order NaN passes
+    if (left >= T::kLanes) {
+      if constexpr (kAdd) {
+        y = T::AddF(y, T::LoadF(addend + at));
+        y = T::MinF(T::SplatF(p.sum_hi), T::MaxF(T::SplatF(p.sum_lo), y));
+      }
+      T::StoreF(out + at, y);
+    } else if (left > 0) {
+      if constexpr (kAdd) {
+        y = T::AddF(y, T::LoadFewF(addend + at, left));
+        y = T::MinF(T::SplatF(p.sum_hi), T::MaxF(T::SplatF(p.sum_lo), y));
+      }
+      T::StoreFewF(out + at, y, left);
+    }
+  }
+}
+
+template <class T, int kM, int kV>
+__attribute__((noinline)) void FloatTiles(const ProductF32& p, const FloatChannels<T, kV>& c,
+                                          int64_t row, int64_t tiles) {
+  for (; tiles > 0; --tiles, row += kM) {
+    typename T::F acc[kM][kV];
+#pragma GCC unroll 16
+    for (int i = 0; i < kM; ++i) {
+#pragma GCC unroll 8
+      for (int v = 0; v < kV; ++v) acc[i][v] = T::LoadF(c.start + v * T::kLanes);
+    }
+    MultiplyRuns<T, kM, kV>(p, c, row, acc);
+    if (c.addend == nullptr) {
+#pragma GCC unroll 16
+      for (int i = 0; i < kM; ++i) FinishRow<T, false, kV>(p, c, row + i, acc[i]);
+    } else {
+#pragma GCC unroll 16
+      for (int i = 0; i < kM; ++i) FinishRow<T, true, kV>(p, c, row + i, acc[i]);
+    }
+  }
+}
+
+template <class T, int kMax, int kV>
+struct FloatRunner {
+  const ProductF32& p;
+  const FloatChannels<T, kV>& c;
+  template <int kM>
+  WHIT_INLINE void Try(int64_t rows, int64_t first, int64_t tiles) const {
+    if constexpr (kM > 0) {
+      if (rows == kM) return FloatTiles<T, kM, kV>(p, c, first, tiles);
+      Try<kM - 1>(rows, first, tiles);
+    }
+  }
+  WHIT_INLINE void Run(int64_t rows, int64_t first, int64_t tiles) const {
+    if (tiles > 0) Try<kMax>(rows, first, tiles);
+  }
+};
+
+/// All rows times kV registers of channels from panel q on.
+template <class T, int kMax, int kV>
+WHIT_INLINE void FloatPanels(const ProductF32& p, int64_t q) {
+  FloatChannels<T, kV> c;
+  SetFloatChannels<T, kV>(p, q, &c);
+  SplitRows<kMax>(p.count, FloatRunner<T, kMax, kV>{p, c});
+}

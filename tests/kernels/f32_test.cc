@@ -1,0 +1,108 @@
+// Float products and depthwise on the tiers: shapes around each tile, special values, and what only
+// they promise. conv_test.cc has random ones.
+#include <gtest/gtest.h>
+
+#include <cmath>
+#include <limits>
+
+#include "tests/kernels/test_tiers.h"
+#include "tests/kernels/weighted_cases.h"
+
+namespace whit {
+namespace {
+
+/// Runs `c` with random values, compared on all tiers by OpTester; `bias` may be absent.
+void Check(Random& r, const ConvCase& c, bool bias, float lo, float hi) {
+  SCOPED_TRACE(c.ToString());
+  const PackedArrays packed = c.Pack(r.Reals(c.w_shape().elements(), -1, 1));
+  fbs::ConvOptionsT options = c.Options();
+  options.weights = 0, options.bias = bias ? 0 : -1;
+  options.lo = lo, options.hi = hi;
+  OpTester t(c.depthwise ? OpType::kDepthwiseConv2D : OpType::kConv2D, options);
+  t.Input(Plain<float>(c.x_shape(), r.Reals(c.x_shape().elements(), -1, 1)));
+  t.Output(DType::kFloat32, c.y_shape());
+  t.Weights(packed.View());
+  t.Blob(r.Reals(c.cout, -1, 1));
+  const Status status = t.Run();
+  ASSERT_TRUE(status.ok()) << status.message();
+  if (RunnableTiers().empty()) return;
+  const std::vector<std::string> want = {c.depthwise ? "taps_f32" : "panel_f32"};
+  EXPECT_EQ(t.alternatives_run(), want);
+}
+
+constexpr float kInfinity = std::numeric_limits<float>::infinity();
+
+TEST(F32Test, RowsAndChannelsAroundEveryTile) {
+  Random r(1);
+  for (int64_t rows = 1; rows <= 27; ++rows) {
+    for (const int64_t cout : {1, 7, 8, 9, 16, 17, 24, 25, 32, 40, 47, 65, 96, 129, 200}) {
+      ConvCase c;
+      c.w = rows, c.cin = r.In(1, 9), c.cout = cout;
+      Check(r, c, cout % 2 == 0, -1, kInfinity);
+    }
+  }
+}
+
+TEST(F32Test, DepthwiseAroundEveryRegister) {
+  Random r(2);
+  for (int64_t channels = 1; channels <= 50; ++channels) {
+    for (const int64_t multiplier : {1, 2, 3, 8}) {
+      ConvCase c;
+      c.depthwise = true;
+      c.h = r.In(3, 7), c.w = r.In(3, 12), c.kh = c.kw = 3;
+      c.cin = channels, c.cout = channels * multiplier;
+      c.top = c.left = r.In(0, 1), c.bottom = c.right = r.In(0, 1);
+      c.stride_h = c.stride_w = r.In(1, 2);
+      Check(r, c, channels % 2 == 0, -0.5f, 0.75f);
+    }
+  }
+}
+
+TEST(F32Test, DepthwiseOfEveryKernel) {
+  Random r(3);
+  for (int i = 0; i < 200; ++i) {
+    ConvCase c;
+    c.depthwise = true;
+    c.batch = r.In(1, 2), c.h = r.In(1, 9), c.w = r.In(1, 13), c.kh = r.In(1, 7), c.kw = r.In(1, 7);
+    c.dil_h = r.In(1, 3), c.dil_w = r.In(1, 3), c.stride_h = r.In(1, 4), c.stride_w = r.In(1, 4);
+    c.cin = r.In(1, 36), c.cout = c.cin;
+    c.top = r.In(0, 4), c.left = r.In(0, 4), c.bottom = r.In(0, 4), c.right = r.In(0, 4);
+    c.bottom = std::max(c.bottom, (c.kh - 1) * c.dil_h + 1 - c.h - c.top);
+    c.right = std::max(c.right, (c.kw - 1) * c.dil_w + 1 - c.w - c.left);
+    Check(r, c, true, -kInfinity, kInfinity);
+  }
+}
+
+TEST(F32Test, ManyTasks) {
+  Random r(4);
+  ConvCase c;
+  c.batch = 2, c.h = 40, c.w = 37, c.cin = 20, c.cout = 37, c.kh = 3, c.kw = 3;
+  c.top = c.left = c.bottom = c.right = 1;
+  Check(r, c, true, 0, 6);
+  c.depthwise = true, c.cin = c.cout = 37;
+  Check(r, c, true, 0, 6);
+}
+
+/// A clamp passes NaN, and outputs do not see their neighbours'.
+TEST(F32Test, NanStaysInItsPlace) {
+  constexpr int64_t kRows = 15, kIn = 5, kOut = 40;
+  Random r(5);
+  std::vector<float> x = r.Reals(kRows * kIn, -1, 1), w = r.Reals(kOut * kIn, -1, 1);
+  x[3 * kIn + 2] = std::nanf("");
+  w[7 * kIn + 1] = kInfinity;
+  ConvCase c;
+  c.w = kRows, c.cin = kIn, c.cout = kOut;
+  const PackedArrays packed = c.Pack(w);
+  fbs::ConvOptionsT options = c.Options();
+  options.weights = 0, options.bias = -1, options.lo = 0, options.hi = 6;
+  OpTester t(OpType::kConv2D, options);
+  t.Input(Plain<float>(c.x_shape(), x));
+  t.Output(DType::kFloat32, c.y_shape());
+  t.Weights(packed.View());
+  ASSERT_TRUE(t.Run().ok());  // compares all tiers with the reference, NaN with NaN
+  const std::vector<float> y = t.Out<float>(0);
+  for (size_t i = 0; i < y.size(); ++i) EXPECT_EQ(std::isnan(y[i]), i / kOut == 3) << i;
+}
+
+}  // namespace
+}  // namespace whit
