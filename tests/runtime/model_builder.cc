@@ -79,7 +79,7 @@ int ModelBuilder::Weights(const PackedArrays& packed) {
   for (int i = 0; i < packed.shape.rank(); ++i)
     w->shape.push_back(static_cast<uint32_t>(packed.shape[i]));
   w->data = writer_.AddBlobOf<uint8_t>(packed.data);
-  w->sums = writer_.AddBlobOf<int32_t>(packed.sums);
+  if (!packed.sums.empty()) w->sums = writer_.AddBlobOf<int32_t>(packed.sums);  // none of floats
   if (!packed.limits.empty()) {  // only panel16_i8 has them
     w->limits = writer_.AddBlobOf<uint8_t>(packed.limits);
     w->pair_flags = writer_.AddBlobOf<uint8_t>(packed.pair_flags);
