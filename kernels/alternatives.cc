@@ -8,6 +8,9 @@
 #include "kernels/simd/panel_conv.h"
 #include "kernels/simd/panel_f32.h"
 #include "kernels/simd/taps_f32.h"
+#include "kernels/simd/vector_map.h"
+#include "kernels/simd/vector_rows.h"
+#include "kernels/simd/vector_window.h"
 
 #if defined(WHIT_XNNPACK)
 #include "kernels/xnnpack/xnnpack.h"
@@ -28,6 +31,41 @@ constexpr Row kOurs[] = {
     {OpType::kDepthwiseConv2D, {"taps_f32", &PrepareTapsF32}},
     {OpType::kFullyConnected, {"panel", &PreparePanelConv}},
     {OpType::kFullyConnected, {"panel_f32", &PreparePanelF32}},
+    {OpType::kAdd, {"vector", &PrepareVectorBinary}},
+    {OpType::kSub, {"vector", &PrepareVectorBinary}},
+    {OpType::kMul, {"vector", &PrepareVectorBinary}},
+    {OpType::kDiv, {"vector", &PrepareVectorBinary}},
+    {OpType::kMaximum, {"vector", &PrepareVectorBinary}},
+    {OpType::kMinimum, {"vector", &PrepareVectorBinary}},
+    {OpType::kSquaredDifference, {"vector", &PrepareVectorBinary}},
+    {OpType::kPRelu, {"vector", &PrepareVectorPRelu}},
+    {OpType::kRelu, {"vector", &PrepareVectorUnary}},
+    {OpType::kRelu6, {"vector", &PrepareVectorUnary}},
+    {OpType::kReluN1To1, {"vector", &PrepareVectorUnary}},
+    {OpType::kLeakyRelu, {"vector", &PrepareVectorUnary}},
+    {OpType::kHardSwish, {"vector", &PrepareVectorUnary}},
+    {OpType::kLogistic, {"vector", &PrepareVectorUnary}},
+    {OpType::kTanh, {"vector", &PrepareVectorUnary}},
+    {OpType::kExp, {"vector", &PrepareVectorUnary}},
+    {OpType::kAbs, {"vector", &PrepareVectorUnary}},
+    {OpType::kNeg, {"vector", &PrepareVectorUnary}},
+    {OpType::kSquare, {"vector", &PrepareVectorUnary}},
+    {OpType::kSqrt, {"vector", &PrepareVectorUnary}},
+    {OpType::kRsqrt, {"vector", &PrepareVectorUnary}},
+    {OpType::kGelu, {"vector", &PrepareVectorUnary}},
+    {OpType::kTable, {"vector", &PrepareVectorTable}},
+    {OpType::kCast, {"vector", &PrepareVectorCast}},
+    {OpType::kQuantize, {"vector", &PrepareVectorQuantize}},
+    {OpType::kDequantize, {"vector", &PrepareVectorDequantize}},
+    {OpType::kAveragePool2D, {"vector", &PrepareVectorPool}},
+    {OpType::kMaxPool2D, {"vector", &PrepareVectorPool}},
+    {OpType::kMean, {"vector", &PrepareVectorReduce}},
+    {OpType::kSum, {"vector", &PrepareVectorReduce}},
+    {OpType::kReduceMax, {"vector", &PrepareVectorReduce}},
+    {OpType::kResizeBilinear, {"vector", &PrepareVectorResize}},
+    {OpType::kSoftmax, {"vector", &PrepareVectorSoftmax}},
+    {OpType::kArgMax, {"vector", &PrepareVectorArg}},
+    {OpType::kArgMin, {"vector", &PrepareVectorArg}},
 };
 
 using Table = std::array<std::vector<Implementation>, static_cast<size_t>(OpType::kCount)>;

@@ -1,4 +1,5 @@
 // ArgMax and ArgMin: where along one axis the extreme value lies; the first one wins.
+#include "kernels/arg.h"
 #include "kernels/options.h"
 
 namespace whit {
@@ -7,11 +8,6 @@ const char* const kTypesArgMax = "float32 int8 uint8 int16 int32 int64";
 const char* const kTypesArgMin = "float32 int8 uint8 int16 int32 int64";
 
 namespace {
-
-struct ArgParams {
-  int64_t n = 0;      // elements of the axis
-  int64_t inner = 1;  // distance of neighbours along it
-};
 
 // A task is one output element.
 template <typename T, typename Index, bool kMax>

@@ -19,18 +19,6 @@ namespace whit {
 
 namespace {
 
-struct BinaryParams {
-  Broadcast broadcast;
-  // Plain types: the fused activation.
-  float lo = 0, hi = 0;
-  IntRange<int32_t> range32{};
-  IntRange<int64_t> range64{};
-  // Quantized: what the operands' values are multiplied by; Mul and Div use `multiplier_a` alone.
-  OperandInfo a, b;
-  float multiplier_a = 0, multiplier_b = 0;
-  Requant requant;
-};
-
 // ---- plain types: one function an operator, then the clamp ----
 
 template <typename T>
@@ -337,11 +325,9 @@ Status PrepareBinary(const PrepareContext& ctx, Prepared* out, QuantRule rule) {
 Result<QuantizedAdd> ReadQuantizedAdd(const PrepareContext& ctx) {
   WHIT_ASSIGN_OR_RETURN(const auto* options, OptionsOf<fbs::BinaryOptions>(ctx));
   BinaryParams p;
-  WHIT_RETURN_IF_ERROR(
-      PrepareQuantized(ctx, QuantRule::kRatios, options->lo(), options->hi(), &p));
-  return QuantizedAdd{{p.multiplier_a, p.multiplier_b},
-                      {p.a.zero_point, p.b.zero_point},
-                      p.requant};
+  WHIT_RETURN_IF_ERROR(PrepareQuantized(ctx, QuantRule::kRatios, options->lo(), options->hi(), &p));
+  return QuantizedAdd{
+      {p.multiplier_a, p.multiplier_b}, {p.a.zero_point, p.b.zero_point}, p.requant};
 }
 
 #define WHIT_BINARY(Name, Quantized, rule)                       \

@@ -5,6 +5,7 @@
 #include <limits>
 
 #include "kernels/options.h"
+#include "kernels/pool.h"
 #include "kernels/rescale.h"
 
 namespace whit {
@@ -16,22 +17,6 @@ namespace {
 
 // Channels summed at once: accumulators stay in registers and L1, and need no scratch.
 constexpr int64_t kBlock = 64;
-
-struct PoolAxis {
-  int64_t in = 0, out = 0, filter = 1, stride = 1, pad = 0;
-
-  // Real pixels [begin, end) under output pixel `at`; never empty (prepare checked pad < filter).
-  int64_t Begin(int64_t at) const { return std::max<int64_t>(at * stride - pad, 0); }
-  int64_t End(int64_t at) const { return std::min(at * stride - pad + filter, in); }
-};
-
-struct PoolParams {
-  PoolAxis h, w;
-  int64_t channels = 0;
-  Rescale rescale;  // integers
-  float max_multiplier = 1;
-  ClampRange clamp;  // float
-};
 
 // What a pool does with the values of one window. Acc: the running value; T: the stored type.
 template <typename T>

@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <string>
 
+#include "kernels/binary.h"
 #include "kernels/elementwise.h"
 #include "kernels/op.h"
 #include "kernels/requantize.h"
@@ -11,14 +12,6 @@
 namespace whit {
 
 namespace {
-
-struct PReluParams {
-  Broadcast broadcast;
-  OperandInfo x, alpha;
-  float multiplier_positive = 0;  // s_x / s_y
-  float multiplier_negative = 0;  // s_x * s_alpha / s_y
-  Requant requant;
-};
 
 struct FloatPRelu {
   explicit FloatPRelu(const PReluParams&) {}

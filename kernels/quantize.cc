@@ -12,27 +12,13 @@
 #include "kernels/float16.h"
 #include "kernels/op.h"
 #include "kernels/options.h"
+#include "kernels/quantize.h"
 #include "kernels/requantize.h"
 #include "schema/model_generated.h"
 
 namespace whit {
 
 namespace {
-
-// int32 outputs are formed in double: 2^31 is beyond float's integers.
-struct WideRequant {
-  double lo = 0, hi = 0;  // less the zero point
-  int64_t zero_point = 0;
-};
-
-struct QuantizeParams {
-  int64_t zero_in = 0;
-  float scale_out = 1;   // float input
-  float multiplier = 1;  // integer input: s_in / s_out
-  double wide_multiplier = 1;
-  Requant requant;
-  WideRequant wide;
-};
 
 int32_t StoreWide(double scaled, const WideRequant& r) {
   const double clamped = std::clamp(std::isnan(scaled) ? 0.0 : scaled, r.lo, r.hi);
@@ -135,13 +121,6 @@ Status SetInput(const PrepareContext& ctx, QuantizeParams* p) {
 }
 
 // ---- Dequantize ----
-
-struct DequantizeParams {
-  std::vector<float> scale;  // [1] or one an index of the axis
-  std::vector<int64_t> zero_point;
-  int64_t inner = 1;  // elements behind the axis
-  float lo = 0, hi = 0;
-};
 
 template <typename In>
 KernelCode RunDequantize(const RunContext& ctx) {

@@ -11,6 +11,7 @@
 #include "kernels/op.h"
 #include "kernels/options.h"
 #include "kernels/requantize.h"
+#include "kernels/softmax.h"
 #include "kernels/tables.h"
 #include "schema/model_generated.h"
 
@@ -19,17 +20,6 @@ namespace whit {
 namespace {
 
 constexpr size_t kLogEntries = 257;
-
-struct SoftmaxParams {
-  int64_t depth = 1;
-  float beta = 1;
-  std::vector<uint32_t> table;  // exp of 8-bit differences [256] or of int16 ones [256 high][256
-                                // low], then logs [257]
-  double inverse_scale = 1;     // Softmax: 1 / s_out
-  float multiplier = 0;         // LogSoftmax: beta * s_in / s_out
-  float log_multiplier = 0;     // LogSoftmax: 2^-30 / s_out
-  Requant requant;
-};
 
 // ---- float ----
 

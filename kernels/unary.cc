@@ -10,15 +10,12 @@
 #include "kernels/float_math.h"
 #include "kernels/op.h"
 #include "kernels/options.h"
+#include "kernels/unary.h"
 #include "schema/model_generated.h"
 
 namespace whit {
 
 namespace {
-
-struct UnaryParams {
-  float alpha = 0;
-};
 
 // Operators are types constructed from the parameters. Integer results wrap.
 template <typename T>
@@ -118,7 +115,7 @@ Status PrepareUnary(const PrepareContext& ctx, Prepared* out, std::initializer_l
   out->macs = out->tasks;
   out->exact = ctx.in[0].type != DType::kFloat32;
   out->in_place = true;
-  out->SetParams(UnaryParams{options->alpha()});
+  out->SetParams(UnaryParams{options->alpha(), options->approximate()});
   return OkStatus();
 }
 

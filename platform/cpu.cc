@@ -135,6 +135,7 @@ CpuFeatures FeaturesFromCpuid(std::span<const CpuidLeaf> leaves, uint64_t xcr0) 
   f.avxvnni = f.avx2 && Bit(l71.eax, 4);
   f.avx512 = zmm && Bit(l7.ebx, 16) && Bit(l7.ebx, 17) && Bit(l7.ebx, 30) && Bit(l7.ebx, 31);
   f.avx512vnni = f.avx512 && Bit(l7.ecx, 11);
+  f.avx512vbmi = f.avx512 && Bit(l7.ecx, 1);
   return f;
 }
 
@@ -163,9 +164,16 @@ const CpuFeatures& HostCpu() {
 
 std::vector<std::string_view> FeatureNames(const CpuFeatures& f) {
   const std::pair<bool, std::string_view> all[] = {
-      {f.sse41, "sse41"},     {f.avx2, "avx2"},       {f.fma, "fma"},
-      {f.avxvnni, "avxvnni"}, {f.avx512, "avx512"},   {f.avx512vnni, "avx512vnni"},
-      {f.neon, "neon"},       {f.dotprod, "dotprod"}, {f.i8mm, "i8mm"},
+      {f.sse41, "sse41"},
+      {f.avx2, "avx2"},
+      {f.fma, "fma"},
+      {f.avxvnni, "avxvnni"},
+      {f.avx512, "avx512"},
+      {f.avx512vnni, "avx512vnni"},
+      {f.avx512vbmi, "avx512vbmi"},
+      {f.neon, "neon"},
+      {f.dotprod, "dotprod"},
+      {f.i8mm, "i8mm"},
   };
   std::vector<std::string_view> names;
   for (const auto& [set, name] : all) {

@@ -21,6 +21,7 @@ struct CpuFeatures {
   bool avxvnni = false;
   bool avx512 = false;  // F, BW, VL and DQ together: every part that has one of BW, VL, DQ has all
   bool avx512vnni = false;  // implies avx512
+  bool avx512vbmi = false;  // implies avx512
   // ARM
   bool neon = false;
   bool dotprod = false;

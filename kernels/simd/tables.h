@@ -4,11 +4,13 @@
 
 #include "kernels/simd/kernels.h"
 #include "kernels/simd/kernels_f32.h"
+#include "kernels/simd/kernels_vector.h"
 
 namespace whit::simd {
 
 extern const Kernels kSse41, kAvx2, kAvxVnni, kAvx512Vnni;
 extern const F32Kernels kSse41F32, kAvx2F32, kAvx512VnniF32;
+extern const VectorKernels kSse41Vector, kAvx2Vector, kAvx512VnniVector;
 extern const Kernels kAvxVnniEmulated;  // of the tests: the instruction replaced by exact AVX2
 
 }  // namespace whit::simd

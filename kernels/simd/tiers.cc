@@ -12,14 +12,14 @@ constexpr Tier kTiers[] = {
     {"scalar", "any CPU", [](const CpuFeatures&) { return true; }, 0, nullptr, 8, 8},
 #if defined(__x86_64__)
     {"sse41", "SSE4.1", [](const CpuFeatures& c) { return c.sse41; }, 128, &kSse41, 35, 14,
-     &kSse41F32},
+     &kSse41F32, &kSse41Vector},
     {"avx2", "AVX2 and FMA", [](const CpuFeatures& c) { return c.avx2 && c.fma; }, 128, &kAvx2, 70,
-     35, &kAvx2F32},
+     35, &kAvx2F32, &kAvx2Vector},
     {"avxvnni", "AVX-VNNI and FMA", [](const CpuFeatures& c) { return c.avxvnni && c.fma; }, 128,
-     &kAvxVnni, 110, 35, &kAvx2F32},
+     &kAvxVnni, 110, 35, &kAvx2F32, &kAvx2Vector},
     {"avx512vnni", "AVX512 F, BW, VL, DQ and VNNI",
      [](const CpuFeatures& c) { return c.avx512vnni && c.fma; }, 128, &kAvx512Vnni, 150, 45,
-     &kAvx512VnniF32},
+     &kAvx512VnniF32, &kAvx512VnniVector},
 #endif
 };
 
@@ -29,6 +29,7 @@ TierState Examine(const Tier& tier) {
   if (tier.kernels == nullptr) return {true, "portable C++, on every CPU"};
   const char* wrong = FirstWrongKernel(*tier.kernels, tier.act_bias);
   if (wrong == nullptr && tier.f32 != nullptr) wrong = FirstWrongKernel(*tier.f32);
+  if (wrong == nullptr && tier.vector != nullptr) wrong = FirstWrongKernel(*tier.vector);
   if (wrong != nullptr) {
     return {false, "this CPU says it has " + needs + ", but its known-answer test of " + wrong +
                        " gave a wrong answer"};

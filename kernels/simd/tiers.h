@@ -13,6 +13,7 @@
 
 #include "kernels/simd/kernels.h"
 #include "kernels/simd/kernels_f32.h"
+#include "kernels/simd/kernels_vector.h"
 #include "platform/cpu.h"
 
 namespace whit::simd {
@@ -26,7 +27,8 @@ struct Tier {
   // Products of ordinary layers on ordinary CPUs of the tier, multiply-accumulates a nanosecond.
   // Only the plan's choice of threads depends on it; `whit tune` measures instead.
   double int8_rate, float_rate;
-  const F32Kernels* f32 = nullptr;  // tiers may share a table
+  const F32Kernels* f32 = nullptr;        // tiers may share a table
+  const VectorKernels* vector = nullptr;  // null: scalar
 };
 
 /// All tiers compiled in, slowest first; "scalar" is the first. The last usable one is the best.
@@ -44,6 +46,7 @@ const TierState& StateOf(size_t index);
 /// not. Pure, so tests can break a table and see it fail.
 const char* FirstWrongKernel(const Kernels& kernels, int32_t act_bias);
 const char* FirstWrongKernel(const F32Kernels& kernels);
+const char* FirstWrongKernel(const VectorKernels& kernels);
 
 }  // namespace whit::simd
 

@@ -50,7 +50,8 @@ void InTurnOrAtOnce(size_t count, Fn fn) {
 
 // Tiers share code, and a step says whose code runs.
 bool IsTierOf(const std::string& shown, const simd::Tier& tier) {
-  return shown == tier.name || (tier.f32 != nullptr && shown == tier.f32->tier);
+  return shown == tier.name || (tier.f32 != nullptr && shown == tier.f32->tier) ||
+         (tier.vector != nullptr && shown == tier.vector->tier);
 }
 
 }  // namespace

@@ -17,7 +17,8 @@ constexpr simd::Tier kEmulated = {"avxvnni-emulated",
                                   &simd::kAvxVnniEmulated,
                                   40,
                                   35,
-                                  &simd::kAvx2F32};
+                                  &simd::kAvx2F32,
+                                  &simd::kAvx2Vector};
 #endif
 
 std::vector<const simd::Tier*> FindRunnable() {

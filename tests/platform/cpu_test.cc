@@ -53,7 +53,7 @@ TEST(CpuTest, RecordedDumps) {
        {7, 0, 0, 0xf2bf27eb, 0x40405f4e, 0},
        {},
        0x2e7,
-       {"sse41", "avx2", "fma", "avx512", "avx512vnni"}},
+       {"sse41", "avx2", "fma", "avx512", "avx512vnni", "avx512vbmi"}},
       {"Alder Lake",
        {1, 0, 0x90672, 0, 0x7ffafbff, 0},
        {7, 0, 1, 0x239c27eb, 0x98c027ac, 0},
@@ -130,6 +130,8 @@ TEST(CpuTest, HostAgreesWithTheCompiler) {
   EXPECT_EQ(HostCpu().sse41, __builtin_cpu_supports("sse4.1") != 0);
   EXPECT_EQ(HostCpu().avx512vnni,
             __builtin_cpu_supports("avx512vnni") != 0 && __builtin_cpu_supports("avx512vl") != 0);
+  EXPECT_EQ(HostCpu().avx512vbmi,
+            __builtin_cpu_supports("avx512vbmi") != 0 && __builtin_cpu_supports("avx512vl") != 0);
   EXPECT_NE(CpuName(), "unknown");
 #elif defined(__aarch64__)
   EXPECT_TRUE(HostCpu().neon);

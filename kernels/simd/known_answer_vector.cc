@@ -1,0 +1,215 @@
+// Tiny problems for the vector family of a tier, with lengths that leave partial registers, against
+// plain loops that share nothing with the kernels.
+#include <algorithm>
+#include <array>
+#include <cmath>
+#include <cstring>
+
+#include "kernels/simd/tiers.h"
+#include "platform/cpu.h"
+
+namespace whit::simd {
+namespace {
+
+constexpr size_t kCount = 203;  // 3 zmm of bytes, 11 lanes
+
+std::array<uint8_t, kCount> Bytes(uint32_t seed) {
+  std::array<uint8_t, kCount> bytes;
+  for (uint8_t& b : bytes) {
+    seed = seed * 1664525u + 1013904223u;
+    b = static_cast<uint8_t>(seed >> 24);
+  }
+  return bytes;
+}
+
+std::array<float, kCount> Floats(uint32_t seed) {
+  std::array<float, kCount> floats;
+  for (float& f : floats) {
+    seed = seed * 1664525u + 1013904223u;
+    f = static_cast<float>(static_cast<int32_t>(seed)) * 0x1p-28f;  // -8 .. 8
+  }
+  return floats;
+}
+
+uint8_t Stored(float v, const Store8& s) {
+  return static_cast<uint8_t>(
+      s.zero_point + static_cast<int32_t>(std::nearbyint(std::min(std::max(v, s.lo), s.hi))));
+}
+
+constexpr Store8 kStore = {117, -110.0f, 130.0f};
+
+bool SumsAreRight(const VectorKernels& k) {
+  const auto a = Bytes(1), b = Bytes(2);
+  std::array<uint8_t, kCount> out{};
+  BinaryU8 p;
+  p.a = a.data(), p.b = b.data(), p.out = out.data(), p.n = kCount;
+  p.a_zero = 100, p.b_zero = 140, p.ma = 0.7f, p.mb = 1.3f, p.store = kStore;
+  k.binary_u8(p);
+  for (size_t i = 0; i < kCount; ++i) {
+    const float first = static_cast<float>(a[i] - 100) * 0.7f;
+    const float second = static_cast<float>(b[i] - 140) * 1.3f;
+    if (out[i] != Stored(first + second, kStore)) return false;
+  }
+  return true;
+}
+
+bool TablesAreRight(const VectorKernels& k) {
+  std::array<uint8_t, 256> table;
+  for (size_t i = 0; i < 256; ++i) table[i] = static_cast<uint8_t>(i * 167 + 13);
+  const auto in = Bytes(3);
+  for (auto* run : {k.table_u8, k.table_u8_vbmi}) {
+    if (run == nullptr || (run == k.table_u8_vbmi && !HostCpu().avx512vbmi)) continue;
+    std::array<uint8_t, kCount> out{};
+    run({table.data(), in.data(), out.data(), kCount});
+    for (size_t i = 0; i < kCount; ++i) {
+      if (out[i] != table[in[i]]) return false;
+    }
+  }
+  return true;
+}
+
+bool FloatsAreRight(const VectorKernels& k) {
+  const auto a = Floats(4), b = Floats(5);
+  std::array<float, kCount> out{};
+  BinaryF32 p;
+  p.kind = BinaryKind::kMul;
+  p.a = a.data(), p.b = b.data(), p.out = out.data(), p.n = kCount, p.lo = -9.0f, p.hi = 20.0f;
+  k.binary_f32(p);
+  for (size_t i = 0; i < kCount; ++i) {
+    if (out[i] != std::min(std::max(a[i] * b[i], -9.0f), 20.0f)) return false;
+  }
+  UnaryF32 u;
+  u.kind = UnaryKind::kLogistic;
+  u.in = a.data(), u.out = out.data(), u.n = kCount;
+  k.unary_f32(u);
+  for (size_t i = 0; i < kCount; ++i) {
+    if (std::fabs(out[i] - 1 / (1 + std::exp(-static_cast<double>(a[i])))) > 1e-6) return false;
+  }
+  return true;
+}
+
+bool ConversionsAreRight(const VectorKernels& k) {
+  const auto reals = Floats(6);
+  std::array<uint8_t, kCount> codes{};
+  QuantizeU8 q;
+  q.in = reals.data(), q.out = codes.data(), q.n = kCount, q.scale = 0.05f, q.store = kStore;
+  k.quantize_u8(q);
+  for (size_t i = 0; i < kCount; ++i) {
+    if (codes[i] != Stored(reals[i] / 0.05f, kStore)) return false;
+  }
+  std::array<float, kCount> back{};
+  k.dequantize_u8({codes.data(), back.data(), kCount, 117, 0.05f, -INFINITY, INFINITY});
+  for (size_t i = 0; i < kCount; ++i) {
+    if (back[i] != static_cast<float>(codes[i] - 117) * 0.05f) return false;
+  }
+  return true;
+}
+
+/// Averages and maxima of 2 x 3 pixels of 21 channels out of 2 x 4 pixels.
+bool PoolsAreRight(const VectorKernels& k) {
+  constexpr int64_t kC = 21, kW = 4, kFilter = 3;
+  const auto x = Bytes(7);
+  for (const bool average : {true, false}) {
+    std::array<uint8_t, 2 * kC> out{};
+    PoolU8 p;
+    p.average = average;
+    p.x = x.data(), p.rows = 2, p.row_stride = kW * kC, p.pixel_stride = kC, p.channels = kC;
+    p.w = {kW, 2, kFilter, 1, 0};
+    p.in_zero = 90, p.ratio = 0.8, p.store = kStore, p.out = out.data();
+    k.pool_u8(p);
+    for (int64_t i = 0; i < 2 * kC; ++i) {
+      int sum = 0, most = 0;
+      for (int64_t tap = 0; tap < 2 * kFilter; ++tap) {
+        const int v = x[static_cast<size_t>(tap / kFilter * kW * kC + tap % kFilter * kC + i)];
+        sum += v, most = std::max(most, v);
+      }
+      const float scaled = average ? static_cast<float>(sum - 6 * 90) * static_cast<float>(0.8 / 6)
+                                   : static_cast<float>(most - 90) * 0.8f;
+      if (out[static_cast<size_t>(i)] != Stored(scaled, kStore)) return false;
+    }
+  }
+  return true;
+}
+
+/// Two output pixels of 21 channels, with weights of 2^-11 and of 2^-4.
+bool ResizingIsRight(const VectorKernels& k) {
+  constexpr int64_t kC = 21;
+  const auto x = Bytes(8);
+  for (const int unit : {1, 128}) {
+    const int across = 5 * unit, down = 3 * unit;
+    const ResizeColumn columns[2] = {{0, kC, across, 0}, {kC, kC, 0, 0}};
+    std::array<uint8_t, 2 * kC> out{};
+    k.resize_u8({x.data(), x.data() + 2 * kC, columns, 2, kC, down, unit == 128, out.data()});
+    for (int64_t i = 0; i < 2 * kC; ++i) {
+      const ResizeColumn& c = columns[i / kC];
+      const auto at = [&](int64_t from) { return int{x[static_cast<size_t>(from + i % kC)]}; };
+      const int top = at(c.low) * (2048 - c.weight) + at(c.high) * c.weight;
+      const int bottom = at(2 * kC + c.low) * (2048 - c.weight) + at(2 * kC + c.high) * c.weight;
+      const int want = (top * (2048 - down) + bottom * down + (1 << 21)) >> 22;
+      if (out[static_cast<size_t>(i)] != want) return false;
+    }
+  }
+  return true;
+}
+
+bool RowsOfFloatsAreRight(const VectorKernels& k) {
+  const auto x = Floats(9);
+  for (const int64_t depth : {7, 29}) {
+    std::array<float, kCount> out{};
+    k.softmax_f32({x.data(), out.data(), 7, depth, 0.5f, depth == 7});
+    for (int64_t r = 0; r < 7; ++r) {
+      double sum = 0;
+      const auto e = [&](int64_t i) {
+        return std::exp(0.5 * static_cast<double>(x[static_cast<size_t>(r * depth + i)]));
+      };
+      for (int64_t i = 0; i < depth; ++i) sum += e(i);
+      for (int64_t i = 0; i < depth; ++i) {
+        if (std::fabs(out[static_cast<size_t>(r * depth + i)] - e(i) / sum) > 1e-6) return false;
+      }
+    }
+  }
+  std::array<float, 29> sums{};
+  k.column_sums_f32({x.data(), 7, 29, 29, 7.0, sums.data()});
+  for (size_t c = 0; c < 29; ++c) {
+    double sum = 0;
+    for (size_t i = 0; i < 7; ++i) sum += static_cast<double>(x[i * 29 + c]);
+    if (std::fabs(sums[c] - sum / 7) > 1e-6) return false;
+  }
+  return true;
+}
+
+bool PlacesAreRight(const VectorKernels& k) {
+  const auto x = Bytes(10);
+  for (const int64_t n : {int64_t{1}, int64_t{13}}) {
+    const auto count = static_cast<int64_t>(kCount) / n / 2;
+    for (const bool smallest : {false, true}) {
+      std::array<int64_t, 13> at{};
+      k.arg_u8({x.data(), count, n, n, smallest, at.data()});
+      for (int64_t c = 0; c < n; ++c) {
+        int64_t best = 0;
+        const auto value = [&](int64_t i) { return x[static_cast<size_t>(i * n + c)]; };
+        for (int64_t i = 1; i < count; ++i) {
+          if (smallest ? value(i) < value(best) : value(i) > value(best)) best = i;
+        }
+        if (at[static_cast<size_t>(c)] != best) return false;
+      }
+    }
+  }
+  return true;
+}
+
+}  // namespace
+
+const char* FirstWrongKernel(const VectorKernels& k) {
+  if (!SumsAreRight(k)) return "binary_u8";
+  if (!TablesAreRight(k)) return "table_u8";
+  if (!FloatsAreRight(k)) return "binary_f32 or unary_f32";
+  if (!ConversionsAreRight(k)) return "quantize_u8 or dequantize_u8";
+  if (!PoolsAreRight(k)) return "pool_u8";
+  if (!ResizingIsRight(k)) return "resize_u8";
+  if (!RowsOfFloatsAreRight(k)) return "softmax_f32 or column_sums_f32";
+  if (!PlacesAreRight(k)) return "arg_u8";
+  return nullptr;
+}
+
+}  // namespace whit::simd

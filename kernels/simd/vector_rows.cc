@@ -1,0 +1,99 @@
+#include "kernels/simd/vector_rows.h"
+
+#include <algorithm>
+
+#include "kernels/arg.h"
+#include "kernels/simd/vector_driver.h"
+#include "kernels/softmax.h"
+#include "schema/layout_size.h"
+
+namespace whit {
+namespace {
+
+struct VectorSoftmax {
+  void (*run)(const simd::SoftmaxF32&) = nullptr;
+  int64_t depth = 0;
+  float beta = 1;
+  bool turned = false;
+};
+
+KernelCode RunSoftmax(const RunContext& ctx) {
+  const auto& p = ctx.As<VectorSoftmax>();
+  const int64_t at = ctx.tasks.begin * p.depth;
+  p.run({ctx.in[0].as<float>() + at, ctx.out[0].mut<float>() + at, ctx.tasks.end - ctx.tasks.begin,
+         p.depth, p.beta, p.turned});
+  return KernelCode::kOk;
+}
+
+// Outputs of one call: their places are int64 on the stack before they get the output's type.
+constexpr int64_t kArgColumns = 256;
+
+struct VectorArg {
+  void (*run)(const simd::ArgU8&) = nullptr;
+  ArgParams axis;
+  int64_t chunks = 1;  // of the outputs behind the axis
+  bool smallest = false;
+};
+
+template <typename Index>
+KernelCode RunArg(const RunContext& ctx) {
+  const auto& p = ctx.As<VectorArg>();
+  int64_t at[kArgColumns];
+  for (int64_t task = ctx.tasks.begin; task < ctx.tasks.end; ++task) {
+    const int64_t outer = task / p.chunks, first = task % p.chunks * kArgColumns;
+    simd::ArgU8 args;
+    args.x = ctx.in[0].as<uint8_t>() + outer * p.axis.n * p.axis.inner + first;
+    args.count = p.axis.n, args.stride = p.axis.inner;
+    args.n = std::min(kArgColumns, p.axis.inner - first);
+    args.smallest = p.smallest;
+    args.at = at;
+    p.run(args);
+    Index* out = ctx.out[0].mut<Index>() + outer * p.axis.inner + first;
+    for (int64_t i = 0; i < args.n; ++i) out[i] = static_cast<Index>(at[i]);
+  }
+  return KernelCode::kOk;
+}
+
+}  // namespace
+
+Status PrepareVectorSoftmax(const PrepareContext& ctx, Prepared* prepared, bool* accepted,
+                            std::string* why_not) {
+  *accepted = false;
+  Prepared reference;
+  WHIT_RETURN_IF_ERROR(RowOf(ctx.type).prepare(ctx, &reference));
+  const simd::VectorKernels* kernels = VectorOf(ctx);
+  if (kernels == nullptr) return Decline(why_not, "no SIMD tier");
+  if (ctx.in[0].type != DType::kFloat32) return Decline(why_not, "serves float32");
+  const auto& p = *static_cast<const SoftmaxParams*>(reference.params.get());
+  TakeOver(ctx, reference, 6, prepared);
+  prepared->run = &RunSoftmax;
+  // By the number of all rows, so that no byte depends on how they are split.
+  const bool turned = p.depth <= simd::kMostTurned && reference.tasks >= 8;
+  prepared->SetParams(VectorSoftmax{kernels->softmax_f32, p.depth, p.beta, turned});
+  *accepted = true;
+  return OkStatus();
+}
+
+Status PrepareVectorArg(const PrepareContext& ctx, Prepared* prepared, bool* accepted,
+                        std::string* why_not) {
+  *accepted = false;
+  Prepared reference;
+  WHIT_RETURN_IF_ERROR(RowOf(ctx.type).prepare(ctx, &reference));
+  const simd::VectorKernels* kernels = VectorOf(ctx);
+  if (kernels == nullptr) return Decline(why_not, "no SIMD tier");
+  if (ctx.in[0].type != DType::kUint8) return Decline(why_not, "serves 8 bits stored as uint8");
+  if (ctx.in[0].data != nullptr) {
+    return Decline(why_not, "a constant input, which must not be over-read");
+  }
+  if (reference.tasks == 0) return Decline(why_not, "no outputs");
+  const auto& p = *static_cast<const ArgParams*>(reference.params.get());
+  const int64_t chunks = CeilDiv(p.inner, kArgColumns);
+  TakeOver(ctx, reference, 0.4, prepared);
+  prepared->tasks = reference.tasks / p.inner * chunks;
+  prepared->run = ctx.out[0].type == DType::kInt32 ? &RunArg<int32_t> : &RunArg<int64_t>;
+  prepared->SetParams(VectorArg{kernels->arg_u8, p, chunks, ctx.type == OpType::kArgMin});
+  *accepted = true;
+  return OkStatus();
+}
+
+}  // namespace whit

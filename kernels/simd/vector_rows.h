@@ -1,0 +1,20 @@
+// Softmax, and where extremes lie.
+#ifndef WHIT_KERNELS_SIMD_VECTOR_ROWS_H_
+#define WHIT_KERNELS_SIMD_VECTOR_ROWS_H_
+
+#include <string>
+
+#include "kernels/op.h"
+
+namespace whit {
+
+/// Softmax of floats.
+Status PrepareVectorSoftmax(const PrepareContext& ctx, Prepared* prepared, bool* accepted,
+                            std::string* why_not);
+/// ArgMax and ArgMin of 8 bits.
+Status PrepareVectorArg(const PrepareContext& ctx, Prepared* prepared, bool* accepted,
+                        std::string* why_not);
+
+}  // namespace whit
+
+#endif  // WHIT_KERNELS_SIMD_VECTOR_ROWS_H_

@@ -1,0 +1,173 @@
+// Softmax, sums of columns, places of extremes.
+
+/// One row; the sum is that of L partial sums.
+template <class T>
+WHIT_INLINE void SoftmaxLongRow(const float* in, float* out, int64_t n, float beta) {
+  using F = typename T::F;
+  constexpr int kL = T::kLanes;
+  const int64_t whole = n / kL * kL, rest = n - whole;
+  float largest = in[0];
+  if (whole == 0) {
+    for (int64_t i = 1; i < n; ++i) largest = Max(largest, in[i]);
+  } else {
+    F max = T::LoadF(in + n - kL);
+    for (int64_t i = 0; i < whole; i += kL) max = T::MaxF(max, T::LoadF(in + i));
+    largest = T::LargestLane(max);
+  }
+  const F most = T::SplatF(largest), factor = T::SplatF(beta);
+  const auto exponential = [&](F x) WHIT_LAMBDA_INLINE {
+    return Exp<T>(T::MulF(T::SubF(x, most), factor));
+  };
+  F sum = T::SplatF(0);
+  for (int64_t i = 0; i < whole; i += kL) {
+    const F e = exponential(T::LoadF(in + i));
+    T::StoreF(out + i, e);
+    sum = T::AddF(sum, e);
+  }
+  float total = T::SumOfLanes(sum);
+  if (rest != 0) {
+    const F e = exponential(T::LoadPartF(in + whole, rest));
+    T::StorePartF(out + whole, e, rest);
+    for (int64_t i = whole; i < n; ++i) total += out[i];
+  }
+  const F share = T::SplatF(1.0f / total);
+  int64_t i = 0;
+  for (; i + kL <= n; i += kL) T::StoreF(out + i, T::MulF(T::LoadF(out + i), share));
+  if (i < n) T::StorePartF(out + i, T::MulF(T::LoadPartF(out + i, n - i), share), n - i);
+}
+
+/// L short rows at once, turned so that a lane is a row.
+template <class T>
+WHIT_INLINE void SoftmaxShortRows(const float* in, float* out, int64_t rows, int64_t depth,
+                                  float beta) {
+  using F = typename T::F;
+  constexpr int kL = T::kLanes;
+  alignas(64) float turned[kMostTurned * kL];
+  for (int64_t c = 0; c < depth; ++c) {
+    for (int64_t r = 0; r < kL; ++r) turned[c * kL + r] = in[Min(r, rows - 1) * depth + c];
+  }
+  F max = T::LoadF(turned), sum = T::SplatF(0);
+  for (int64_t c = 1; c < depth; ++c) max = T::MaxF(max, T::LoadF(turned + c * kL));
+  for (int64_t c = 0; c < depth; ++c) {
+    const F difference = T::SubF(T::LoadF(turned + c * kL), max);
+    const F e = Exp<T>(T::MulF(difference, T::SplatF(beta)));
+    T::StoreF(turned + c * kL, e);
+    sum = T::AddF(sum, e);
+  }
+  for (int64_t c = 0; c < depth; ++c) {
+    T::StoreF(turned + c * kL, T::DivF(T::LoadF(turned + c * kL), sum));
+  }
+  for (int64_t r = 0; r < rows; ++r) {
+    for (int64_t c = 0; c < depth; ++c) out[r * depth + c] = turned[c * kL + r];
+  }
+}
+
+template <class T>
+WHIT_INLINE void Softmax(const SoftmaxF32& p) {
+  if (p.turned) {
+    for (int64_t r = 0; r < p.rows; r += T::kLanes) {
+      const int64_t n = Min<int64_t>(T::kLanes, p.rows - r);
+      SoftmaxShortRows<T>(p.in + r * p.depth, p.out + r * p.depth, n, p.depth, p.beta);
+    }
+    return;
+  }
+  for (int64_t r = 0; r < p.rows; ++r) {
+    SoftmaxLongRow<T>(p.in + r * p.depth, p.out + r * p.depth, p.depth, p.beta);
+  }
+}
+
+/// kColumns registers of doubles from column c on, even and odd rows by themselves so that the
+/// additions' latency is hidden.
+template <class T, int kColumns>
+WHIT_INLINE void SumColumns(const ColumnSumsF32& p, int64_t c) {
+  using D = typename T::D;
+  constexpr int kD = T::kLanes / 2;
+  D even[kColumns], odd[kColumns];
+#pragma GCC unroll 4
+  for (int k = 0; k < kColumns; ++k) even[k] = odd[k] = T::SplatD(0);
+  const float* x = p.x + c;
+  int64_t i = 0;
+  for (; i + 2 <= p.count; i += 2, x += 2 * p.stride) {
+#pragma GCC unroll 4
+    for (int k = 0; k < kColumns; ++k) {
+      even[k] = T::AddD(even[k], T::LoadAsD(x + k * kD));
+      odd[k] = T::AddD(odd[k], T::LoadAsD(x + p.stride + k * kD));
+    }
+  }
+#pragma GCC unroll 4
+  for (int k = 0; k < kColumns; ++k) {
+    if (i < p.count) even[k] = T::AddD(even[k], T::LoadAsD(x + k * kD));
+    const D sum = T::AddD(even[k], odd[k]);
+    T::StoreFromD(p.out + c + k * kD, T::DivD(sum, T::SplatD(p.divisor)));
+  }
+}
+
+template <class T>
+WHIT_INLINE void ColumnSums(const ColumnSumsF32& p) {
+  constexpr int kD = T::kLanes / 2;
+  int64_t c = 0;
+  for (; c + 4 * kD <= p.n; c += 4 * kD) SumColumns<T, 4>(p, c);
+  for (; c + kD <= p.n; c += kD) SumColumns<T, 1>(p, c);
+  for (; c < p.n; ++c) {
+    double even = 0, odd = 0;
+    for (int64_t i = 0; i < p.count; i += 2) even += p.x[i * p.stride + c];
+    for (int64_t i = 1; i < p.count; i += 2) odd += p.x[i * p.stride + c];
+    p.out[c] = static_cast<float>((even + odd) / p.divisor);
+  }
+}
+
+/// One row of bytes: its extreme, then the first place where it stands.
+template <class T, bool kSmallest>
+WHIT_INLINE int64_t PlaceInRow(const uint8_t* x, int64_t n) {
+  using V = typename T::V;
+  constexpr int kB = T::kBytes;
+  uint8_t best = x[0];
+  int64_t i = 0;
+  if (n >= kB) {
+    V v = T::Load(x + n - kB);
+    for (; i + kB <= n; i += kB) {
+      v = kSmallest ? T::Min8(v, T::Load(x + i)) : T::Max8(v, T::Load(x + i));
+    }
+    alignas(64) uint8_t lanes[kB];
+    T::Store(lanes, v);
+    best = lanes[0];
+    for (int k = 1; k < kB; ++k) best = kSmallest ? Min(best, lanes[k]) : Max(best, lanes[k]);
+    const V wanted = T::Splat8(best);
+    for (i = 0; i + kB <= n; i += kB) {
+      const uint64_t equal = T::EqualBytes(T::Load(x + i), wanted);
+      if (equal != 0) return i + __builtin_ctzll(equal);
+    }
+  } else {
+    for (int64_t k = 1; k < n; ++k) best = kSmallest ? Min(best, x[k]) : Max(best, x[k]);
+  }
+  while (x[i] != best) ++i;
+  return i;
+}
+
+/// Columns from c on, at most a register of them.
+template <class T, bool kSmallest>
+WHIT_INLINE void PlacesInColumns(const ArgU8& p, int64_t c) {
+  using V = typename T::V;
+  const int64_t n = Min<int64_t>(T::kBytes, p.n - c);
+  const uint8_t* const x = p.x + c;
+  V best = T::Load(x);
+  for (int64_t i = 1; i < p.count; ++i) {
+    const V v = T::Load(x + i * p.stride);
+    best = kSmallest ? T::Min8(best, v) : T::Max8(best, v);
+  }
+  uint64_t open = n == 64 ? ~uint64_t{0} : (uint64_t{1} << n) - 1;
+  for (int64_t i = 0; open != 0; ++i) {
+    uint64_t found = T::EqualBytes(T::Load(x + i * p.stride), best) & open;
+    open &= ~found;
+    for (; found != 0; found &= found - 1) p.at[c + __builtin_ctzll(found)] = i;
+  }
+}
+
+template <class T, bool kSmallest>
+WHIT_INLINE void Places(const ArgU8& p) {
+  if (p.n == 1 && p.stride == 1) {
+    *p.at = PlaceInRow<T, kSmallest>(p.x, p.count);
+    return;
+  }
+  for (int64_t c = 0; c < p.n; c += T::kBytes) PlacesInColumns<T, kSmallest>(p, c);
+}

@@ -1,0 +1,295 @@
+// The vector family against the references, at sizes around every register width: OpTester compares
+// the alternatives on all tiers in guarded memory, and these cases see to it that they accept.
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <limits>
+
+#include "tests/kernels/op_tester.h"
+#include "tests/kernels/random.h"
+
+namespace whit {
+namespace {
+
+constexpr float kInf = std::numeric_limits<float>::infinity();
+constexpr float kNan = std::numeric_limits<float>::quiet_NaN();
+
+// Runs the test; the tiers' kernels must have taken part.
+void ExpectVector(OpTester& t) {
+  const Status status = t.Run();
+  ASSERT_TRUE(status.ok()) << status.message();
+  const auto& run = t.alternatives_run();
+#if defined(__x86_64__)
+  EXPECT_NE(std::find(run.begin(), run.end(), "vector"), run.end()) << "no vector kernel ran";
+#endif
+}
+
+const std::vector<int64_t> kLengths = {1,  2,  3,  4,  5,  7,  8,  9,   15,  16,  17,  23,  31,
+                                       32, 33, 47, 63, 64, 65, 71, 127, 128, 129, 257, 1000};
+
+TestTensor Bytes(Shape shape, uint64_t seed, float scale = 0.05f, int32_t zero_point = -7) {
+  auto values = RandomValues<int8_t>(shape.elements(), -128, 127, seed);
+  for (size_t i = 0; i < values.size(); i += 5) values[i] = i % 2 == 0 ? -128 : 127;
+  return Quantized<int8_t>(shape, values, scale, zero_point);
+}
+TestTensor Floats(Shape shape, uint64_t seed, double range = 9) {
+  auto values = RandomValues<float>(shape.elements(), -range, range, seed);
+  for (size_t i = 3; i < values.size(); i += 11) values[i] = -0.0f;
+  return Plain<float>(shape, values);
+}
+// With what IEEE has beside numbers, and where exp saturates.
+const float kOdd[] = {kNan, kInf, -kInf, 0.0f, -0.0f, 1e-42f, 3e38f, -3e38f, 89.5f, -104.5f};
+TestTensor OddFloats(Shape shape, uint64_t seed) {
+  auto values = RandomValues<float>(shape.elements(), -100, 100, seed);
+  for (size_t i = 0; i < values.size(); i += 3) values[i] = kOdd[i / 3 % std::size(kOdd)];
+  return Plain<float>(shape, values);
+}
+
+const OpType kBinary[] = {OpType::kAdd,
+                          OpType::kSub,
+                          OpType::kMul,
+                          OpType::kDiv,
+                          OpType::kMaximum,
+                          OpType::kMinimum,
+                          OpType::kSquaredDifference};
+
+void CheckBinary(OpType type, const Shape& a, const Shape& b, const Shape& out) {
+  SCOPED_TRACE(std::string(RowOf(type).name) + " of " + a.ToString() + " and " + b.ToString());
+  fbs::BinaryOptionsT options;
+  OpTester bytes(type, options);
+  bytes.Input(Bytes(a, 1)).Input(Bytes(b, 2, 0.03f, 21)).Output(DType::kInt8, out, 0.07f, -20);
+  ExpectVector(bytes);
+  options.lo = -1.5f, options.hi = 6;
+  OpTester floats(type, options);
+  floats.Input(OddFloats(a, 3)).Input(OddFloats(b, 4)).Output(DType::kFloat32, out);
+  ExpectVector(floats);
+}
+
+TEST(Vector, TwoOperandsOfEveryLength) {
+  for (const OpType type : kBinary) {
+    for (const int64_t n : kLengths) CheckBinary(type, {n}, {n}, {n});
+  }
+}
+
+TEST(Vector, TwoOperandsThatBroadcast) {
+  for (const OpType type : kBinary) {
+    CheckBinary(type, {70}, {}, {70});
+    CheckBinary(type, {}, {70}, {70});
+    CheckBinary(type, {}, {}, {});
+    for (const int64_t n : {2, 3, 17, 24, 63, 64, 65, 255, 256, 300}) {
+      CheckBinary(type, {41, n}, {n}, {41, n});  // a row for all
+      CheckBinary(type, {1, n}, {19, n}, {19, n});
+      CheckBinary(type, {19, 1}, {19, n}, {19, n});  // a value a row
+      CheckBinary(type, {19, 1}, {1, n}, {19, n});   // both
+      CheckBinary(type, {1, n}, {19, 1}, {19, n});
+      CheckBinary(type, {3, 5, n}, {3, 1, n}, {3, 5, n});
+    }
+    CheckBinary(type, {700, 3}, {3}, {700, 3});  // more than one stretch
+    CheckBinary(type, {700, 1}, {1, 5}, {700, 5});
+  }
+}
+
+TEST(Vector, TwoBytesWithExtremeScales) {
+  for (const OpType type : kBinary) {
+    for (const float scale_out : {1e-6f, 1e30f}) {
+      OpTester t(type, fbs::BinaryOptionsT{});
+      t.Input(Bytes({130}, 1)).Input(Bytes({130}, 2)).Output(DType::kInt8, {130}, scale_out, 127);
+      ExpectVector(t);
+    }
+    fbs::BinaryOptionsT clamped;
+    clamped.lo = -3, clamped.hi = 40;
+    OpTester t(type, clamped);
+    t.Input(Bytes({130}, 1)).Input(Bytes({130}, 2)).Output(DType::kInt8, {130}, 0.07f, -128);
+    ExpectVector(t);
+  }
+}
+
+TEST(Vector, PRelu) {
+  for (const int64_t n : kLengths) {
+    OpTester bytes(OpType::kPRelu, fbs::PReluOptionsT{});
+    bytes.Input(Bytes({5, n}, 1)).Input(Bytes({n}, 2, 0.02f, 30));
+    bytes.Output(DType::kInt8, {5, n}, 0.06f, 3);
+    ExpectVector(bytes);
+    OpTester floats(OpType::kPRelu, fbs::PReluOptionsT{});
+    floats.Input(OddFloats({5, n}, 1)).Input(Floats({n}, 2)).Output(DType::kFloat32, {5, n});
+    ExpectVector(floats);
+  }
+}
+
+TEST(Vector, FunctionsOfFloats) {
+  for (const OpType type :
+       {OpType::kRelu, OpType::kRelu6, OpType::kReluN1To1, OpType::kLeakyRelu, OpType::kHardSwish,
+        OpType::kLogistic, OpType::kTanh, OpType::kExp, OpType::kAbs, OpType::kNeg, OpType::kSquare,
+        OpType::kSqrt, OpType::kRsqrt, OpType::kGelu}) {
+    SCOPED_TRACE(RowOf(type).name);
+    fbs::UnaryOptionsT options;
+    options.alpha = 0.3f, options.approximate = true;
+    for (const int64_t n : kLengths) {
+      OpTester t(type, options);
+      t.Input(Floats({n}, 1)).Output(DType::kFloat32, {n});
+      t.FloatTolerance(0);  // the operations are the same
+      ExpectVector(t);
+    }
+    for (const float x : kOdd) {  // one at a time: the sign of a NaN may depend on the split
+      OpTester t(type, options);
+      t.Input(Plain<float>({1}, {x})).Output(DType::kFloat32, {1}).FloatTolerance(0);
+      ExpectVector(t);
+    }
+  }
+}
+
+TEST(Vector, Tables) {
+  std::vector<int8_t> table(256);
+  for (size_t i = 0; i < 256; ++i) table[i] = static_cast<int8_t>(i * 167 + 13);
+  for (const int64_t n : kLengths) {
+    fbs::TableOptionsT options;
+    options.table = 0;
+    OpTester t(OpType::kTable, options);
+    t.Blob(table);
+    t.Input(Bytes({n}, 1)).Output(DType::kInt8, {n}, 0.02f, 5);
+    ExpectVector(t);
+    OpTester requantize(OpType::kQuantize, fbs::QuantizeOptionsT{});
+    requantize.Input(Bytes({n}, 1)).Output(DType::kInt8, {n}, 0.02f, 5);
+    ExpectVector(requantize);
+  }
+}
+
+TEST(Vector, Conversions) {
+  for (const int64_t n : kLengths) {
+    fbs::QuantizeOptionsT options;
+    options.hi = 100;
+    OpTester quantize(OpType::kQuantize, options);
+    quantize.Input(OddFloats({n}, 1)).Output(DType::kInt8, {n}, 0.7f, 5);
+    ExpectVector(quantize);
+    OpTester dequantize(OpType::kDequantize, fbs::QuantizeOptionsT{});
+    dequantize.Input(Bytes({n}, 1)).Output(DType::kFloat32, {n});
+    dequantize.FloatTolerance(0);
+    ExpectVector(dequantize);
+    OpTester cast(OpType::kCast, fbs::CastOptionsT{});
+    cast.Input(Bytes({n}, 1)).Output(DType::kFloat32, {n}).FloatTolerance(0);
+    ExpectVector(cast);
+    OpTester plain(OpType::kCast, fbs::CastOptionsT{});
+    plain.Input(Plain<uint8_t>({n}, RandomValues<uint8_t>(n, 0, 255, 1)));
+    plain.Output(DType::kFloat32, {n}).FloatTolerance(0);
+    ExpectVector(plain);
+  }
+}
+
+void CheckPool(OpType type, const Shape& x, const fbs::PoolOptionsT& o, float scale_out) {
+  SCOPED_TRACE(std::string(RowOf(type).name) + " of " + x.ToString());
+  const Shape out = {x[0], (x[1] + o.pad_top + o.pad_bottom - o.filter_h) / o.stride_h + 1,
+                     (x[2] + o.pad_left + o.pad_right - o.filter_w) / o.stride_w + 1, x[3]};
+  OpTester bytes(type, o);
+  bytes.Input(Bytes(x, 1)).Output(DType::kInt8, out, scale_out, -7);
+  ExpectVector(bytes);
+  OpTester floats(type, o);
+  floats.Input(type == OpType::kMaxPool2D ? OddFloats(x, 2) : Floats(x, 2));
+  floats.Output(DType::kFloat32, out).FloatTolerance(0);
+  ExpectVector(floats);
+}
+
+TEST(Vector, Pools) {
+  for (const OpType type : {OpType::kAveragePool2D, OpType::kMaxPool2D}) {
+    for (const int64_t channels : kLengths) {
+      fbs::PoolOptionsT o;
+      o.filter_h = 3, o.filter_w = 2, o.stride_w = 2, o.pad_top = 1, o.pad_right = 1;
+      CheckPool(type, {2, 4, 5, channels}, o, 0.05f);  // one quantization
+      CheckPool(type, {1, 4, 5, channels}, o, 0.033f);
+      o.lo = -50, o.hi = 60;
+      CheckPool(type, {1, 4, 5, channels}, o, 0.05f);
+    }
+    fbs::PoolOptionsT large;  // windows beyond 256 pixels
+    large.filter_h = 20, large.filter_w = 33;
+    CheckPool(type, {1, 20, 34, 70}, large, 0.05f);
+  }
+}
+
+TEST(Vector, Reductions) {
+  for (const OpType type : {OpType::kMean, OpType::kSum, OpType::kReduceMax}) {
+    for (const int64_t n : kLengths) {
+      SCOPED_TRACE(std::string(RowOf(type).name) + " of " + std::to_string(n) + " channels");
+      if (n == 1) continue;  // then the last axis is one of those reduced
+      fbs::ReduceOptionsT o;
+      o.axes = {1, 2};
+      for (const int64_t rows : {1, 2, 23, 70}) {
+        OpTester bytes(type, o);
+        bytes.Input(Bytes({2, rows, 5, n}, 1)).Output(DType::kInt8, {2, n}, 0.4f, 3);
+        ExpectVector(bytes);
+        if (type == OpType::kReduceMax) continue;
+        OpTester floats(type, o);
+        floats.Input(Floats({2, rows, 5, n}, 1)).Output(DType::kFloat32, {2, n});
+        ExpectVector(floats);
+      }
+      fbs::ReduceOptionsT middle;
+      middle.axes = {1};
+      OpTester t(type, middle);
+      t.Input(Bytes({3, 7, 2, n}, 1)).Output(DType::kInt8, {3, 2, n}, 0.2f, 3);
+      ExpectVector(t);
+    }
+  }
+}
+
+TEST(Vector, BilinearResizing) {
+  struct Case {
+    int64_t h, w, out_h, out_w;
+    bool align, half;
+  };
+  for (const Case& c : {Case{3, 4, 6, 8, false, true}, Case{3, 4, 6, 8, false, false},
+                        Case{5, 3, 7, 10, false, true}, Case{4, 4, 7, 7, true, false},
+                        Case{6, 8, 3, 3, false, true}}) {
+    for (const int64_t channels : kLengths) {
+      SCOPED_TRACE(std::to_string(channels) + " channels to " + std::to_string(c.out_h));
+      fbs::ResizeOptionsT o;
+      o.align_corners = c.align, o.half_pixel_centers = c.half;
+      const Shape in{2, c.h, c.w, channels}, out{2, c.out_h, c.out_w, channels};
+      OpTester bytes(OpType::kResizeBilinear, o);
+      bytes.Input(Bytes(in, 1)).Output(DType::kInt8, out, 0.05f, -7);
+      ExpectVector(bytes);
+      OpTester floats(OpType::kResizeBilinear, o);
+      floats.Input(Floats(in, 1)).Output(DType::kFloat32, out).FloatTolerance(0);
+      ExpectVector(floats);
+    }
+  }
+}
+
+TEST(Vector, SoftmaxOfFloats) {
+  for (const int64_t depth : kLengths) {
+    for (const int64_t rows : {1, 2, 15, 16, 17, 40}) {
+      SCOPED_TRACE(std::to_string(rows) + " rows of " + std::to_string(depth));
+      fbs::SoftmaxOptionsT o;
+      o.beta = 0.7f;
+      OpTester t(OpType::kSoftmax, o);
+      t.Input(Floats({rows, depth}, 1, 30)).Output(DType::kFloat32, {rows, depth});
+      ExpectVector(t);
+    }
+  }
+}
+
+TEST(Vector, PlacesOfExtremes) {
+  for (const OpType type : {OpType::kArgMax, OpType::kArgMin}) {
+    for (const int64_t n : kLengths) {
+      SCOPED_TRACE(std::string(RowOf(type).name) + " " + std::to_string(n));
+      fbs::AxisOptionsT last;
+      last.axis = 1;
+      OpTester row(type, last);
+      row.Input(Bytes({3, n}, 1)).Output(DType::kInt32, {3});
+      ExpectVector(row);
+      OpTester columns(type, last);
+      columns.Input(Bytes({2, 19, n}, 2)).Output(DType::kInt64, {2, n});
+      ExpectVector(columns);
+    }
+    // One extreme, at every place of a row.
+    for (size_t i = 0; i < 200; i += 9) {
+      std::vector<int8_t> values(200, 5);
+      values[i] = type == OpType::kArgMax ? 6 : 4;
+      fbs::AxisOptionsT axis;
+      OpTester t(type, axis);
+      t.Input(Quantized<int8_t>({200}, values, 0.1f, 0)).Output(DType::kInt32, {});
+      ExpectVector(t);
+      EXPECT_EQ(t.Out<int32_t>(0)[0], static_cast<int32_t>(i));
+    }
+  }
+}
+
+}  // namespace
+}  // namespace whit
