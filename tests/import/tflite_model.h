@@ -86,6 +86,9 @@ class TfliteModel {
   }
 
  private:
+  static tflite::BuiltinOptions TypeOf(const tflite::DepthwiseConv2DOptionsT&) {
+    return tflite::BuiltinOptions::DepthwiseConv2DOptions;
+  }
   static tflite::BuiltinOptions TypeOf(const tflite::Conv2DOptionsT&) {
     return tflite::BuiltinOptions::Conv2DOptions;
   }

@@ -116,6 +116,51 @@ TEST(ImportConv, RefusesAnAccumulatorThatCouldOverflow) {
   EXPECT_NE(s.message().find("K 18"), std::string::npos) << s.message();
 }
 
+// Depthwise with taps t of channels o holding 10 t + o.
+struct DepthwiseParts {
+  TfliteModel m;
+  int x, w, y;
+
+  DepthwiseParts(TensorType activations, int32_t channels) {
+    const bool quantized = activations != TensorType::FLOAT32;
+    const auto activation = [&](const char* name, std::vector<int32_t> shape) {
+      return quantized ? m.Quantized(name, activations, std::move(shape), {0.5f}, {0})
+                       : m.Tensor(name, activations, std::move(shape));
+    };
+    x = activation("x", {1, 3, 3, channels});
+    w = m.Quantized("w", TensorType::INT8, {1, 2, 1, 4}, {0.25f}, {0});
+    m.Fill(w, std::vector<int8_t>{0, 1, 2, 3, 10, 11, 12, 13});
+    y = activation("y", {1, 2, 3, 4});
+    m.Op(BuiltinOperator::DEPTHWISE_CONV_2D, {x, w}, {y});
+    tflite::DepthwiseConv2DOptionsT o;
+    o.padding = tflite::Padding::VALID, o.stride_h = 1, o.stride_w = 1;
+    o.depth_multiplier = 4 / channels;
+    m.Options(o);
+  }
+};
+
+TEST(ImportConv, DepthwiseOfOneChannelIsAConvolution) {
+  DepthwiseParts p(TensorType::INT8, 1);
+  const Imported r(p.m.Bytes({p.x}, {p.y}));
+  ASSERT_EQ(r.Ops(), Names{"Conv2D"});
+  const fbs::Weights& w = *r.file->graph().weights()->Get(0);
+  EXPECT_EQ(w.layout(), fbs::Layout::panel16_i8);
+  EXPECT_EQ(w.runs(), 2u);
+  EXPECT_EQ(w.run_length(), 1u);
+  const auto bytes = r.Blob<int8_t>(w.data());  // a panel of 8, a tap a step
+  for (int o = 0; o < 4; ++o) {
+    EXPECT_EQ(bytes.at(static_cast<size_t>(4 * o)), o);
+    EXPECT_EQ(bytes.at(static_cast<size_t>(32 + 4 * o)), 10 + o);
+  }
+}
+
+TEST(ImportConv, DepthwiseOfMoreChannelsOrInHybridArithmeticStays) {
+  DepthwiseParts two(TensorType::INT8, 2);
+  EXPECT_EQ(Imported(two.m.Bytes({two.x}, {two.y})).Ops(), Names{"DepthwiseConv2D"});
+  DepthwiseParts hybrid(TensorType::FLOAT32, 1);
+  EXPECT_EQ(Imported(hybrid.m.Bytes({hybrid.x}, {hybrid.y})).Ops(), Names{"DepthwiseConv2D"});
+}
+
 TEST(ImportFold, ShapeArithmeticLeavesAReshape) {
   TfliteModel m;
   const int x = m.Tensor("x", TensorType::FLOAT32, {1, 6, 4});

@@ -158,18 +158,30 @@ Status LowerDepthwise(Lowering& l) {
     return l.Invalid("weights " + ws.ToString() + " do not fit an input of " +
                      std::to_string(channels) + " channels");
   }
+  const ConvGeometry geometry = {opt.padding,           opt.stride_h,
+                                 opt.stride_w,          opt.dilation_h_factor,
+                                 opt.dilation_w_factor, opt.fused_activation_function};
   WeightSource source;
   source.tensor = &weights;
+  source.n = ws[3];
+  // One input channel: every output channel reads it, so this is an ordinary convolution, which has
+  // a product to run as. Not in hybrid arithmetic, whose rules for the two differ.
+  const bool hybrid = l.input(0).is_float() && !weights.is_float();
+  if (channels == 1 && !hybrid) {
+    WHIT_ASSIGN_OR_RETURN(const Bytes turned, TransposedMatrix(l, *weights.constant, ws[1] * ws[2],
+                                                               ws[3], DTypeSize(weights.type)));
+    source.values = turned, source.transposed = true;
+    const Runs runs = ConvRuns(ws[1], ws[2], 1, 1, opt.dilation_w_factor);
+    source.runs = runs.runs, source.run_length = runs.run_length;
+    source.shape = {ws[3], ws[1], ws[2], 1};
+    return FinishConv(l, OpType::kConv2D, geometry, source, ws[1], ws[2]);
+  }
   source.values = *weights.constant;
   source.depthwise = true;
-  source.n = ws[3];
   source.runs = ws[1] * ws[2];
   source.run_length = 1;
   source.shape = {ws[1], ws[2], ws[3]};
-  return FinishConv(l, OpType::kDepthwiseConv2D,
-                    {opt.padding, opt.stride_h, opt.stride_w, opt.dilation_h_factor,
-                     opt.dilation_w_factor, opt.fused_activation_function},
-                    source, ws[1], ws[2]);
+  return FinishConv(l, OpType::kDepthwiseConv2D, geometry, source, ws[1], ws[2]);
 }
 
 // The output size is given; what the full product overhangs is cut off, as much before as after
