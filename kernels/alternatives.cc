@@ -11,6 +11,7 @@
 #include "kernels/simd/vector_map.h"
 #include "kernels/simd/vector_rows.h"
 #include "kernels/simd/vector_window.h"
+#include "kernels/simd/wide_product.h"
 
 #if defined(WHIT_XNNPACK)
 #include "kernels/xnnpack/xnnpack.h"
@@ -66,6 +67,12 @@ constexpr Row kOurs[] = {
     {OpType::kSoftmax, {"vector", &PrepareVectorSoftmax}},
     {OpType::kArgMax, {"vector", &PrepareVectorArg}},
     {OpType::kArgMin, {"vector", &PrepareVectorArg}},
+    {OpType::kConv2D, {"wide", &PrepareWideProduct}},
+    {OpType::kFullyConnected, {"wide", &PrepareWideProduct}},
+    {OpType::kTransposeConv2D, {"wide", &PrepareWideProduct}},
+    {OpType::kBatchMatMul, {"wide", &PrepareWideBatchMatMul}},
+    {OpType::kLstm, {"wide", &PrepareWideLstm}},
+    {OpType::kSvdf, {"wide", &PrepareWideSvdf}},
 };
 
 using Table = std::array<std::vector<Implementation>, static_cast<size_t>(OpType::kCount)>;

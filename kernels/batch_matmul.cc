@@ -5,6 +5,8 @@
 // A task is one panel of 16 columns of one matrix: the panel is packed into scratch in the order of
 // the weights (docs/layout.md), then meets every row of x. Arithmetic: docs/arithmetic.md, 4
 // (batch_matmul.cc).
+#include "kernels/batch_matmul.h"
+
 #include <algorithm>
 #include <cmath>
 
@@ -17,7 +19,7 @@
 namespace whit {
 namespace {
 
-constexpr int64_t kBlockRows = 8;
+constexpr int64_t kBlockRows = 12;
 
 struct MatMul {
   int64_t m = 1, k = 1, n = 1, panels = 1;
@@ -30,6 +32,7 @@ struct MatMul {
   Requant requant;
   float lo = 0, hi = 0;
   size_t panel_bytes = 0;  // scratch in front of the rows
+  WideProductFn wide = nullptr;
 };
 
 // The four kinds. P: a panel's element, A: a row's element.
@@ -43,8 +46,8 @@ struct Int8Kind {
   static void Row(const MatMul& p, const Src* row, A* dst) {
     WidenI8(row, p.k, p.x_code.flip, static_cast<int16_t>(p.x_code.zero_point), dst);
   }
-  static void Add(const MatMul& p, const A* a, int count, const P* panel, Acc (*acc)[16]) {
-    AddPanelI8(a, WidenedLength(p.k), count, panel, 16, WidenedLength(p.k) / 4, acc);
+  static void Add(const MatMul& p, const A* a, int64_t count, const P* panel, Acc (*acc)[16]) {
+    AddPanelI8(p.wide, a, WidenedLength(p.k), count, panel, 16, WidenedLength(p.k) / 4, acc);
   }
   // sum (x - zx)(y - zy) = sum (x - zx) y - zy * sum (x - zx).
   static Acc Start(const MatMul& p, const A* a) {
@@ -65,8 +68,8 @@ struct Int16Kind {
   static constexpr int64_t kGroup = 1;
   static P ToPanel(const MatMul&, Src v) { return v; }
   static void Row(const MatMul& p, const Src* row, A* dst) { std::copy_n(row, p.k, dst); }
-  static void Add(const MatMul& p, const A* a, int count, const P* panel, Acc (*acc)[16]) {
-    for (int r = 0; r < count; ++r) {
+  static void Add(const MatMul& p, const A* a, int64_t count, const P* panel, Acc (*acc)[16]) {
+    for (int64_t r = 0; r < count; ++r) {
       const A* x = a + r * WidenedLength(p.k);
       for (int64_t k = 0; k < p.k; ++k) {
         for (int c = 0; c < 16; ++c) acc[r][c] += int32_t{x[k]} * int32_t{panel[16 * k + c]};
@@ -87,7 +90,7 @@ struct FloatKind {
   static constexpr int64_t kGroup = 1;
   static P ToPanel(const MatMul&, Src v) { return v; }
   static void Row(const MatMul& p, const Src* row, A* dst) { std::copy_n(row, p.k, dst); }
-  static void Add(const MatMul& p, const A* a, int count, const P* panel, Acc (*acc)[16]) {
+  static void Add(const MatMul& p, const A* a, int64_t count, const P* panel, Acc (*acc)[16]) {
     AddPanelF32(a, WidenedLength(p.k), count, panel, p.k, acc);
   }
   static Acc Start(const MatMul&, const A*) { return 0; }
@@ -147,15 +150,10 @@ class Worker {
   void RunBlock(const Src* x, int64_t row, int64_t rows, int64_t matrix, int64_t n) {
     const int64_t stride = WidenedLength(p_.k), count = std::min<int64_t>(16, p_.n - n);
     for (int64_t r = 0; r < rows; ++r) Kind::Row(p_, RowOfX(x, row + r), rows_ + r * stride);
-    for (int64_t r = 0; r < rows; r += 2) {
-      const int pair = r + 1 < rows ? 2 : 1;
-      Acc acc[2][16];
-      for (int i = 0; i < pair; ++i) {
-        std::fill_n(acc[i], 16, Kind::Start(p_, rows_ + (r + i) * stride));
-      }
-      Kind::Add(p_, rows_ + r * stride, pair, panel_, acc);
-      for (int i = 0; i < pair; ++i) Store(acc[i], (matrix * p_.m + row + r + i) * p_.n + n, count);
-    }
+    Acc acc[kBlockRows][16];
+    for (int64_t r = 0; r < rows; ++r) std::fill_n(acc[r], 16, Kind::Start(p_, rows_ + r * stride));
+    Kind::Add(p_, rows_, rows, panel_, acc);
+    for (int64_t r = 0; r < rows; ++r) Store(acc[r], (matrix * p_.m + row + r) * p_.n + n, count);
   }
 
   const Src* RowOfX(const Src* x, int64_t row) {
@@ -282,6 +280,10 @@ void Finish(const PrepareContext& ctx, MatMul p, Prepared* prepared) {
 const char* const kTypesBatchMatMul = "int8 uint8 int16 float32";
 
 Status PrepareBatchMatMul(const PrepareContext& ctx, Prepared* prepared) {
+  return PrepareBatchMatMulOn(ctx, nullptr, prepared);
+}
+
+Status PrepareBatchMatMulOn(const PrepareContext& ctx, WideProductFn wide, Prepared* prepared) {
   WHIT_RETURN_IF_ERROR(ctx.ExpectInputs(2, 2));
   WHIT_RETURN_IF_ERROR(ctx.ExpectOutputs(1));
   WHIT_ASSIGN_OR_RETURN(const auto* options, OptionsOf<fbs::BatchMatMulOptions>(ctx));
@@ -292,6 +294,7 @@ Status PrepareBatchMatMul(const PrepareContext& ctx, Prepared* prepared) {
   const DType other = x == DType::kInt8 ? DType::kUint8 : x == DType::kUint8 ? DType::kInt8 : x;
   WHIT_RETURN_IF_ERROR(ctx.ExpectType("input 1", ctx.in[1].type, {x, other}));
   MatMul p;
+  p.wide = wide;
   p.adj_x = options->adj_x();
   p.adj_y = options->adj_y();
   WHIT_RETURN_IF_ERROR(ReadShapes(ctx, &p));

@@ -4,6 +4,8 @@
 #include <bit>
 #include <cstring>
 
+#include "kernels/simd/kernels.h"
+
 #if defined(__SSE2__)
 #include <emmintrin.h>
 #endif
@@ -131,6 +133,14 @@ void WidenI8(const uint8_t* src, int64_t length, uint8_t flip, int16_t minus, in
 
 void WidenI16(const int16_t* src, int64_t length, int16_t* dst) {
   int64_t i = 0;
+#if defined(__SSE2__)
+  for (; i + 8 <= length; i += 8) {
+    const __m128i x = _mm_loadu_si128(reinterpret_cast<const __m128i*>(src + i));
+    const __m128i low = _mm_shufflelo_epi16(x, _MM_SHUFFLE(3, 1, 2, 0));
+    _mm_storeu_si128(reinterpret_cast<__m128i*>(dst + i),
+                     _mm_shufflehi_epi16(low, _MM_SHUFFLE(3, 1, 2, 0)));
+  }
+#endif
   for (; i + 4 <= length; i += 4) {
     for (int j = 0; j < 4; ++j) dst[i + kPlace[j]] = src[i + j];
   }
@@ -139,35 +149,47 @@ void WidenI16(const int16_t* src, int64_t length, int16_t* dst) {
   for (int j = 0; i + j < length; ++j) dst[i + kPlace[j]] = src[i + j];
 }
 
-void AddPanelI8(const int16_t* a, int64_t a_stride, int count, const int8_t* panel, int64_t width,
-                int64_t steps, int32_t (*acc)[16]) {
+void AddPanelI8(WideProductFn tier, const int16_t* a, int64_t a_stride, int64_t count,
+                const int8_t* panel, int64_t width, int64_t steps, int32_t (*acc)[16]) {
+  if (tier != nullptr) return tier({a, a_stride, count, panel, width, steps, acc[0]});
+  const auto add = [&](const auto& pair, const auto& one) {
+    for (; count >= 2; count -= 2, a += 2 * a_stride, acc += 2) pair();
+    if (count == 1) one();
+  };
   if (width == 16) {
-    return count == 2 ? AddSteps<2, 4>(a, a_stride, panel, steps, acc)
-                      : AddSteps<1, 4>(a, a_stride, panel, steps, acc);
+    add([&] { AddSteps<2, 4>(a, a_stride, panel, steps, acc); },
+        [&] { AddSteps<1, 4>(a, a_stride, panel, steps, acc); });
+  } else {
+    add([&] { AddSteps<2, 2>(a, a_stride, panel, steps, acc); },
+        [&] { AddSteps<1, 2>(a, a_stride, panel, steps, acc); });
   }
-  return count == 2 ? AddSteps<2, 2>(a, a_stride, panel, steps, acc)
-                    : AddSteps<1, 2>(a, a_stride, panel, steps, acc);
 }
 
-void AddPanelI16(const int16_t* a, int64_t a_stride, int count, const int8_t* panel, int64_t width,
-                 int64_t steps, int64_t (*acc)[16]) {
-  for (int64_t s = 0; s < steps; s += kStepsPerInt32) {
-    int32_t part[2][16] = {};
-    AddPanelI8(a + 4 * s, a_stride, count, panel + 4 * width * s, width,
-               std::min(kStepsPerInt32, steps - s), part);
-    for (int r = 0; r < count; ++r) {
-      for (int64_t c = 0; c < width; ++c) {  // unsigned: a hostile bias may wrap
-        acc[r][c] = static_cast<int64_t>(static_cast<uint64_t>(acc[r][c]) +
-                                         static_cast<uint64_t>(int64_t{part[r][c]}));
+void AddPanelI16(WideProductFn tier, const int16_t* a, int64_t a_stride, int64_t count,
+                 const int8_t* panel, int64_t width, int64_t steps, int64_t (*acc)[16]) {
+  constexpr int64_t kRows = 16;
+  for (; count > 0; count -= kRows, a += kRows * a_stride, acc += kRows) {
+    const int64_t rows = std::min(kRows, count);
+    for (int64_t s = 0; s < steps; s += kStepsPerInt32) {
+      int32_t part[kRows][16] = {};
+      AddPanelI8(tier, a + 4 * s, a_stride, rows, panel + 4 * width * s, width,
+                 std::min(kStepsPerInt32, steps - s), part);
+      for (int64_t r = 0; r < rows; ++r) {
+        for (int64_t c = 0; c < width; ++c) {  // unsigned: a hostile bias may wrap
+          acc[r][c] = static_cast<int64_t>(static_cast<uint64_t>(acc[r][c]) +
+                                           static_cast<uint64_t>(int64_t{part[r][c]}));
+        }
       }
     }
   }
 }
 
-void AddPanelF32(const float* a, int64_t a_stride, int count, const float* panel, int64_t k,
+void AddPanelF32(const float* a, int64_t a_stride, int64_t count, const float* panel, int64_t k,
                  float (*acc)[16]) {
-  return count == 2 ? AddSteps<2>(a, a_stride, panel, k, acc)
-                    : AddSteps<1>(a, a_stride, panel, k, acc);
+  for (; count >= 2; count -= 2, a += 2 * a_stride, acc += 2) {
+    AddSteps<2>(a, a_stride, panel, k, acc);
+  }
+  if (count == 1) AddSteps<1>(a, a_stride, panel, k, acc);
 }
 
 }  // namespace whit

@@ -19,6 +19,7 @@ struct PackedMatrix {
   WeightDims dims;
   bool is_float = false;
   std::span<const float> scale;  // int8: [1] or [n]
+  WideProductFn wide = nullptr;  // of the tier that multiplies int8 weights
 
   bool present() const { return data != nullptr; }
   float scale_of(int64_t n) const { return scale[scale.size() == 1 ? 0 : static_cast<size_t>(n)]; }
@@ -38,7 +39,7 @@ void MultiplyI8(const PackedMatrix& m, const int16_t* row, const int32_t* bias, 
     const int64_t count = std::min<int64_t>(16, m.dims.n - n);
     int32_t acc[1][16] = {};
     if (bias != nullptr) std::copy_n(bias + n, count, acc[0]);
-    AddPanelI8(row, 0, 1, reinterpret_cast<const int8_t*>(m.data) + 4 * n * steps,
+    AddPanelI8(m.wide, row, 0, 1, reinterpret_cast<const int8_t*>(m.data) + 4 * n * steps,
                m.dims.panel_width(n / 16), steps, acc);
     for (int64_t c = 0; c < count; ++c) f(n + c, acc[0][c]);
   }
@@ -88,6 +89,10 @@ inline int32_t RoundingShift(int32_t value, int shift) {
 inline int16_t SaturateI16(int32_t value) {
   return static_cast<int16_t>(std::clamp<int32_t>(value, -32768, 32767));
 }
+
+/// The operators with an inner loop of the caller's choice; null: portable code.
+Status PrepareLstmOn(const PrepareContext& ctx, WideProductFn wide, Prepared* prepared);
+Status PrepareSvdfOn(const PrepareContext& ctx, WideProductFn wide, Prepared* prepared);
 
 /// A state of a recurrent operator: input `i` must be a variable of the given shape.
 Status ExpectState(const PrepareContext& ctx, size_t i, const char* what, const Shape& want);

@@ -32,10 +32,10 @@ struct Int8Rows {
     return dst + WidenedLength(length);
   }
   /// `elems` gathered elements of `count` rows from `a` times as much of a panel.
-  static void Add(const RowProduct& p, const A* a, int count, const uint8_t* panel, int64_t width,
-                  int64_t elems, Acc (*acc)[16]) {
-    AddPanelI8(a, p.row_elems, count, reinterpret_cast<const int8_t*>(panel), width, elems / 4,
-               acc);
+  static void Add(const RowProduct& p, const A* a, int64_t count, const uint8_t* panel,
+                  int64_t width, int64_t elems, Acc (*acc)[16]) {
+    AddPanelI8(p.wide, a, p.row_elems, count, reinterpret_cast<const int8_t*>(panel), width,
+               elems / 4, acc);
   }
   uint8_t flip;
   Src pad;
@@ -53,10 +53,10 @@ struct Int16Rows {
     WidenI16(run, length, dst);
     return dst + WidenedLength(length);
   }
-  static void Add(const RowProduct& p, const A* a, int count, const uint8_t* panel, int64_t width,
-                  int64_t elems, Acc (*acc)[16]) {
-    AddPanelI16(a, p.row_elems, count, reinterpret_cast<const int8_t*>(panel), width, elems / 4,
-                acc);
+  static void Add(const RowProduct& p, const A* a, int64_t count, const uint8_t* panel,
+                  int64_t width, int64_t elems, Acc (*acc)[16]) {
+    AddPanelI16(p.wide, a, p.row_elems, count, reinterpret_cast<const int8_t*>(panel), width,
+                elems / 4, acc);
   }
   Src pad = 0;
 };
@@ -69,7 +69,7 @@ struct FloatRows {
   void Begin(const Src*, int64_t) {}
   float row_scale() const { return 1; }
   A* Convert(const Src* run, int64_t length, A* dst) { return std::copy_n(run, length, dst); }
-  static void Add(const RowProduct& p, const A* a, int count, const uint8_t* panel, int64_t,
+  static void Add(const RowProduct& p, const A* a, int64_t count, const uint8_t* panel, int64_t,
                   int64_t elems, Acc (*acc)[16]) {
     AddPanelF32(a, p.row_elems, count, reinterpret_cast<const float*>(panel), elems, acc);
   }
@@ -90,8 +90,8 @@ struct HybridRows {
     WidenQuantized(run, length, quant, dst);
     return dst + WidenedLength(length);
   }
-  static void Add(const RowProduct& p, const A* a, int count, const uint8_t* panel, int64_t width,
-                  int64_t elems, Acc (*acc)[16]) {
+  static void Add(const RowProduct& p, const A* a, int64_t count, const uint8_t* panel,
+                  int64_t width, int64_t elems, Acc (*acc)[16]) {
     Int8Rows::Add(p, a, count, panel, width, elems, acc);
   }
   bool pixels;
@@ -174,41 +174,38 @@ class Worker {
     const uint8_t* panel = p_.weights + group * GroupBytes(d) + panel_bytes * q;
     Acc start[16];
     StartChannels(p_.out, n, count, start);
-    for (int64_t r = 0; r < rows_; r += 2) {
-      const int pair = r + 1 < rows_ ? 2 : 1;
-      Acc acc[2][16];
-      for (int i = 0; i < pair; ++i) {
-        std::copy_n(start, 16, acc[i]);
-        if (p_.out.weight_zero_point != 0) SubtractRowSum(p_.out, info_[r + i].sum, acc[i]);
-      }
-      if (p_.transposed) {
-        AddLanded(r, pair, panel, width, acc);
-      } else {
-        Kind::Add(p_, block_ + r * p_.row_elems, pair, panel, width, p_.row_elems, acc);
-      }
-      for (int i = 0; i < pair; ++i) {
-        const RowInfo& row = info_[r + i];
-        const int64_t at = (row.pixel * d.n + n) * static_cast<int64_t>(p_.out.element_bytes);
-        FinishChannels(p_.out, n, count, row.scale, acc[i], y_ + at);
-      }
+    Acc acc[kMaxBlockRows][16];
+    for (int64_t r = 0; r < rows_; ++r) {
+      std::copy_n(start, 16, acc[r]);
+      if (p_.out.weight_zero_point != 0) SubtractRowSum(p_.out, info_[r].sum, acc[r]);
+    }
+    if (p_.transposed) {
+      AddLanded(panel, width, acc);
+    } else {
+      Kind::Add(p_, block_, rows_, panel, width, p_.row_elems, acc);
+    }
+    for (int64_t r = 0; r < rows_; ++r) {
+      const RowInfo& row = info_[r];
+      const int64_t at = (row.pixel * d.n + n) * static_cast<int64_t>(p_.out.element_bytes);
+      FinishChannels(p_.out, n, count, row.scale, acc[r], y_ + at);
     }
   }
 
-  /// Tap by tap: where it lands on both rows together, else on the one. What a row adds, and in
-  /// which order, does not depend on its neighbour.
-  void AddLanded(int64_t r, int pair, const uint8_t* panel, int64_t width, Acc (*acc)[16]) {
+  /// Tap by tap, stretch by stretch of neighbouring rows on which it lands. What a row adds, and in
+  /// which order, does not depend on its neighbours.
+  void AddLanded(const uint8_t* panel, int64_t width, Acc (*acc)[16]) {
     const int64_t runs = p_.dims.runs, elems = p_.row_elems / runs;
     const int64_t panel_run_bytes = width * elems * (p_.out.kind == ProductKind::kFloat ? 4 : 1);
     for (int64_t run = 0; run < runs; ++run, panel += panel_run_bytes) {
-      const A* a = block_ + r * p_.row_elems + run * elems;
-      const uint8_t* landed = landed_ + r * runs + run;
-      if (pair == 2 && landed[0] != 0 && landed[runs] != 0) {
-        Kind::Add(p_, a, 2, panel, width, elems, acc);
-      } else {
-        for (int i = 0; i < pair; ++i) {
-          if (landed[i * runs] == 0) continue;
-          Kind::Add(p_, a + i * p_.row_elems, 1, panel, width, elems, acc + i);
+      const uint8_t* landed = landed_ + run;
+      for (int64_t r = 0; r < rows_;) {
+        int64_t end = r;
+        while (end < rows_ && landed[end * runs] != 0) ++end;
+        if (end > r) {
+          const A* a = block_ + r * p_.row_elems + run * elems;
+          Kind::Add(p_, a, end - r, panel, width, elems, acc + r);
         }
+        r = end + 1;
       }
     }
   }

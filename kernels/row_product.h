@@ -6,6 +6,7 @@
 #include <cstdint>
 
 #include "kernels/conv_geometry.h"
+#include "kernels/product.h"
 #include "kernels/weighted.h"
 #include "schema/layout_size.h"
 
@@ -16,7 +17,7 @@ struct RowProduct {
   ConvGeometry g;
   WeightDims dims;
   const uint8_t* weights = nullptr;
-  const int32_t* sums = nullptr;    // of the weights; derived arrays may be absent (floats)
+  const int32_t* sums = nullptr;  // of the weights; derived arrays may be absent (floats)
   const uint8_t* limits = nullptr;
   InputCode in;
   ChannelOutput out;
@@ -28,6 +29,7 @@ struct RowProduct {
   int64_t unit_rows = 1;         // rows gathered at once: the unit of tasks along the rows
   int64_t panel_tasks = 1;       // panels are tasks of their own, or all are one task
   size_t edge_bytes = 0;         // scratch in front of the gathered rows
+  WideProductFn wide = nullptr;  // of a tier that takes the inner loop over; never for floats
   size_t landed_bytes = 0;  // transposed: scratch in front of that, which tap lands on which row
 };
 

@@ -130,8 +130,12 @@ Result<ChannelOutput> ReadChannelOutput(const PrepareContext& ctx, ProductKind k
   return o;
 }
 
-bool MultipliersBelowOne(const float* multiplier, int64_t n) {
-  return std::all_of(multiplier, multiplier + n, [](float m) { return m < 1.0f; });
+MultiplierRange RangeOfMultipliers(const float* multiplier, int64_t n) {
+  const auto all = [&](float least, float most) {
+    return std::all_of(multiplier, multiplier + n, [=](float m) { return m > least && m < most; });
+  };
+  if (all(-1.0f, 1.0f)) return MultiplierRange::kSmall;
+  return all(0.0f, INFINITY) ? MultiplierRange::kLarge : MultiplierRange::kInvalid;
 }
 
 int64_t SaturatingProduct(int64_t a, int64_t b, int64_t c) {

@@ -54,8 +54,10 @@ Result<ChannelOutput> ReadChannelOutput(const PrepareContext& ctx, ProductKind k
                                         const PackedWeights& weights, int bias, int multiplier,
                                         float lo, float hi);
 
-/// Whether all of `n` multipliers are below 1: then no accumulator times one of them reaches 2^31.
-bool MultipliersBelowOne(const float* multiplier, int64_t n);
+/// kSmall: all of `n` multipliers are below 1, so no accumulator times one of them reaches 2^31.
+/// kLarge: all are positive and finite. kInvalid: the rest, which only a damaged file holds.
+enum class MultiplierRange : uint8_t { kSmall, kLarge, kInvalid };
+MultiplierRange RangeOfMultipliers(const float* multiplier, int64_t n);
 
 /// a * b * c, at most INT64_MAX. REQUIRES all >= 0.
 int64_t SaturatingProduct(int64_t a, int64_t b, int64_t c);

@@ -17,7 +17,11 @@ namespace {
 #include "kernels/simd/product_madd.inl"
 #include "kernels/simd/rows.inl"
 //
+#include "kernels/simd/product_wide.inl"
+//
 #include "kernels/simd/depthwise_i8.inl"
+//
+#include "kernels/simd/depthwise_flat.inl"
 
 // 4 rows x 16 channels: 8 accumulators, 4 weights, 2 rows, 2 temporaries of 16 registers. A panel
 // of 8 channels takes 8 rows.
@@ -42,16 +46,30 @@ void RunDepthwiseI8(const DepthwiseI8& p) {
   for (; c < p.channel_end; c += 16) DepthwiseChannels<Xmm, MaddRows, 4>(p, c);
 }
 
+void RunDepthwiseFlatI8(const DepthwiseI8& p) { DepthwiseFlat<Ymm, MaddRows>(p); }
+
+// 4 x 16: 8 accumulators, 4 halves of weights, 2 of a row, 1 temporary of 16 registers.
+void RunWideProduct(const WideProduct& p) {
+  if (p.width == 16) {
+    WidePanel<Ymm, 4, 16>(p);
+  } else {
+    WidePanel<Ymm, 8, 8>(p);
+  }
+}
+
 }  // namespace
 
 const Kernels kAvx2 = {
     .sums_in_16_bits = true,
     .product_i8 = &RunProductI8,
+    .wide_product = &RunWideProduct,
     .column_range = &RunColumnRange,
     .subtract_columns = &RunSubtractColumns,
     .quad_maxima = &RunQuadMaxima,
     .row_sums = &RunRowSums,
     .depthwise_i8 = &RunDepthwiseI8,
+    .depthwise_flat_i8 = &RunDepthwiseFlatI8,
+    .flat_channels = 16,
 };
 
 }  // namespace whit::simd

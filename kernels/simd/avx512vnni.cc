@@ -10,6 +10,7 @@ namespace {
 #include "kernels/simd/common.inl"
 #define WHIT_DOT_XMM "vpdpbusd"
 #define WHIT_DOT_YMM "vpdpbusd"
+#define WHIT_DOT_WORDS_YMM "vpdpwssd"
 #include "kernels/simd/xmm.h"
 #include "kernels/simd/ymm.h"
 #include "kernels/simd/zmm.h"
@@ -19,7 +20,11 @@ namespace {
 #include "kernels/simd/product_dot.inl"
 #include "kernels/simd/rows.inl"
 //
+#include "kernels/simd/product_wide.inl"
+//
 #include "kernels/simd/depthwise_i8.inl"
+//
+#include "kernels/simd/depthwise_flat.inl"
 
 // 8 rows x 32 channels: 16 accumulators cover the latency of 5 at two dots a cycle with 10 loads
 // for 16 dots. Few rows take four panels instead; a last panel of 8 lies in half a register.
@@ -44,12 +49,26 @@ void RunDepthwiseI8(const DepthwiseI8& p) {
   for (; c < p.channel_end; c += 16) DepthwiseChannels<Xmm, DotRows, 4>(p, c);
 }
 
+void RunDepthwiseFlatI8(const DepthwiseI8& p) { DepthwiseFlat<Zmm, DotRows>(p); }
+
+// 12 x 16: as many accumulators as the latency of 5 at two a cycle wants, and rests are rarer.
+void RunWideProduct(const WideProduct& p) {
+  if (p.width == 16) {
+    WidePanel<Zmm, 12, 16>(p);
+  } else {
+    WidePanel<Ymm, 12, 8>(p);
+  }
+}
+
 }  // namespace
 
 const Kernels kAvx512Vnni = {
     .product_i8 = &RunProductI8,
+    .wide_product = &RunWideProduct,
     .row_sums = &RunRowSums,
     .depthwise_i8 = &RunDepthwiseI8,
+    .depthwise_flat_i8 = &RunDepthwiseFlatI8,
+    .flat_channels = 16,
 };
 
 }  // namespace whit::simd

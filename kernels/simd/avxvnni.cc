@@ -10,6 +10,9 @@ namespace {
 #include "kernels/simd/common.inl"
 #define WHIT_DOT_XMM "%{vex%} vpdpbusd"
 #define WHIT_DOT_YMM "%{vex%} vpdpbusd"
+#if !defined(WHIT_EMULATE_DOT)
+#define WHIT_DOT_WORDS_YMM "%{vex%} vpdpwssd"
+#endif
 #include "kernels/simd/xmm.h"
 #include "kernels/simd/ymm.h"
 //
@@ -18,7 +21,11 @@ namespace {
 #include "kernels/simd/product_dot.inl"
 #include "kernels/simd/rows.inl"
 //
+#include "kernels/simd/product_wide.inl"
+//
 #include "kernels/simd/depthwise_i8.inl"
+//
+#include "kernels/simd/depthwise_flat.inl"
 
 // 6 rows x 16 channels: 12 accumulators cover the latency of 5 at two dots a cycle; 2 weights and 1
 // row of 16 registers. A single row takes two panels; a panel of 8 channels 12 rows.
@@ -41,6 +48,17 @@ void RunDepthwiseI8(const DepthwiseI8& p) {
   for (; c < p.channel_end; c += 16) DepthwiseChannels<Xmm, DotRows, 4>(p, c);
 }
 
+void RunDepthwiseFlatI8(const DepthwiseI8& p) { DepthwiseFlat<Ymm, DotRows>(p); }
+
+// 5 x 16: 10 accumulators for the latency of 5, 4 halves of weights, 2 of a row.
+void RunWideProduct(const WideProduct& p) {
+  if (p.width == 16) {
+    WidePanel<Ymm, 5, 16>(p);
+  } else {
+    WidePanel<Ymm, 8, 8>(p);
+  }
+}
+
 }  // namespace
 
 #if defined(WHIT_EMULATE_DOT)
@@ -49,8 +67,11 @@ const Kernels kAvxVnniEmulated = {
 const Kernels kAvxVnni = {
 #endif
     .product_i8 = &RunProductI8,
+    .wide_product = &RunWideProduct,
     .row_sums = &RunRowSums,
     .depthwise_i8 = &RunDepthwiseI8,
+    .depthwise_flat_i8 = &RunDepthwiseFlatI8,
+    .flat_channels = 16,
 };
 
 }  // namespace whit::simd

@@ -1,6 +1,7 @@
 #include "kernels/simd/column_depthwise.h"
 
 #include <algorithm>
+#include <numeric>
 
 #include "kernels/depthwise.h"
 #include "kernels/simd/row_blocks.h"
@@ -16,6 +17,9 @@ constexpr int64_t kTaskInputBytes = 128 * 1024;
 /// Channels of one task where there are too few lines for the threads: a unit of the widest tier.
 constexpr int64_t kTaskChannels = 64;
 
+/// Input lines under one or two output lines that are copied where channels are few.
+constexpr int64_t kMostRingBytes = 20 * 1024;
+
 struct ColumnDepthwise {
   Depthwise dw;
   const simd::Kernels* kernels = nullptr;
@@ -24,6 +28,7 @@ struct ColumnDepthwise {
   int64_t image_tasks = 1;  // of lines
   int64_t channel_tasks = 1;
   int64_t out_stride = 0;  // between output pixels
+  bool flat = false;       // registers span pixels
 };
 
 KernelCode Run(const RunContext& ctx) {
@@ -42,6 +47,7 @@ KernelCode Run(const RunContext& ctx) {
   a.quant = p.quant;
   a.out_w = g.out_w, a.out_stride = p.out_stride;
   a.scratch = ctx.scratch;
+  const auto run = p.flat ? p.kernels->depthwise_flat_i8 : p.kernels->depthwise_i8;
   for (int64_t t = ctx.tasks.begin; t < ctx.tasks.end; ++t) {
     const int64_t line_task = t / p.channel_tasks, channels = t % p.channel_tasks;
     const int64_t image = line_task / p.image_tasks;
@@ -52,7 +58,7 @@ KernelCode Run(const RunContext& ctx) {
     a.channel_begin = p.channel_tasks == 1 ? 0 : channels * kTaskChannels;
     a.channel_end =
         p.channel_tasks == 1 ? g.out_c : std::min(g.out_c, (channels + 1) * kTaskChannels);
-    p.kernels->depthwise_i8(a);
+    run(a);
   }
   return KernelCode::kOk;
 }
@@ -67,6 +73,32 @@ int64_t ScratchBytes(const ConvGeometry& g) {
   return 64 + weights + std::max(simd::kDepthwiseColumnBytes, columns * groups * kColumn) + 64;
 }
 
+/// Lines of one window of two output lines and of the one after it, with padding.
+int64_t RingBytes(const ConvGeometry& g) {
+  const int64_t lines = (g.kernel_h - 1) * g.dilation_h + 1 + 3 * g.stride_h;
+  const int64_t columns = (g.out_w - 1) * g.stride_w + (g.kernel_w - 1) * g.dilation_w + 1;
+  return lines * CeilDiv(columns, g.stride_w) * g.stride_w * g.in_c;
+}
+
+/// Start values, multipliers and weights of two lines in two sets until the channels of the widest
+/// registers repeat, and the ring, whose memory first holds four rows of taps.
+int64_t FlatScratchBytes(const ConvGeometry& g) {
+  const int64_t bytes = std::lcm(g.in_c, int64_t{64});
+  const int64_t groups = CeilDiv(g.kernel_h + g.stride_h, 2);
+  const int64_t ring = std::max(RingBytes(g), 4 * (bytes + g.in_c) + 16);
+  return 8 * bytes + 4 * groups * g.kernel_w * 4 * bytes + ring + 64;
+}
+
+/// Few channels, or some that would fill half a register each time, and a window that stays in L1
+/// beside its weights.
+bool IsFlat(const ColumnDepthwise& p) {
+  const ConvGeometry& g = p.dw.g;
+  const bool few = g.in_c <= p.kernels->flat_channels || (g.in_c < 64 && g.in_c % 16 != 0);
+  return few && p.dw.multiplier == 1 && p.out_stride == g.in_c &&
+         g.kernel_h + g.stride_h <= simd::kMostFlatTaps && g.kernel_w <= simd::kMostFlatTaps &&
+         p.channel_tasks == 1 && RingBytes(g) <= kMostRingBytes;
+}
+
 const char* WhyNot(const PrepareContext& ctx, const Depthwise& dw) {
   if (ctx.tier == nullptr || ctx.tier->kernels == nullptr) return "no SIMD tier";
   if (dw.out.kind != ProductKind::kInt8) return "serves 8-bit activations with int8 weights";
@@ -75,7 +107,9 @@ const char* WhyNot(const PrepareContext& ctx, const Depthwise& dw) {
   }
   if (dw.sums == nullptr) return "weights without their derived arrays";
   if (dw.g.out_pixels() == 0) return "no output pixels";
-  if (!MultipliersBelowOne(dw.out.multiplier, dw.g.out_c)) return "a multiplier of 1 or more";
+  if (RangeOfMultipliers(dw.out.multiplier, dw.g.out_c) == MultiplierRange::kInvalid) {
+    return "a multiplier that is not positive and finite";
+  }
   if (dw.out.weight_zero_point == -128) return "a weight zero point of -128";
   if (ctx.in[0].data != nullptr) return "a constant input, which must not be over-read";
   return nullptr;
@@ -114,6 +148,8 @@ Status PrepareColumnDepthwise(const PrepareContext& ctx, Prepared* prepared, boo
   p.quant.bias = reinterpret_cast<const int32_t*>(out.bias);
   p.quant.sums = p.dw.sums;
   p.quant.multiplier = out.multiplier;
+  p.quant.large_multipliers =
+      RangeOfMultipliers(out.multiplier, p.dw.g.out_c) == MultiplierRange::kLarge;
   p.quant.act_bias = ctx.act_bias;
   p.quant.sums_minus =
       static_cast<int32_t>(p.dw.g.kernel_h * p.dw.g.kernel_w * out.weight_zero_point);
@@ -122,7 +158,9 @@ Status PrepareColumnDepthwise(const PrepareContext& ctx, Prepared* prepared, boo
   prepared->strided_out = ctx.out_row_elems != 0;
   p.out_stride = prepared->strided_out ? ctx.out_row_elems : p.dw.g.out_c;
   SetTasks(&p, std::max(1, ctx.max_threads), ShiftedBytes(kTaskInputBytes, ctx.block_shift));
-  prepared->scratch_per_thread = static_cast<size_t>(ScratchBytes(p.dw.g));
+  p.flat = IsFlat(p);
+  prepared->scratch_per_thread =
+      static_cast<size_t>(p.flat ? FlatScratchBytes(p.dw.g) : ScratchBytes(p.dw.g));
   prepared->tasks = p.dw.g.batch * p.image_tasks * p.channel_tasks;
   prepared->macs = reference.macs;
   // A third of the rate of products: half for interleaving, the rest for rounding 9 products.

@@ -218,6 +218,15 @@ struct DepthwiseUnit {
       }
     }
     const typename T::F m = T::LoadF(multiplier + k * T::kLanes);
+    if (p.quant.large_multipliers) {
+      const typename T::F most = T::SplatF(p.quant.hi);
+#pragma GCC unroll 2
+      for (int l = 0; l < kLines; ++l) {
+#pragma GCC unroll 8
+        for (int i = 0; i < kX; ++i) sums[l][i] = ScaledLarge<T>(acc[l][i], m, most);
+      }
+      return;
+    }
 #pragma GCC unroll 2
     for (int l = 0; l < kLines; ++l) {
 #pragma GCC unroll 8

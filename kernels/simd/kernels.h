@@ -18,7 +18,8 @@ namespace whit::simd {
 struct Requantize8 {
   const int32_t* bias = nullptr;      // folded for canonical int8 activations; null: 0
   const int32_t* sums = nullptr;      // of the stored weights
-  const float* multiplier = nullptr;  // > 0, < 1
+  const float* multiplier = nullptr;  // > 0, finite
+  bool large_multipliers = false;     // some are 1 or more
   // Stored activations are canonical + act_bias: start = bias - act_bias * (sums - sums_minus).
   int32_t act_bias = 0;
   int32_t sums_minus = 0;  // K * weight zero point
@@ -33,7 +34,7 @@ struct Requantize8 {
 struct Residual8 {
   const uint8_t* b = nullptr;  // at the first row's channel 0 of the group
   int64_t b_stride = 0;        // between rows
-  float ma = 0, mb = 0;  // below 2^22, so that a sum is below 2^31
+  float ma = 0, mb = 0;        // below 2^22, so that a sum is below 2^31
   int32_t b_zero_point = 0;
   int32_t zero_point = 0;  // of the sum, stored units
   float lo = 0, hi = 0;    // of the sum, less its zero point
@@ -48,7 +49,7 @@ struct ProductI8 {
   int64_t row_shift = 0;             // bytes added to every row: first channel of the group
   const int32_t* offsets = nullptr;  // [steps]
   int64_t steps = 0;
-  bool one_run = false;  // offsets[s] == 4 * s
+  bool one_run = false;                // offsets[s] == 4 * s
   const int32_t* row_start = nullptr;  // [count], null: 0
 
   const int8_t* weights = nullptr;  // panel 0 of the group
@@ -73,6 +74,16 @@ struct ProductI8 {
 /// each.
 constexpr int64_t kListBytesPerStep = 30;
 
+/// sums[i][c] += rows[i] times channel c of one panel of panel16_i8, modulo 2^32, for rows of int16
+/// in the order of kernels/product.h. `width` is the panel's, 8 or 16; sums have 16 entries a row.
+struct WideProduct {
+  const int16_t* rows = nullptr;
+  int64_t stride = 0, count = 0;  // between rows, in elements
+  const int8_t* panel = nullptr;
+  int64_t width = 16, steps = 0;
+  int32_t* sums = nullptr;  // [count][16]
+};
+
 /// Smallest and largest byte of each column: rows i = 0 .. count-1 of `k` bytes at x + i * stride.
 struct ColumnRange {
   const uint8_t* x = nullptr;
@@ -90,8 +101,8 @@ struct SubtractColumns {
   int64_t y_stride = 0;
 };
 
-/// out[s] = largest of the four bytes at x + 4 s. x is padded with zeros to a multiple of 256 bytes,
-/// out is written to a multiple of 64.
+/// out[s] = largest of the four bytes at x + 4 s. x is padded with zeros to a multiple of 256
+/// bytes, out is written to a multiple of 64.
 struct QuadMaxima {
   const uint8_t* x = nullptr;
   int64_t steps = 0;
@@ -122,7 +133,7 @@ struct DepthwiseI8 {
   int32_t weight_zero_point = 0;    // tiers with four-byte dot products: above -128
   Requantize8 quant;
 
-  uint8_t* out = nullptr;  // the image's first output pixel
+  uint8_t* out = nullptr;             // the image's first output pixel
   int64_t out_w = 0, out_stride = 0;  // outputs of a line; between output pixels
   int64_t line_begin = 0, line_end = 0;
   int64_t channel_begin = 0, channel_end = 0;  // begin is a multiple of 16
@@ -132,15 +143,23 @@ struct DepthwiseI8 {
 /// Interleaved columns of one stretch of a depthwise line: a part of L1 beside the input's lines.
 constexpr int64_t kDepthwiseColumnBytes = 12 * 1024;
 
+/// Of depthwise_flat_i8: most rows of taps under two output lines, and most columns.
+constexpr int64_t kMostFlatTaps = 16;
+
 /// The functions of one tier. A null pointer: this tier has no such kernel.
 struct Kernels {
   bool sums_in_16_bits = false;  // wants step_max, pair_max, limits, lists of ProductI8
   void (*product_i8)(const ProductI8&) = nullptr;
+  void (*wide_product)(const WideProduct&) = nullptr;
   void (*column_range)(const ColumnRange&) = nullptr;
   void (*subtract_columns)(const SubtractColumns&) = nullptr;
   void (*quad_maxima)(const QuadMaxima&) = nullptr;
   void (*row_sums)(const RowSums&) = nullptr;
   void (*depthwise_i8)(const DepthwiseI8&) = nullptr;
+  // The same where an output pixel fills no registers (depthwise_flat.inl); multiplier 1,
+  // out_stride == in_c, all channels in one call.
+  void (*depthwise_flat_i8)(const DepthwiseI8&) = nullptr;
+  int64_t flat_channels = 0;  // up to how many it is the faster one (bench/conv_bench.cc)
 };
 
 }  // namespace whit::simd

@@ -142,9 +142,38 @@ bool ProductIsRight(const Kernels& k, int32_t act_bias) {
   return true;
 }
 
+/// 13 rows of 24 int16 at both ends of their range times panels of both widths.
+bool WideProductIsRight(const Kernels& k) {
+  constexpr int kRows = 13, kSteps = 6;
+  Numbers numbers;
+  std::array<int16_t, kRows * 4 * kSteps> x;
+  std::array<int8_t, 64 * kSteps> w;
+  std::array<int32_t, kRows * 16> sums;
+  Fill(&x, &numbers, -32768, 32767);
+  Fill(&w, &numbers, -128, 127);
+  for (const int width : {8, 16}) {
+    sums.fill(5);
+    k.wide_product({x.data(), 4 * kSteps, kRows, w.data(), width, kSteps, sums.data()});
+    for (int i = 0; i < kRows; ++i) {
+      for (int n = 0; n < width; ++n) {
+        int32_t want = 5;
+        for (int s = 0; s < kSteps; ++s) {
+          for (int j = 0; j < 4; ++j) {  // a row's step is x0 x2 x1 x3
+            const int place = j == 1 ? 2 : j == 2 ? 1 : j;
+            want += x[static_cast<size_t>(4 * (i * kSteps + s) + place)] *
+                    w[static_cast<size_t>(4 * (s * width + n) + j)];
+          }
+        }
+        if (sums[static_cast<size_t>(16 * i + n)] != want) return false;
+      }
+    }
+  }
+  return true;
+}
+
 /// 3x3 over 5x7 pixels of 24 channels with padding of 1 at strides 1 and 2, weights with a zero
 /// point.
-bool DepthwiseIsRight(const Kernels& k, int32_t act_bias) {
+bool DepthwiseIsRight(void (*depthwise)(const DepthwiseI8&), int32_t act_bias) {
   constexpr int kH = 5, kW = 7, kC = 24, kTaps = 9, kZeroPoint = 9;
   Numbers numbers;
   std::array<uint8_t, kH * kW * kC + 64> x;
@@ -172,7 +201,7 @@ bool DepthwiseIsRight(const Kernels& k, int32_t act_bias) {
   for (const int stride : {1, 2}) {
     const int out_h = (kH - 1) / stride + 1, out_w = (kW - 1) / stride + 1;
     p.stride_h = p.stride_w = stride, p.out_w = out_w, p.line_end = out_h;
-    k.depthwise_i8(p);
+    depthwise(p);
     for (int i = 0; i < out_h * out_w * kC; ++i) {
       const int c = i % kC, ox = i / kC % out_w, oy = i / kC / out_w;
       int32_t acc = StartOf(p.quant, c);
@@ -239,7 +268,13 @@ bool RowsAreRight(const Kernels& k) {
 
 const char* FirstWrongKernel(const Kernels& k, int32_t act_bias) {
   if (k.product_i8 != nullptr && !ProductIsRight(k, act_bias)) return "product_i8";
-  if (k.depthwise_i8 != nullptr && !DepthwiseIsRight(k, act_bias)) return "depthwise_i8";
+  if (k.wide_product != nullptr && !WideProductIsRight(k)) return "wide_product";
+  if (k.depthwise_i8 != nullptr && !DepthwiseIsRight(k.depthwise_i8, act_bias)) {
+    return "depthwise_i8";
+  }
+  if (k.depthwise_flat_i8 != nullptr && !DepthwiseIsRight(k.depthwise_flat_i8, act_bias)) {
+    return "depthwise_flat_i8";
+  }
   if (!RowsAreRight(k)) return "rows";
   return nullptr;
 }

@@ -204,7 +204,9 @@ const char* WhyNot(const PrepareContext& ctx, const RowProduct& p) {
   }
   if (p.sums == nullptr || p.limits == nullptr) return "weights without their derived arrays";
   if (p.g.out_pixels() == 0) return "no output pixels";
-  if (!MultipliersBelowOne(p.out.multiplier, p.dims.n)) return "a multiplier of 1 or more";
+  if (RangeOfMultipliers(p.out.multiplier, p.dims.n) == MultiplierRange::kInvalid) {
+    return "a multiplier that is not positive and finite";
+  }
   if (ctx.in[0].data != nullptr) return "a constant input, which must not be over-read";
   return nullptr;
 }
@@ -274,6 +276,8 @@ Status PreparePanelConv(const PrepareContext& ctx, Prepared* prepared, bool* acc
   p.quant.bias = reinterpret_cast<const int32_t*>(out.bias);
   p.quant.sums = p.product.sums;
   p.quant.multiplier = out.multiplier;
+  p.quant.large_multipliers =
+      RangeOfMultipliers(out.multiplier, p.product.dims.n) == MultiplierRange::kLarge;
   p.quant.act_bias = ctx.act_bias;
   p.quant.sums_minus = static_cast<int32_t>(p.product.dims.k() * out.weight_zero_point);
   p.quant.zero_point = out.requant.zero_point;

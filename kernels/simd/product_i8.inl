@@ -82,6 +82,14 @@ WHIT_INLINE typename T::V Scaled(typename T::V acc, typename T::F multiplier) {
   return T::Round(T::MulF(T::ToFloat(acc), multiplier));
 }
 
+/// The same of any positive multiplier: products that might pass 2^31 are cut at the upper clamp
+/// first. Those below -2^31 become INT_MIN, which is right.
+template <class T>
+WHIT_INLINE typename T::V ScaledLarge(typename T::V acc, typename T::F multiplier,
+                                      typename T::F most) {
+  return T::Round(T::MinF(T::MulF(T::ToFloat(acc), multiplier), most));
+}
+
 /// The same, then the residual: y8 rounded and clamped, times ma, plus b times mb.
 template <class T>
 struct Joining {
@@ -151,6 +159,14 @@ WHIT_INLINE void FinishTile(const ProductI8& p, const Channels<T, kV>& c, int64_
   if (p.residual == nullptr) {
     const Requantize8& q = p.quant;
     const Rounding<T> r(q.zero_point, q.lo, q.hi);
+    if (q.large_multipliers) {
+      const typename T::F most = T::SplatF(q.hi);
+      StoreTile<T, kM, kV>(acc, r, out, p.out_stride, c.count,
+                           [&](typename T::V a, int, int v) WHIT_LAMBDA_INLINE {
+                             return ScaledLarge<T>(a, m[v], most);
+                           });
+      return;
+    }
     StoreTile<T, kM, kV>(acc, r, out, p.out_stride, c.count,
                          [&](typename T::V a, int, int v) WHIT_LAMBDA_INLINE {
                            return Scaled<T>(a, m[v]);

@@ -16,7 +16,11 @@ namespace {
 #include "kernels/simd/product_madd.inl"
 #include "kernels/simd/rows.inl"
 //
+#include "kernels/simd/product_wide.inl"
+//
 #include "kernels/simd/depthwise_i8.inl"
+//
+#include "kernels/simd/depthwise_flat.inl"
 
 // 2 rows x 16 channels: 8 accumulators, 4 rows of activations, 2 weights, 2 temporaries of 16
 // registers. A panel of 8 channels takes 4 rows.
@@ -40,16 +44,30 @@ void RunDepthwiseI8(const DepthwiseI8& p) {
   for (; c < p.channel_end; c += 16) DepthwiseChannels<Xmm, MaddRows, 4>(p, c);
 }
 
+void RunDepthwiseFlatI8(const DepthwiseI8& p) { DepthwiseFlat<Xmm, MaddRows>(p); }
+
+// 2 x 16: 8 accumulators, 2 rows in two halves, 2 halves of weights.
+void RunWideProduct(const WideProduct& p) {
+  if (p.width == 16) {
+    WidePanel<Xmm, 2, 16>(p);
+  } else {
+    WidePanel<Xmm, 4, 8>(p);
+  }
+}
+
 }  // namespace
 
 const Kernels kSse41 = {
     .sums_in_16_bits = true,
     .product_i8 = &RunProductI8,
+    .wide_product = &RunWideProduct,
     .column_range = &RunColumnRange,
     .subtract_columns = &RunSubtractColumns,
     .quad_maxima = &RunQuadMaxima,
     .row_sums = &RunRowSums,
     .depthwise_i8 = &RunDepthwiseI8,
+    .depthwise_flat_i8 = &RunDepthwiseFlatI8,
+    .flat_channels = 8,
 };
 
 }  // namespace whit::simd

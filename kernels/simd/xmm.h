@@ -33,6 +33,10 @@ struct Xmm {
   static WHIT_INLINE V OddS8(V a) { return _mm_srai_epi16(a, 8); }
   static WHIT_INLINE V MulAdd16(V a, V b) { return _mm_madd_epi16(a, b); }
   static WHIT_INLINE V MulAddU8S8(V a, V b) { return _mm_maddubs_epi16(a, b); }
+  static WHIT_INLINE void DotWords(V& acc, V a, V b) {
+    acc = Add32(acc, MulAdd16(a, b));
+    WHIT_PIN(acc);
+  }
   static WHIT_INLINE void AddPair(V& acc, V x, V y, V v, V u) {
     const V sum = _mm_add_epi16(_mm_maddubs_epi16(x, v), _mm_maddubs_epi16(y, u));
     acc = _mm_add_epi32(acc, _mm_madd_epi16(sum, _mm_set1_epi16(1)));

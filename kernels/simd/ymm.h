@@ -40,6 +40,15 @@ struct Ymm {
   static WHIT_INLINE V MulAdd16(V a, V b) { return _mm256_madd_epi16(a, b); }
   /// Unsigned a times signed b, two neighbours summed in 16 bits.
   static WHIT_INLINE V MulAddU8S8(V a, V b) { return _mm256_maddubs_epi16(a, b); }
+  /// acc += two products of 16-bit neighbours in every lane, modulo 2^32.
+  static WHIT_INLINE void DotWords(V& acc, V a, V b) {
+#if defined(WHIT_DOT_WORDS_YMM)
+    asm volatile(WHIT_DOT_WORDS_YMM " %2, %1, %0" : "+v"(acc) : "v"(a), "v"(b));
+#else
+    acc = Add32(acc, MulAdd16(a, b));
+    WHIT_PIN(acc);
+#endif
+  }
   /// acc += two steps of four bytes, x times v and y times u, summed in 16 bits; in assembly because
   /// gcc 12 spills accumulators around the temporaries.
   static WHIT_INLINE void AddPair(V& acc, V x, V y, V v, V u) {

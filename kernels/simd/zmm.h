@@ -27,6 +27,12 @@ struct Zmm {
     asm volatile("vpdpbusd %2, %1, %0" : "+v"(acc) : "v"(a), "v"(b));
   }
 
+  static WHIT_INLINE void DotWords(V& acc, V a, V b) {
+    asm volatile("vpdpwssd %2, %1, %0" : "+v"(acc) : "v"(a), "v"(b));
+  }
+  static WHIT_INLINE V EvenS8(V a) { return _mm512_srai_epi16(_mm512_slli_epi16(a, 8), 8); }
+  static WHIT_INLINE V OddS8(V a) { return _mm512_srai_epi16(a, 8); }
+
   static WHIT_INLINE F LoadF(const float* p) { return _mm512_loadu_ps(p); }
   static WHIT_INLINE void StoreF(float* p, F v) { _mm512_storeu_ps(p, v); }
   static WHIT_INLINE F BroadcastF(const float* p) { return _mm512_set1_ps(*p); }

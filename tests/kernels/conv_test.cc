@@ -44,6 +44,7 @@ ConvCase RandomCase(Random& r, bool depthwise, bool transposed) {
 struct Ranges {
   bool extreme = false;
   int32_t weight_zero_point = 0;
+  bool large_multipliers = false;
 };
 
 void CheckInt8(Random& r, const ConvCase& c, const Ranges& ranges) {
@@ -51,7 +52,9 @@ void CheckInt8(Random& r, const ConvCase& c, const Ranges& ranges) {
   const auto x = r.Integers<int8_t>(c.x_shape().elements(), -128, 127, ranges.extreme);
   const auto w = r.Integers<int8_t>(c.w_shape().elements(), -128, 127, ranges.extreme);
   const auto bias = r.Integers<int32_t>(c.cout, -20000, 20000);
-  const auto multiplier = r.Reals(c.cout, 1e-4f, 2e-3f);
+  // Products beyond 2^31, and infinite ones, saturate.
+  const float most = !ranges.large_multipliers ? 2e-3f : r.Chance(2) ? 1e5f : 3e38f;
+  const auto multiplier = r.Reals(c.cout, 1e-4f, most);
   const int32_t zx = static_cast<int32_t>(r.In(-128, 127)), zw = ranges.weight_zero_point;
   const int32_t zy = static_cast<int32_t>(r.In(-128, 127));
   const int32_t lo = r.Chance(2) ? zy : -128;
@@ -158,7 +161,8 @@ TEST(ConvTest, Int8EqualsNaiveSums) {
   for (int i = 0; i < 150; ++i) {
     const Ranges ranges{
         .extreme = r.Chance(4),
-        .weight_zero_point = r.Chance(3) ? static_cast<int32_t>(r.In(-128, 127)) : 0};
+        .weight_zero_point = r.Chance(3) ? static_cast<int32_t>(r.In(-128, 127)) : 0,
+        .large_multipliers = r.Chance(4)};
     CheckInt8(r, RandomCase(r, false, false), ranges);
   }
 }
@@ -168,8 +172,17 @@ TEST(ConvTest, DepthwiseInt8EqualsNaiveSums) {
   for (int i = 0; i < 150; ++i) {
     const Ranges ranges{
         .extreme = r.Chance(4),
-        .weight_zero_point = r.Chance(3) ? static_cast<int32_t>(r.In(-128, 127)) : 0};
-    CheckInt8(r, RandomCase(r, true, false), ranges);
+        .weight_zero_point = r.Chance(3) ? static_cast<int32_t>(r.In(-128, 127)) : 0,
+        .large_multipliers = r.Chance(4)};
+    ConvCase c = RandomCase(r, true, false);
+    if (i % 3 == 0) {  // registers do not span pixels, or a kernel is too large for that
+      c.cin = c.cout = r.Chance(2) ? r.In(64, 200) : 16 * r.In(2, 4);
+    } else if (i % 10 == 1) {
+      c.h = c.kh = r.In(16, 18), c.dil_h = 1, c.cout = c.cin;
+    } else if (i % 10 == 2) {
+      c.w = r.In(100, 600), c.cout = c.cin;
+    }
+    CheckInt8(r, c, ranges);
   }
 }
 
