@@ -1,5 +1,6 @@
 // Gather takes whole sub-arrays along one axis, GatherNd along the leading axes together. Indices
 // are data: one outside its axis ends the run.
+#include <algorithm>
 #include <cstring>
 
 #include "kernels/options.h"
@@ -17,6 +18,7 @@ struct GatherParams {
   int64_t dim = 0;         // of the axis
   int64_t indices = 1;     // of one batch
   size_t inner_bytes = 0;  // axes of x behind the axis
+  uint8_t flip = 0;        // 0x80: x is canonical int8, the output holds int8 + 128
 };
 
 struct GatherNdParams {
@@ -25,20 +27,37 @@ struct GatherNdParams {
   size_t inner_bytes = 0;
 };
 
+// Sub-arrays as short as rows of an embedding are copied without a call.
+void CopyShort(uint8_t* to, const uint8_t* from, size_t bytes) {
+  constexpr size_t kUnit = 16;
+  if (bytes % kUnit != 0 || bytes > 16 * kUnit) {
+    std::memcpy(to, from, bytes);
+    return;
+  }
+  for (size_t i = 0; i < bytes; i += kUnit) std::memcpy(to + i, from + i, kUnit);
+}
+
 // A task is one copied sub-array: [batch][outer][index].
 template <typename Index>
 KernelCode RunGather(const RunContext& ctx) {
   const auto& params = ctx.As<GatherParams>();
-  const auto* x = ctx.in[0].as<uint8_t>();
-  const auto* indices = ctx.in[1].as<Index>();
-  auto* to = ctx.out[0].mut<uint8_t>() + static_cast<size_t>(ctx.tasks.begin) * params.inner_bytes;
-  for (int64_t task = ctx.tasks.begin; task < ctx.tasks.end; ++task, to += params.inner_bytes) {
+  const size_t bytes = params.inner_bytes;
+  auto* to = ctx.out[0].mut<uint8_t>() + static_cast<size_t>(ctx.tasks.begin) * bytes;
+  for (int64_t task = ctx.tasks.begin; task < ctx.tasks.end;) {
     const int64_t block = task / params.indices;  // batch and outer
-    const int64_t batch = block / params.outer;
-    const int64_t index = indices[batch * params.indices + task % params.indices];
-    if (index < 0 || index >= params.dim) return KernelCode::kIndexOutOfRange;
-    std::memcpy(to, x + static_cast<size_t>(block * params.dim + index) * params.inner_bytes,
-                params.inner_bytes);
+    const int64_t end = std::min(ctx.tasks.end, (block + 1) * params.indices);
+    const auto* index =
+        ctx.in[1].as<Index>() + block / params.outer * params.indices + task % params.indices;
+    const auto* x = ctx.in[0].as<uint8_t>() + static_cast<size_t>(block * params.dim) * bytes;
+    for (; task < end; ++task, ++index, to += bytes) {
+      if (*index < 0 || *index >= params.dim) return KernelCode::kIndexOutOfRange;
+      const uint8_t* from = x + static_cast<size_t>(*index) * bytes;
+      if (params.flip == 0) {
+        CopyShort(to, from, bytes);
+      } else {
+        for (size_t i = 0; i < bytes; ++i) to[i] = from[i] ^ params.flip;
+      }
+    }
   }
   return KernelCode::kOk;
 }
@@ -61,10 +80,18 @@ KernelCode RunGatherNd(const RunContext& ctx) {
   return KernelCode::kOk;
 }
 
-Status CheckGatherTensors(const PrepareContext& ctx) {
+// A constant table as the file has it, gathered into shifted storage: the rows are shifted on the
+// way.
+bool IsCanonicalTable(const PrepareContext& ctx) {
+  const View &x = ctx.in[0], &y = ctx.out[0];
+  return ctx.act_bias == 128 && x.type == DType::kInt8 && y.type == DType::kUint8 &&
+         x.quant.present() && y.quant.present();
+}
+
+Status CheckGatherTensors(const PrepareContext& ctx, bool canonical_table) {
   WHIT_RETURN_IF_ERROR(ctx.ExpectInputs(2, 2));
   WHIT_RETURN_IF_ERROR(ctx.ExpectOutputs(1));
-  WHIT_RETURN_IF_ERROR(ExpectSameElements(ctx, 0, 0));
+  if (!canonical_table) WHIT_RETURN_IF_ERROR(ExpectSameElements(ctx, 0, 0));
   return ctx.ExpectType("the indices", ctx.in[1].type, {DType::kInt32, DType::kInt64});
 }
 
@@ -88,7 +115,10 @@ Status RankError(const PrepareContext& ctx) {
 }  // namespace
 
 Status PrepareGather(const PrepareContext& ctx, Prepared* p) {
-  WHIT_RETURN_IF_ERROR(CheckGatherTensors(ctx));
+  WHIT_RETURN_IF_ERROR(ctx.ExpectInputs(2, 2));
+  WHIT_RETURN_IF_ERROR(ctx.ExpectOutputs(1));
+  const bool canonical_table = IsCanonicalTable(ctx);
+  WHIT_RETURN_IF_ERROR(CheckGatherTensors(ctx, canonical_table));
   WHIT_ASSIGN_OR_RETURN(const auto* options, OptionsOf<fbs::GatherOptions>(ctx));
   const Shape& x = ctx.in[0].shape;
   const Shape& indices = ctx.in[1].shape;
@@ -119,6 +149,7 @@ Status PrepareGather(const PrepareContext& ctx, Prepared* p) {
   params.indices = indices.Product(batch, indices.rank());
   params.inner_bytes =
       static_cast<size_t>(x.Product(axis + 1, x.rank())) * DTypeSize(ctx.in[0].type);
+  params.flip = canonical_table ? 0x80 : 0;
   p->tasks = want.elements() == 0 ? 0 : x.Product(0, axis) * params.indices;
   p->macs = want.elements();
   p->run = ctx.in[1].type == DType::kInt64 ? &RunGather<int64_t> : &RunGather<int32_t>;
@@ -127,7 +158,7 @@ Status PrepareGather(const PrepareContext& ctx, Prepared* p) {
 }
 
 Status PrepareGatherNd(const PrepareContext& ctx, Prepared* p) {
-  WHIT_RETURN_IF_ERROR(CheckGatherTensors(ctx));
+  WHIT_RETURN_IF_ERROR(CheckGatherTensors(ctx, /*canonical_table=*/false));
   const Shape& x = ctx.in[0].shape;
   const Shape& indices = ctx.in[1].shape;
   if (indices.rank() == 0 || indices.back() > x.rank()) {

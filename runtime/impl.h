@@ -44,6 +44,7 @@ struct Runner::Impl {
   Graph graph;  // with the runner's dimensions
   Plan plan;
   std::unique_ptr<ThreadPool> pool;
+  bool has_run = false;           // to the end: what is made once is there
   size_t last_parallel_step = 0;  // after it the workers sleep until the next run
 
   AlignedBuffer owned_arena;

@@ -65,12 +65,14 @@ struct Step {
   std::string why_not;   // why no faster implementation was taken
   int joined_node = -1;  // the Add that this step computes too
   int threads = 1;
+  bool once = false;  // its result stays in the arena: the first run alone runs it
 };
 
 /// A tensor of the plan: the graph's, with the plan's storage type and zero points.
 struct PlannedTensor {
   TensorDef def;  // type uint8 and zero points shifted under bias 128
   Place place;
+  bool kept = false;  // from run to run: a shifted constant
 };
 
 struct Plan {

@@ -85,7 +85,8 @@ void Planner::ResolveInPlace() {
     const int from = Root(step.in[input].tensor), to = step.out[0].tensor;
     const PlannedTensor& source = plan_.tensors[static_cast<size_t>(from)];
     const bool owned = source.place.kind == Place::Kind::kNone && source.def.constant == nullptr &&
-                       source.def.variable < 0 && input_of_[static_cast<size_t>(from)] < 0;
+                       source.def.variable < 0 && !source.kept &&
+                       input_of_[static_cast<size_t>(from)] < 0;
     const bool bound = plan_.tensors[static_cast<size_t>(to)].place.kind != Place::Kind::kNone;
     if (!owned || bound || Root(to) != to || LastUse(from) != static_cast<int64_t>(s)) continue;
     // The same bytes under another shape, or read in another order: they would be overwritten.
@@ -111,7 +112,7 @@ void Planner::BindOutputs() {
     PlannedTensor& holder = plan_.tensors[static_cast<size_t>(root)];
     const bool produced = first_def_[static_cast<size_t>(root)] >= 0 && holder.def.variable < 0;
     const bool free = holder.place.kind == Place::Kind::kNone && holder.def.constant == nullptr &&
-                      input_of_[static_cast<size_t>(root)] < 0;
+                      !holder.kept && input_of_[static_cast<size_t>(root)] < 0;
     if (produced && free && io.type == plan_.tensors[static_cast<size_t>(tensor)].def.type) {
       holder.place.kind = Place::Kind::kOutput;
       holder.place.index = static_cast<int>(i);
@@ -140,7 +141,7 @@ bool Planner::MayBePiece(const Step& concat, size_t input, int whole) const {
   const int tensor = concat.in[input].tensor, root = Root(tensor);
   const PlannedTensor& holder = plan_.tensors[static_cast<size_t>(root)];
   if (root == whole || holder.place.kind != Place::Kind::kNone || holder.def.variable >= 0 ||
-      holder.def.constant != nullptr || input_of_[static_cast<size_t>(root)] >= 0 ||
+      holder.def.constant != nullptr || holder.kept || input_of_[static_cast<size_t>(root)] >= 0 ||
       first_def_[static_cast<size_t>(root)] < 0 ||
       holder.def.bytes() != plan_.tensors[static_cast<size_t>(tensor)].def.bytes()) {
     return false;
@@ -205,8 +206,11 @@ void Planner::PlaceTensors() {
     } else if (input_of_[t] >= 0) {
       planned.place = {Place::Kind::kInput, 0, input_of_[t], nullptr};
     } else if (first_def_[t] >= 0) {
-      lives.push_back({planned.def.bytes() + kSlack, static_cast<int32_t>(first_def_[t]),
-                       static_cast<int32_t>(std::max(first_def_[t], last_use_[t]))});
+      const int64_t last = planned.kept ? static_cast<int64_t>(plan_.steps.size())
+                                        : std::max(first_def_[t], last_use_[t]);
+      lives.push_back({planned.def.bytes() + kSlack,
+                       planned.kept ? 0 : static_cast<int32_t>(first_def_[t]),
+                       static_cast<int32_t>(last)});
       owners.push_back(t);
     }
   }

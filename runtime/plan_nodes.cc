@@ -25,6 +25,11 @@ int64_t SaturatingAdd(int64_t a, int64_t b) {
   return b > std::numeric_limits<int64_t>::max() - a ? std::numeric_limits<int64_t>::max() : a + b;
 }
 
+// A table that may be large and of which a few rows are read: the operator shifts those.
+bool ShiftsItself(const NodeDef& node, size_t input) {
+  return node.type == OpType::kGather && input == 0;
+}
+
 TensorDef Shifted(TensorDef def, int32_t act_bias) {
   if (act_bias != 0 && def.biased()) {
     def.type = DType::kUint8;
@@ -46,20 +51,22 @@ void Planner::MakeTensors(const std::vector<int>& order) {
   if (bias != 0) {
     std::vector<bool> read(graph_.tensors.size(), false);
     for (int n : order) {
-      for (int t : graph_.nodes[static_cast<size_t>(n)].in) {
-        if (t >= 0) read[static_cast<size_t>(t)] = true;
+      const NodeDef& node = graph_.nodes[static_cast<size_t>(n)];
+      for (size_t i = 0; i < node.in.size(); ++i) {
+        if (node.in[i] >= 0 && !ShiftsItself(node, i)) read[static_cast<size_t>(node.in[i])] = true;
       }
     }
     for (const IoDef& io : graph_.outputs) read[static_cast<size_t>(io.tensor)] = true;
     for (size_t t = 0; t < graph_.tensors.size(); ++t) {
       const TensorDef& def = graph_.tensors[t];
-      if (!read[t] || def.constant == nullptr || !def.biased()) continue;
+      if (def.constant == nullptr || !def.biased()) continue;
       TensorDef shifted = plan_.tensors[t].def;
       shifted.constant = nullptr;
       plan_.tensors[t].def = def;  // the source stays canonical
+      if (!read[t]) continue;
       constants8_.push_back({static_cast<int>(t), static_cast<int>(plan_.tensors.size())});
       slot_tensor_[t] = constants8_.back().shifted;
-      plan_.tensors.push_back({std::move(shifted), {}});
+      plan_.tensors.push_back({std::move(shifted), {}, /*kept=*/true});
     }
   }
   // An input whose caller's type is not the storage type is converted from a tensor of its own.
@@ -112,7 +119,8 @@ void Planner::AddInputConversions() {
 
 void Planner::AddConstantConversions() {
   for (const Constant8& c : constants8_) {
-    plan_.steps.push_back(MakeMove("(constant conversion)", c.tensor, c.shifted));
+    plan_.steps.push_back(MakeMove("(constant conversion, first run)", c.tensor, c.shifted));
+    plan_.steps.back().once = true;
   }
 }
 

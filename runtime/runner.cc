@@ -215,6 +215,7 @@ Status Runner::Impl::Run() {
       std::memcpy(variable_bytes, variable_snapshot, plan.variable_bytes);
   };
   for (size_t i = 0; i < plan.steps.size(); ++i) {
+    if (plan.steps[i].once && has_run) continue;
     if (options.cancel != nullptr && *options.cancel) {
       restore();
       return Status(StatusCode::kCancelled, "cancelled before step " + std::to_string(i) + " of " +
@@ -232,6 +233,7 @@ Status Runner::Impl::Run() {
                        NowNs() - start, step.prepared.macs});
     }
   }
+  has_run = true;
   return OkStatus();
 }
 
