@@ -64,6 +64,10 @@ whit::RunnerOptions OptionsOf(const whit_runner_options* given) {
   if (c.isa != nullptr) options.isa = c.isa;
   options.plain = c.plain != 0;
   options.xnnpack = c.xnnpack == 0 ? whit::Xnnpack::kOff : whit::Xnnpack::kAuto;
+  for (size_t i = 0; c.dims != nullptr && i < c.dim_count; ++i) {
+    options.dims.emplace_back(c.dims[i].name, c.dims[i].value);
+  }
+  if (c.tuning != nullptr) options.tuning = c.tuning;
   if (c.arena != nullptr) options.arena = {static_cast<std::byte*>(c.arena), c.arena_size};
   return options;
 }
@@ -100,7 +104,7 @@ const char* whit_model_label(const whit_model* model, size_t output, size_t inde
 }
 
 void whit_runner_options_init(whit_runner_options* options) {
-  *options = {sizeof(whit_runner_options), 1, nullptr, 0, 1, nullptr, 0};
+  *options = {sizeof(whit_runner_options), 1, nullptr, 0, 1, nullptr, 0, nullptr, 0, nullptr};
 }
 
 whit_status whit_runner_create(const whit_model* model, const whit_runner_options* options,

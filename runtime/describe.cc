@@ -68,6 +68,8 @@ std::vector<PlanStep> DescribePlan(const Runner& runner) {
     s.scratch_bytes = step.prepared.scratch_per_thread;
     s.macs = step.prepared.macs;
     s.tasks = step.prepared.tasks;
+    s.threads = step.threads;
+    s.floats = !step.in.empty() && step.in[0].view.type == DType::kFloat32;
     out.push_back(std::move(s));
   }
   return out;

@@ -60,6 +60,7 @@ struct Runner::Impl {
   std::vector<TensorView> inputs, outputs;
 
   std::string tuning_note;
+  bool looks_at_data = false;  // Runner::time_depends_on_data
 
   explicit Impl(Model m) : model(std::move(m)) {}
 

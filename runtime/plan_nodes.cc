@@ -103,6 +103,7 @@ Step Planner::MakeMove(const char* name, int from, int to) {
       source.type == target.type ? PrepareCopy(source.bytes()) : PrepareRebias(source.bytes());
   step.name = name;
   step.op = RowOf(OpType::kNone).name;
+  step.why_not = "bytes move at the speed of memory";
   step.in.push_back(SlotOf(from));
   step.out.push_back(SlotOf(to));
   return step;
@@ -255,6 +256,11 @@ Status Planner::PrepareBest(const PrepareContext& ctx, Step* step) {
       if (!step->why_not.empty()) step->why_not += "; ";
       step->why_not += std::string(impl.name) + ": " + why;
     }
+  }
+  if (step->why_not.empty()) {
+    step->why_not = options_.plain             ? "a plain plan was asked for"
+                    : !options_.kernel.empty() ? "'" + options_.kernel + "' was asked for"
+                                               : "the reference is all there is for this operator";
   }
   return RowOf(ctx.type).prepare(ctx, &step->prepared);
 }

@@ -251,8 +251,10 @@ Result<Runner> Runner::Create(const Model& model, const RunnerOptions& options) 
   plan.split_always = options.split_always;
   plan.plain = options.plain;
   if (!options.plain) {
-    plan.tier = tier;
+    plan.tier = options.any_data ? &simd::ForAnyData(*tier) : tier;
     plan.act_bias = tier->act_bias;
+    impl->looks_at_data = plan.tier->kernels != nullptr && plan.tier->kernels->sums_in_16_bits &&
+                          !plan.tier->kernels->any_data;
   }
   // XNNPACK copies weights into memory of its own, so it stays away where the caller counts bytes
   // (decisions.md 22).
@@ -321,6 +323,7 @@ Status Runner::Reset() {
 uint64_t Runner::peak_arena_bytes() const {
   return impl_->plan.peak_bytes + impl_->plan.heap_bytes;
 }
+bool Runner::time_depends_on_data() const { return impl_->looks_at_data; }
 bool Runner::exact() const { return impl_->plan.exact; }
 
 }  // namespace whit

@@ -1,10 +1,43 @@
 #include "runtime/tiers.h"
 
+#include <algorithm>
 #include <cstdlib>
 
+#include "platform/clock.h"
 #include "runtime/whit.h"
 
 namespace whit {
+
+namespace {
+
+// Best of some stretches that are long beside the clock's resolution and short beside a time slice.
+double GmacsOf(const simd::PeakLoop& loop) {
+  if (loop.run == nullptr) return 0;
+  constexpr uint64_t kStretchNs = 50'000;
+  constexpr int kStretches = 32;
+  int64_t rounds = 64;
+  for (uint64_t ns = 0; ns < kStretchNs; rounds *= 2) {
+    const uint64_t start = NowNs();
+    loop.run(rounds);
+    ns = NowNs() - start;
+  }
+  double best = 0;
+  for (int i = 0; i < kStretches; ++i) {
+    const uint64_t start = NowNs();
+    loop.run(rounds);
+    const uint64_t ns = std::max<uint64_t>(1, NowNs() - start);
+    best = std::max(best, static_cast<double>(rounds * loop.macs) / static_cast<double>(ns));
+  }
+  return best;
+}
+
+}  // namespace
+
+Result<MachinePeak> MeasurePeak(const std::string& isa) {
+  WHIT_ASSIGN_OR_RETURN(const simd::Tier* tier, SelectTier(isa));
+  if (tier->kernels == nullptr) return MachinePeak{};
+  return MachinePeak{GmacsOf(tier->kernels->peak_i8), GmacsOf(tier->kernels->peak_f32)};
+}
 
 std::vector<Tier> CpuTiers() {
   std::vector<Tier> out;

@@ -31,7 +31,7 @@ class Fnv {
 };
 
 Status LineError(int line, const std::string& rule) {
-  return Status(StatusCode::kInvalidArgument,
+  return Status(StatusCode::kInvalidModel,
                 "tuning, line " + std::to_string(line) + ": " + rule +
                     "; make it again with whit tune, or leave it out");
 }

@@ -38,7 +38,7 @@ std::string CpuDigest();
 
 std::string FormatTuning(const Tuning& tuning);
 
-/// Total on any text: kInvalidArgument with the line and the rule. Node numbers, shifts and threads
+/// Total on any text: kInvalidModel with the line and the rule. Node numbers, shifts and threads
 /// are in range for any model of `nodes` nodes.
 Result<Tuning> ParseTuning(std::string_view text, size_t nodes);
 

@@ -106,7 +106,8 @@ struct RunnerOptions {
   std::string isa;            // force a tier by name ("scalar", ...); empty: the best usable
   std::string
       kernel;  // force an implementation by name where it is available ("scalar", "xnnpack")
-  bool plain = false;  // the oracle: one buffer a tensor, file order, reference kernels
+  bool any_data = false;  // time never depends on the data (some tiers look at it); same bytes
+  bool plain = false;     // the oracle: one buffer a tensor, file order, reference kernels
   Xnnpack xnnpack = Xnnpack::kAuto;  // may serve float steps
   std::span<std::byte> arena;  // caller's memory, 64-aligned, >= peak_arena_bytes(); empty: owned
   uint64_t ram_budget = 0;     // refuse plans above this many bytes; 0: Budgets::max_arena_bytes
@@ -166,6 +167,9 @@ class Runner {
   uint64_t peak_arena_bytes() const;
   /// Whether RunnerOptions::tuning is used, or why not; empty where none was given.
   std::string_view tuning_note() const;
+  /// True where the tier looks at the data to choose among exact sums: noise is slower than
+  /// pictures. RunnerOptions::any_data gives the bound.
+  bool time_depends_on_data() const;
   /// True when every output depends on integer arithmetic alone: the same bytes on every device.
   bool exact() const;
 
@@ -195,6 +199,13 @@ struct Tier {
 };
 std::vector<Tier> CpuTiers();
 
+/// What one thread of this machine can do in a tier's own instructions, operands in registers:
+/// multiply-accumulates a nanosecond. 0: the tier has no such loop. Measured anew in about 4 ms.
+struct MachinePeak {
+  double int8_gmacs = 0, float_gmacs = 0;
+};
+Result<MachinePeak> MeasurePeak(const std::string& isa = "");
+
 /// One step of a plan, for people.
 struct PlanStep {
   std::string node, op, implementation, tier, why_not;  // op "Conv2D+Add": one step for both
@@ -202,6 +213,8 @@ struct PlanStep {
   uint64_t scratch_bytes = 0;
   int64_t macs = 0;
   int64_t tasks = 1;
+  int threads = 1;
+  bool floats = false;  // reads float32
 };
 std::vector<PlanStep> DescribePlan(const Runner& runner);
 

@@ -56,16 +56,25 @@ typedef struct whit_error {
   char message[1024];
 } whit_error;
 
+/* The value of a named dimension, such as the batch. */
+typedef struct whit_dim {
+  const char* name;
+  uint32_t value;
+} whit_dim;
+
 /* Start from whit_runner_options_init, which fills in size and the defaults. Fields are only ever
  * appended. */
 typedef struct whit_runner_options {
-  size_t size;       /* sizeof(whit_runner_options) of the caller */
-  int threads;       /* at most; default 1 */
-  const char* isa;   /* force a tier by name; NULL: the best usable */
-  int plain;         /* not 0: the plain executor */
-  int xnnpack;       /* 0: never; default 1 */
-  void* arena;       /* caller's memory, 64-aligned; NULL: owned by the runner */
-  size_t arena_size; /* bytes of it */
+  size_t size;          /* sizeof(whit_runner_options) of the caller */
+  int threads;          /* at most; default 1 */
+  const char* isa;      /* force a tier by name; NULL: the best usable */
+  int plain;            /* not 0: the plain executor */
+  int xnnpack;          /* 0: never; default 1 */
+  void* arena;          /* caller's memory, 64-aligned; NULL: owned by the runner */
+  size_t arena_size;    /* bytes of it */
+  const whit_dim* dims; /* NULL: every named dimension as the file says */
+  size_t dim_count;
+  const char* tuning; /* text that `whit tune` has stored; NULL: none */
 } whit_runner_options;
 
 /* A model input or output. Borrowed: valid while the runner lives. real = scale * (stored -

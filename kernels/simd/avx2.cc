@@ -22,6 +22,7 @@ namespace {
 #include "kernels/simd/depthwise_i8.inl"
 //
 #include "kernels/simd/depthwise_flat.inl"
+#include "kernels/simd/peak.inl"
 
 // 4 rows x 16 channels: 8 accumulators, 4 weights, 2 rows, 2 temporaries of 16 registers. A panel
 // of 8 channels takes 8 rows.
@@ -61,6 +62,8 @@ void RunWideProduct(const WideProduct& p) {
 
 const Kernels kAvx2 = {
     .sums_in_16_bits = true,
+    .peak_i8 = {&PeakPairs<Ymm>::Run, PeakPairs<Ymm>::kMacs},
+    .peak_f32 = {&PeakFloats<Ymm>::Run, PeakFloats<Ymm>::kMacs},
     .product_i8 = &RunProductI8,
     .wide_product = &RunWideProduct,
     .column_range = &RunColumnRange,

@@ -25,6 +25,7 @@ namespace {
 #include "kernels/simd/depthwise_i8.inl"
 //
 #include "kernels/simd/depthwise_flat.inl"
+#include "kernels/simd/peak.inl"
 
 // 8 rows x 32 channels: 16 accumulators cover the latency of 5 at two dots a cycle with 10 loads
 // for 16 dots. Few rows take four panels instead; a last panel of 8 lies in half a register.
@@ -63,6 +64,8 @@ void RunWideProduct(const WideProduct& p) {
 }  // namespace
 
 const Kernels kAvx512Vnni = {
+    .peak_i8 = {&PeakDots<Zmm>::Run, PeakDots<Zmm>::kMacs},
+    .peak_f32 = {&PeakFloats<Zmm>::Run, PeakFloats<Zmm>::kMacs},
     .product_i8 = &RunProductI8,
     .wide_product = &RunWideProduct,
     .row_sums = &RunRowSums,

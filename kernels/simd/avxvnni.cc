@@ -26,6 +26,7 @@ namespace {
 #include "kernels/simd/depthwise_i8.inl"
 //
 #include "kernels/simd/depthwise_flat.inl"
+#include "kernels/simd/peak.inl"
 
 // 6 rows x 16 channels: 12 accumulators cover the latency of 5 at two dots a cycle; 2 weights and 1
 // row of 16 registers. A single row takes two panels; a panel of 8 channels 12 rows.
@@ -66,6 +67,8 @@ const Kernels kAvxVnniEmulated = {
 #else
 const Kernels kAvxVnni = {
 #endif
+    .peak_i8 = {&PeakDots<Ymm>::Run, PeakDots<Ymm>::kMacs},
+    .peak_f32 = {&PeakFloats<Ymm>::Run, PeakFloats<Ymm>::kMacs},
     .product_i8 = &RunProductI8,
     .wide_product = &RunWideProduct,
     .row_sums = &RunRowSums,

@@ -146,9 +146,17 @@ constexpr int64_t kDepthwiseColumnBytes = 12 * 1024;
 /// Of depthwise_flat_i8: most rows of taps under two output lines, and most columns.
 constexpr int64_t kMostFlatTaps = 16;
 
+/// A loop of multiply-accumulates on registers alone, `macs` of them a round: a tier's peak.
+struct PeakLoop {
+  void (*run)(int64_t rounds) = nullptr;
+  int64_t macs = 0;
+};
+
 /// The functions of one tier. A null pointer: this tier has no such kernel.
 struct Kernels {
   bool sums_in_16_bits = false;  // wants step_max, pair_max, limits, lists of ProductI8
+  bool any_data = false;         // takes every range as full, so that time depends on no activation
+  PeakLoop peak_i8, peak_f32;
   void (*product_i8)(const ProductI8&) = nullptr;
   void (*wide_product)(const WideProduct&) = nullptr;
   void (*column_range)(const ColumnRange&) = nullptr;

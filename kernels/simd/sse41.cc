@@ -21,6 +21,7 @@ namespace {
 #include "kernels/simd/depthwise_i8.inl"
 //
 #include "kernels/simd/depthwise_flat.inl"
+#include "kernels/simd/peak.inl"
 
 // 2 rows x 16 channels: 8 accumulators, 4 rows of activations, 2 weights, 2 temporaries of 16
 // registers. A panel of 8 channels takes 4 rows.
@@ -59,6 +60,8 @@ void RunWideProduct(const WideProduct& p) {
 
 const Kernels kSse41 = {
     .sums_in_16_bits = true,
+    .peak_i8 = {&PeakPairs<Xmm>::Run, PeakPairs<Xmm>::kMacs},
+    .peak_f32 = {&PeakFloats<Xmm>::Run, PeakFloats<Xmm>::kMacs},
     .product_i8 = &RunProductI8,
     .wide_product = &RunWideProduct,
     .column_range = &RunColumnRange,

@@ -37,6 +37,21 @@ TierState Examine(const Tier& tier) {
   return {true, needs + ", known answers right"};
 }
 
+// Copies of all tiers that take every range as full.
+struct AnyDataTiers {
+  std::array<Kernels, std::size(kTiers)> kernels;
+  std::array<Tier, std::size(kTiers)> tiers;
+  AnyDataTiers() {
+    for (size_t i = 0; i < tiers.size(); ++i) {
+      tiers[i] = kTiers[i];
+      if (tiers[i].kernels == nullptr) continue;
+      kernels[i] = *kTiers[i].kernels;
+      kernels[i].any_data = true;
+      tiers[i].kernels = &kernels[i];
+    }
+  }
+};
+
 }  // namespace
 
 std::span<const Tier> Tiers() { return kTiers; }
@@ -46,6 +61,14 @@ const TierState& StateOf(size_t index) {
   static std::array<std::once_flag, std::size(kTiers)> once;
   std::call_once(once[index], [&] { states[index] = Examine(kTiers[index]); });
   return states[index];
+}
+
+const Tier& ForAnyData(const Tier& tier) {
+  static const AnyDataTiers all;
+  for (size_t i = 0; i < all.tiers.size(); ++i) {
+    if (tier.kernels == kTiers[i].kernels) return all.tiers[i];
+  }
+  return tier;
 }
 
 }  // namespace whit::simd

@@ -42,6 +42,10 @@ struct TierState {
 /// Of the tier Tiers()[index] on this CPU. Computed once; safe from any thread.
 const TierState& StateOf(size_t index);
 
+/// The same tier, but for kernels whose time depends on no activation (16-bit sums are otherwise
+/// judged by the data). Same bytes.
+const Tier& ForAnyData(const Tier& tier);
+
 /// Null if all kernels of the table give their known answers, else the name of the first that does
 /// not. Pure, so tests can break a table and see it fail.
 const char* FirstWrongKernel(const Kernels& kernels, int32_t act_bias);

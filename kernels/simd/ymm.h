@@ -4,14 +4,12 @@
 alignas(32) const int16_t kOne16[16] = {1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1};
 
 struct Ymm {
-  using V = __m256i;                    // 8 int32, 16 int16 or 32 bytes
-  using F = __m256;                     // 8 floats
-  static constexpr int kLanes = 8;      // 32-bit ones
+  using V = __m256i;                // 8 int32, 16 int16 or 32 bytes
+  using F = __m256;                 // 8 floats
+  static constexpr int kLanes = 8;  // 32-bit ones
   static constexpr int kRegisters = 16;
 
-  static WHIT_INLINE V Load(const void* p) {
-    return _mm256_loadu_si256(static_cast<const V*>(p));
-  }
+  static WHIT_INLINE V Load(const void* p) { return _mm256_loadu_si256(static_cast<const V*>(p)); }
   static WHIT_INLINE void Store(void* p, V v) { _mm256_storeu_si256(static_cast<V*>(p), v); }
   static WHIT_INLINE V Zero() { return _mm256_setzero_si256(); }
   static WHIT_INLINE V Splat32(int32_t v) { return _mm256_set1_epi32(v); }
@@ -49,8 +47,8 @@ struct Ymm {
     WHIT_PIN(acc);
 #endif
   }
-  /// acc += two steps of four bytes, x times v and y times u, summed in 16 bits; in assembly because
-  /// gcc 12 spills accumulators around the temporaries.
+  /// acc += two steps of four bytes, x times v and y times u, summed in 16 bits; in assembly
+  /// because gcc 12 spills accumulators around the temporaries.
   static WHIT_INLINE void AddPair(V& acc, V x, V y, V v, V u) {
     V s, t;
     asm volatile(
@@ -109,6 +107,8 @@ struct Ymm {
   }
   static WHIT_INLINE F MulF(F a, F b) { return _mm256_mul_ps(a, b); }
   static WHIT_INLINE F AddF(F a, F b) { return _mm256_add_ps(a, b); }
+  /// acc + a * b, rounded once where the CPU can.
+  static WHIT_INLINE F MulAddF(F acc, F a, F b) { return _mm256_fmadd_ps(a, b, acc); }
   static WHIT_INLINE F MinF(F a, F b) { return _mm256_min_ps(a, b); }
   static WHIT_INLINE F MaxF(F a, F b) { return _mm256_max_ps(a, b); }
   /// kLanes bytes, zero-extended to 32 bits.

@@ -1,4 +1,5 @@
-/* c_api_test MODEL: the C interface on the demo's model (int8 [1,16,16,1] to int8 [1,10]). */
+/* c_api_test MODEL BATCHES: the C interface on the demo's model (int8 [1,16,16,1] to int8 [1,10]),
+ * and on one whose batch is a dimension of 1 to 4 (uint8 [1,8,8,3]). */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -79,6 +80,9 @@ static void TestErrors(whit_model* model) {
   EXPECT(whit_runner_create(model, &options, &runner, &error) == WHIT_INVALID_ARGUMENT &&
          runner == NULL);
   whit_runner_options_init(&options);
+  options.tuning = "no tuning";
+  EXPECT(whit_runner_create(model, &options, &runner, &error) == WHIT_INVALID_MODEL);
+  whit_runner_options_init(&options);
   options.arena = arena;
   options.arena_size = 1;
   EXPECT(whit_runner_create(model, &options, &runner, &error) != WHIT_OK && runner == NULL);
@@ -107,10 +111,35 @@ static void TestOtherSources(const char* path) {
   free(bytes);
 }
 
+static void TestDims(const char* path) {
+  whit_model* model = NULL;
+  whit_runner* runner = NULL;
+  whit_runner_options options;
+  whit_tensor in;
+  whit_error error;
+  whit_dim batch;
+  batch.name = "batch";
+  batch.value = 3;
+  EXPECT(whit_model_open(path, &model, &error) == WHIT_OK);
+  whit_runner_options_init(&options);
+  options.dims = &batch;
+  options.dim_count = 1;
+  EXPECT(whit_runner_create(model, &options, &runner, &error) == WHIT_OK);
+  EXPECT(whit_runner_input(runner, 0, &in) == WHIT_OK && in.shape[0] == 3 &&
+         in.size == 3 * 8 * 8 * 3);
+  EXPECT(whit_runner_run(runner, &error) == WHIT_OK);
+  whit_runner_free(runner);
+  runner = NULL;
+  batch.value = 5;
+  EXPECT(whit_runner_create(model, &options, &runner, &error) == WHIT_INVALID_ARGUMENT);
+  EXPECT(strstr(error.message, "1..4") != NULL && runner == NULL);
+  whit_model_free(model);
+}
+
 int main(int argc, char** argv) {
   whit_model* model = NULL;
   whit_error error;
-  if (argc != 2) return 1;
+  if (argc != 3) return 1;
   if (whit_model_open(argv[1], &model, &error) != WHIT_OK) {
     printf("%s\n", error.message);
     return 1;
@@ -121,5 +150,6 @@ int main(int argc, char** argv) {
   TestErrors(model);
   whit_model_free(model);
   TestOtherSources(argv[1]);
+  TestDims(argv[2]);
   return failures != 0;
 }

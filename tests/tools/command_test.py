@@ -11,6 +11,7 @@ import subprocess
 import sys
 import tempfile
 import unittest
+import xml.etree.ElementTree
 import zipfile
 import zlib
 
@@ -24,7 +25,7 @@ sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / "fixture
 import tflite_builder  # needs numpy
 
 WHIT, CLASSIFY, MAKE_MODEL = (pathlib.Path(word).resolve() for word in sys.argv[1:4])
-COMMANDS = ["import", "info", "run", "classify", "bench", "plan", "ops", "verify"]
+COMMANDS = ["import", "info", "run", "classify", "bench", "plan", "tune", "ops", "verify"]
 
 
 def whit(*args):
@@ -137,8 +138,36 @@ class CommandTest(unittest.TestCase):
     def test_plan(self):
         plan = self.json("plan", self.model)
         self.assertEqual(plan["peak_arena_bytes"], self.json("info", self.model)["peak_arena_bytes"])
-        for key in ("node", "op", "implementation", "tier", "inputs", "outputs", "scratch_bytes", "macs", "tasks"):
-            self.assertIn(key, plan["steps"][0])
+        for step in plan["steps"]:
+            self.assertEqual(set(step), {"node", "op", "implementation", "tier", "why_not", "inputs", "outputs",
+                                         "scratch_bytes", "macs", "tasks", "threads"})
+            if step["implementation"] == "scalar":
+                self.assertNotEqual(step["why_not"], "")
+        self.assertEqual(plan["tuning"], "")
+
+    # ---- tune ----
+    def test_tune(self):
+        model = self.folder / "tuned.whit"
+        model.write_bytes(self.model.read_bytes())
+        beside = self.folder / "tuned.whit.tune"
+        told = self.json("tune", model, "--runs", "8")
+        self.assertEqual(set(told), {"file", "choices", "before_ms", "after_ms"})
+        self.assertEqual(told["file"], str(beside))
+        self.assertEqual(beside.read_text().count("\nstep "), told["choices"])
+        self.assertEqual(self.json("plan", model)["tuning"], "used")
+        self.assertEqual(self.json("plan", model, "--tuning", "none")["tuning"], "")
+        self.assertIn("threads", self.json("plan", model, "--threads", "2")["tuning"])
+        self.ok("tune", model, "--runs", "4", "-o", self.folder / "else.tune")
+        self.assertEqual(self.json("plan", self.model, "--tuning", self.folder / "else.tune")["tuning"], "used")
+
+    def test_tuning_of_something_else(self):
+        model, tuning = self.folder / "other.whit", self.folder / "other.whit.tune"
+        self.ok("import", self.tflite, "-o", model, "--shape", "image=2,16,16,1")
+        tuning.write_text("whit-tuning 1\nmodel 00\ncpu 00\ntier scalar\nthreads 1\nend\n")
+        self.assertIn("not used", self.json("plan", model)["tuning"])
+        tuning.write_text("whit-tuning 1\nmodel")
+        self.fails(2, "tun", "plan", model)
+        self.fails(2, "nothing.tune", "plan", model, "--tuning", self.folder / "nothing.tune")
 
     def test_ops(self):
         operators = {op["name"]: op for op in self.json("ops")["operators"]}
@@ -374,12 +403,35 @@ class CommandTest(unittest.TestCase):
     def test_bench(self):
         keys = ["model", "threads", "isa", "clock_ghz", "load_ms", "first_ms", "peak_arena_bytes", "ms"]
         found = self.json("bench", self.model, "--runs", "3", "--warmup", "1", "--threads", "2")
-        self.assertEqual(list(found), keys)
+        self.assertEqual([key for key in found if key != "any_data_ms"], keys)  # that one: 16-bit tiers only
         self.assertEqual((found["model"], found["threads"], len(found["ms"])), ("digits", 2, 3))
         self.assertEqual(self.json("bench", self.model, "--runs", "0", "--warmup", "0")["ms"], [])
         profile = self.ok("bench", self.model, "--runs", "2", "--profile", "--in", self.input())
         self.assertIn("Conv2D", profile)
         self.assertIn("median", profile)
+        self.assertIn("peak of one thread", profile)
+
+    def test_bench_looks_at_the_data(self):
+        for tier in self.json("info", "--cpu")["tiers"]:
+            if not tier["usable"]:
+                print("commands: NOT RUN: bench on", tier["name"])
+                continue
+            found = self.json("bench", self.model, "--runs", "3", "--isa", tier["name"])
+            self.assertEqual("any_data_ms" in found, tier["name"] in ("sse41", "avx2"), tier["name"])
+
+    def test_bench_profile(self):
+        picture = self.folder / "profile.svg"
+        found = self.json("bench", self.model, "--runs", "3", "--profile", "--svg", picture)
+        self.assertEqual(set(found["peak"]), {"int8_gmacs", "float_gmacs"})
+        steps = found["profile"]
+        self.assertEqual(len(steps), len(self.json("plan", self.model)["steps"]))
+        for step in steps:
+            self.assertEqual(list(step), ["step", "node", "op", "implementation", "tier", "us", "share", "gmacs",
+                                          "peak_share"])
+        self.assertAlmostEqual(sum(step["share"] for step in steps), 1, places=5)
+        drawn = xml.etree.ElementTree.parse(picture).getroot()
+        self.assertEqual(len(drawn.findall("{http://www.w3.org/2000/svg}g")), len(steps))
+        self.fails(2, "nowhere", "bench", self.model, "--runs", "1", "--svg", self.folder / "nowhere" / "a.svg")
 
 
 if __name__ == "__main__":

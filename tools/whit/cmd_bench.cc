@@ -1,12 +1,13 @@
 // whit bench: how long a run takes.
 #include <algorithm>
 #include <cstdio>
-#include <map>
 #include <random>
 
 #include "platform/clock.h"
+#include "platform/mapping.h"
 #include "tools/whit/npy.h"
 #include "tools/whit/open_model.h"
+#include "tools/whit/profile.h"
 
 namespace whit::tools {
 
@@ -15,6 +16,7 @@ namespace {
 struct BenchFlags {
   std::string file;
   std::vector<std::string> in;
+  std::string svg;
   RunFlags run;
   int runs = 50, warmup = 10;
   uint64_t seed = 1;
@@ -64,32 +66,17 @@ Status FillInputs(const BenchFlags& flags, const Runner& runner) {
   return OkStatus();
 }
 
-// What the profile callback saw of one step. The shortest time of all runs is what counts: on a
-// machine with other work a mean says more about that work.
-struct StepTimes {
-  std::string node, op, implementation, tier;
-  uint64_t ns = UINT64_MAX;
-  int64_t macs = 0;
-};
-
-void PrintProfile(const std::map<size_t, StepTimes>& steps, FILE* to) {
-  uint64_t total = 0;
-  for (const auto& [step, t] : steps) total += t.ns;
-  std::fprintf(to, "%4s %9s %6s %9s  %s\n", "step", "us", "%", "GMAC/s", "operator");
-  for (const auto& [step, t] : steps) {
-    const double us = static_cast<double>(t.ns) * 1e-3;
-    std::fprintf(
-        to, "%4zu %9.1f %6.1f %9.2f  %s (%s, %s) %s\n", step, us,
-        100.0 * static_cast<double>(t.ns) / static_cast<double>(std::max<uint64_t>(total, 1)),
-        us > 0 ? static_cast<double>(t.macs) * 1e-3 / us : 0.0, t.op.c_str(),
-        t.implementation.c_str(), t.tier.c_str(), Printable(t.node).c_str());
-  }
-}
-
 struct Measured {
   double load_ms = 0, first_ms = 0;
+  double any_data_ms = 0;  // shortest with RunnerOptions::any_data; 0: time does not depend on data
   std::vector<double> ms;
 };
+
+std::string MsText(double ms) {
+  char text[32];
+  std::snprintf(text, sizeof text, "%.3f", ms);
+  return text;
+}
 
 void PrintTimes(const BenchFlags& flags, const Runner& runner, const Measured& m) {
   std::printf("%s: %d thread%s, %s, clock %.2f GHz\n", Stem(flags.file).c_str(), flags.run.threads,
@@ -101,24 +88,82 @@ void PrintTimes(const BenchFlags& flags, const Runner& runner, const Measured& m
   std::sort(sorted.begin(), sorted.end());
   std::printf("%zu runs: min %.3f ms, median %.3f ms, 90 %% below %.3f ms\n", sorted.size(),
               sorted.front(), sorted[sorted.size() / 2], sorted[sorted.size() * 9 / 10]);
+  if (m.any_data_ms > 0) std::printf("whatever the data: min %.3f ms\n", m.any_data_ms);
+}
+
+// Warm-up and measured runs.
+Status MeasureRuns(const BenchFlags& flags, Runner* runner, bool* counting, Measured* m) {
+  // One run at least: the first one's time is a result of its own, also where it is a warm-up.
+  const int warmup = flags.warmup + flags.runs > 0 ? flags.warmup : 1;
+  m->ms.reserve(static_cast<size_t>(flags.runs));
+  for (int i = 0; i < warmup + flags.runs; ++i) {
+    *counting = i >= warmup;
+    const uint64_t began = NowNs();
+    WHIT_RETURN_IF_ERROR(runner->Run().WithContext(flags.file));
+    const double ms = MsSince(began);
+    if (i == 0) m->first_ms = ms;
+    if (*counting) m->ms.push_back(ms);
+  }
+  return OkStatus();
+}
+
+// The bound beside it, where the tier looks at the data.
+Status MeasureAnyData(const BenchFlags& flags, const Model& model, RunnerOptions options,
+                      Measured* m) {
+  constexpr int kMost = 20;
+  options.any_data = true;
+  options.profile = nullptr;
+  WHIT_ASSIGN_OR_RETURN(Runner runner, Runner::Create(model, options));
+  WHIT_RETURN_IF_ERROR(FillInputs(flags, runner));
+  double best = 1e300;
+  for (int i = 0; i < std::min(kMost, flags.runs) + 1; ++i) {
+    const uint64_t began = NowNs();
+    WHIT_RETURN_IF_ERROR(runner.Run());
+    if (i > 0) best = std::min(best, MsSince(began));
+  }
+  m->any_data_ms = best;
+  return OkStatus();
+}
+
+Json BenchJson(const BenchFlags& flags, const Runner& runner, const Measured& m) {
+  Json json = {{"model", Stem(flags.file)},
+               {"threads", flags.run.threads},
+               {"isa", TiersOf(runner)},
+               {"clock_ghz", MeasureClockGhz()},
+               {"load_ms", m.load_ms},
+               {"first_ms", m.first_ms},
+               {"peak_arena_bytes", runner.peak_arena_bytes()},
+               {"ms", m.ms}};
+  if (m.any_data_ms > 0) json["any_data_ms"] = m.any_data_ms;
+  return json;
+}
+
+// Where the profile goes: into the line of JSON or under the times, and into a picture.
+Status ShowProfile(const BenchFlags& flags, const Profile& profile, Json* json) {
+  if (flags.json) {
+    (*json)["peak"] = {{"int8_gmacs", profile.peak.int8_gmacs},
+                       {"float_gmacs", profile.peak.float_gmacs}};
+    (*json)["profile"] = ProfileJson(profile);
+  } else if (flags.profile) {
+    PrintProfile(profile, stdout);
+  }
+  if (flags.svg.empty()) return OkStatus();
+  const std::string svg = ProfileSvg(profile);
+  const std::span<const std::byte> chunk[] = {std::as_bytes(std::span(svg))};
+  return WriteFileAtomically(flags.svg, chunk);
 }
 
 Status RunBench(const BenchFlags& flags) {
   Measured m;
   const uint64_t start = NowNs();
   WHIT_ASSIGN_OR_RETURN(const OpenedModel opened, OpenModel(flags.file));
-  std::map<size_t, StepTimes> steps;
-  bool counting = false;
   WHIT_ASSIGN_OR_RETURN(RunnerOptions options, flags.run.ToOptions(flags.file));
-  if (flags.profile) {
-    options.profile = [&](const StepProfile& p) {
-      if (!counting) return;
-      StepTimes& t = steps[p.step];
-      if (t.op.empty()) {
-        t.node = p.node, t.op = p.op, t.implementation = p.implementation, t.tier = p.tier;
-        t.macs = p.macs;
-      }
-      t.ns = std::min(t.ns, p.nanoseconds);
+  const bool profiled = flags.profile || !flags.svg.empty();
+  Profile profile;
+  bool counting = false;
+  if (profiled) {
+    options.profile = [&](const StepProfile& step) {
+      if (counting) profile.Add(step);
     };
   }
   auto created = Runner::Create(opened.model, options);
@@ -126,32 +171,22 @@ Status RunBench(const BenchFlags& flags) {
   Runner& runner = *created;
   m.load_ms = MsSince(start);
   WHIT_RETURN_IF_ERROR(FillInputs(flags, runner));
-
-  // One run at least: the first one's time is a result of its own, also where it is a warm-up.
-  const int warmup = flags.warmup + flags.runs > 0 ? flags.warmup : 1;
-  m.ms.reserve(static_cast<size_t>(flags.runs));
-  for (int i = 0; i < warmup + flags.runs; ++i) {
-    counting = i >= warmup;
-    const uint64_t began = NowNs();
-    WHIT_RETURN_IF_ERROR(runner.Run().WithContext(flags.file));
-    const double ms = MsSince(began);
-    if (i == 0) m.first_ms = ms;
-    if (counting) m.ms.push_back(ms);
+  WHIT_RETURN_IF_ERROR(MeasureRuns(flags, &runner, &counting, &m));
+  if (runner.time_depends_on_data() && flags.runs > 0) {
+    WHIT_RETURN_IF_ERROR(MeasureAnyData(flags, opened.model, options, &m));
   }
-  if (flags.json) {
-    PrintJson({{"model", Stem(flags.file)},
-               {"threads", flags.run.threads},
-               {"isa", TiersOf(runner)},
-               {"clock_ghz", MeasureClockGhz()},
-               {"load_ms", m.load_ms},
-               {"first_ms", m.first_ms},
-               {"peak_arena_bytes", runner.peak_arena_bytes()},
-               {"ms", m.ms}});
-  } else {
-    PrintTimes(flags, runner, m);
+  Json json = BenchJson(flags, runner, m);
+  if (!flags.json) PrintTimes(flags, runner, m);
+  if (profiled) {
+    profile.AddPlan(runner);
+    WHIT_ASSIGN_OR_RETURN(profile.peak, MeasurePeak(options.isa));
+    profile.title = Stem(flags.file) + ": " +
+                    (m.ms.empty() ? "" : MsText(*std::min_element(m.ms.begin(), m.ms.end()))) +
+                    " ms, " + TiersOf(runner) + ", " + std::to_string(flags.run.threads) +
+                    (flags.run.threads == 1 ? " thread" : " threads");
+    WHIT_RETURN_IF_ERROR(ShowProfile(flags, profile, &json));
   }
-  // Standard output keeps its one line of JSON.
-  if (flags.profile) PrintProfile(steps, flags.json ? stderr : stdout);
+  if (flags.json) PrintJson(json);
   return OkStatus();
 }
 
@@ -172,7 +207,9 @@ void AddBench(CLI::App& app, Action* action) {
   cli->add_option("--in", flags->in, "FILE.npy for each input in order; the others get noise")
       ->allow_extra_args(false);
   cli->add_option("--seed", flags->seed, "Of the noise")->capture_default_str();
-  cli->add_flag("--profile", flags->profile, "Time of each step");
+  cli->add_flag("--profile", flags->profile,
+                "Time of each step, and what of this machine's peak it reaches");
+  cli->add_option("--svg", flags->svg, "The profile as a picture");
   cli->add_flag("--json", flags->json, "One line of JSON");
 }
 

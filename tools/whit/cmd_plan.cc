@@ -25,7 +25,8 @@ void PrintPlanJson(const Runner& runner, const std::vector<PlanStep>& steps) {
                     {"outputs", s.outputs},
                     {"scratch_bytes", s.scratch_bytes},
                     {"macs", s.macs},
-                    {"tasks", s.tasks}});
+                    {"tasks", s.tasks},
+                    {"threads", s.threads}});
   }
   PrintJson({{"peak_arena_bytes", runner.peak_arena_bytes()},
              {"exact", runner.exact()},
@@ -36,10 +37,11 @@ void PrintPlanJson(const Runner& runner, const std::vector<PlanStep>& steps) {
 void PrintPlan(const Runner& runner, const std::vector<PlanStep>& steps) {
   for (size_t i = 0; i < steps.size(); ++i) {
     const PlanStep& s = steps[i];
-    std::printf("%3zu  %-20s %s/%s  %s MACs, %lld tasks, scratch %s  %s\n", i, s.op.c_str(),
-                s.implementation.c_str(), s.tier.c_str(),
+    std::printf("%3zu  %-20s %s/%s  %s MACs, %lld tasks on %d thread%s, scratch %s  %s\n", i,
+                s.op.c_str(), s.implementation.c_str(), s.tier.c_str(),
                 HumanCount(static_cast<uint64_t>(s.macs)).c_str(), static_cast<long long>(s.tasks),
-                HumanBytes(s.scratch_bytes).c_str(), Printable(s.node).c_str());
+                s.threads, s.threads == 1 ? "" : "s", HumanBytes(s.scratch_bytes).c_str(),
+                Printable(s.node).c_str());
     for (const std::string& in : s.inputs) std::printf("       <- %s\n", Printable(in).c_str());
     for (const std::string& out : s.outputs) std::printf("       -> %s\n", Printable(out).c_str());
     if (!s.why_not.empty()) std::printf("       not faster: %s\n", Printable(s.why_not).c_str());
