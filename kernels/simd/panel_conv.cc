@@ -63,6 +63,10 @@ class Worker {
     range.smallest = p_.smallest.In<uint8_t>(scratch_);
     range.largest = p_.largest.In<uint8_t>(scratch_);
     range.k = p_.product.g.in_c;
+    if (p_.kernels->any_data) {
+      std::memset(range.largest, 255, static_cast<size_t>(range.k));
+      return;
+    }
     range.x = rows_.base();
     if (p_.blocks.flat) {
       range.stride = p_.blocks.pixel_bytes, range.count = rows_.count();

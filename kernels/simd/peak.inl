@@ -46,12 +46,16 @@ struct PeakFloats {
   static constexpr int kChains = 12;
   static constexpr int64_t kMacs = kChains * T::kLanes;
   static void Run(int64_t rounds) {
-    typename T::F x = T::SplatF(0.999f), y = T::SplatF(1e-6f);
+    typename T::F x = T::SplatF(0.999f);
+    const typename T::F y = T::SplatF(1e-6f);
     typename T::F acc[kChains];
 #pragma GCC unroll 12
-    for (int i = 0; i < kChains; ++i) acc[i] = y;
+    for (int i = 0; i < kChains; ++i) {
+      acc[i] = y;
+      WHIT_PIN(acc[i]);  // else equal sums are computed once
+    }
     for (; rounds > 0; --rounds) {
-      WHIT_PIN(x);  // else equal sums are computed once
+      WHIT_PIN(x);
 #pragma GCC unroll 12
       for (int i = 0; i < kChains; ++i) acc[i] = T::MulAddF(acc[i], x, y);
     }

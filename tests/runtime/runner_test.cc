@@ -52,6 +52,37 @@ TEST(Runner, PlannedEqualsPlainForEveryThreadCount) {
   }
 }
 
+TEST(Runner, TimeWithoutTheDataGivesTheSameBytes) {
+  const auto bytes = SmallNetwork();
+  const Model model = OpenSmall(bytes);
+  RunnerOptions plain;
+  plain.plain = true;
+  const auto want = RunOnce(model, plain, 3);
+  for (const Tier& tier : CpuTiers()) {
+    if (!tier.usable) continue;
+    RunnerOptions options;
+    options.isa = tier.name;
+    auto looking = Runner::Create(model, options);
+    options.any_data = true;
+    auto blind = Runner::Create(model, options);
+    ASSERT_TRUE(looking.ok() && blind.ok());
+    EXPECT_EQ(looking->time_depends_on_data(), tier.name == "sse41" || tier.name == "avx2");
+    EXPECT_FALSE(blind->time_depends_on_data());
+    EXPECT_EQ(RunOnce(model, options, 3), want) << tier.name;
+  }
+}
+
+TEST(Runner, PeakOfEveryTier) {
+  for (const Tier& tier : CpuTiers()) {
+    if (!tier.usable) continue;
+    const auto peak = MeasurePeak(tier.name);
+    ASSERT_TRUE(peak.ok());
+    EXPECT_EQ(peak->int8_gmacs > 0, tier.name != "scalar") << tier.name;
+    EXPECT_EQ(peak->float_gmacs > 0, tier.name != "scalar") << tier.name;
+  }
+  EXPECT_FALSE(MeasurePeak("z80").ok());
+}
+
 TEST(Runner, OutputsDependOnInputs) {  // guards the test above against comparing constants
   const auto bytes = SmallNetwork();
   const Model model = OpenSmall(bytes);
