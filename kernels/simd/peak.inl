@@ -57,7 +57,7 @@ struct PeakFloats {
     for (; rounds > 0; --rounds) {
       WHIT_PIN(x);
 #pragma GCC unroll 12
-      for (int i = 0; i < kChains; ++i) acc[i] = T::MulAddF(acc[i], x, y);
+      for (int i = 0; i < kChains; ++i) acc[i] = T::MulAddF(x, y, acc[i]);
     }
 #pragma GCC unroll 12
     for (int i = 0; i < kChains; ++i) WHIT_PIN(acc[i]);

@@ -75,8 +75,6 @@ struct Xmm {
   }
   static WHIT_INLINE F MulF(F a, F b) { return _mm_mul_ps(a, b); }
   static WHIT_INLINE F AddF(F a, F b) { return _mm_add_ps(a, b); }
-  /// acc + a * b.
-  static WHIT_INLINE F MulAddF(F acc, F a, F b) { return _mm_add_ps(acc, _mm_mul_ps(a, b)); }
   static WHIT_INLINE F MinF(F a, F b) { return _mm_min_ps(a, b); }
   static WHIT_INLINE F MaxF(F a, F b) { return _mm_max_ps(a, b); }
   static WHIT_INLINE V WidenU8(const uint8_t* p) {
