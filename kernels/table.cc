@@ -8,6 +8,7 @@
 #include "kernels/elementwise.h"
 #include "kernels/op.h"
 #include "kernels/options.h"
+#include "kernels/table.h"
 #include "kernels/tables.h"
 #include "schema/model_generated.h"
 
@@ -17,10 +18,6 @@ namespace {
 
 struct TableParams {
   std::array<uint8_t, 256> bytes;  // indexed by the stored input, gives the stored output
-};
-
-struct Table16Params {
-  std::array<int16_t, kTable16Entries> points;
 };
 
 KernelCode RunTable(const RunContext& ctx) {

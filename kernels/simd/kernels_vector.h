@@ -13,7 +13,7 @@ namespace whit::simd {
 
 /// z + rne(clamp(v, lo, hi)) of a float v in units of the output (docs/arithmetic.md, `store`): lo
 /// and hi are less the zero point, everything in stored units.
-struct Store8 {
+struct Store {
   int32_t zero_point = 0;
   float lo = 0, hi = 0;
 };
@@ -31,16 +31,19 @@ enum class BinaryKind : uint8_t {
 
 /// out[i] = store(f(a[i * a_step] - a_zero, b[i * b_step] - b_zero)), by the multipliers of
 /// docs/arithmetic.md, Two operands. Steps are 0 or 1. PRelu: ma for x >= 0, mb for the rest.
-struct BinaryU8 {
+template <typename T>
+struct BinaryCodes {
   BinaryKind kind = BinaryKind::kAdd;
-  const uint8_t *a = nullptr, *b = nullptr;
+  const T *a = nullptr, *b = nullptr;
   int64_t a_step = 1, b_step = 1;
-  uint8_t* out = nullptr;
+  T* out = nullptr;
   int64_t n = 0;
   int32_t a_zero = 0, b_zero = 0;  // stored units
   float ma = 0, mb = 0;
-  Store8 store;
+  Store store;
 };
+using BinaryU8 = BinaryCodes<uint8_t>;
+using BinaryI16 = BinaryCodes<int16_t>;
 
 /// out[i] = clamp(f(a[i * a_step], b[i * b_step]), lo, hi); a NaN passes the clamp.
 struct BinaryF32 {
@@ -74,10 +77,15 @@ enum class UnaryKind : uint8_t {
   kSquare,
   kSqrt,
   kRsqrt,
-  kGeluTanh
+  kGeluTanh,
+  kElu,  // within 3e-7 of the reference
+  kFloor,
+  kCeil,
+  kRound
 };
 
-/// out[i] = f(in[i]), the very operations of the reference in its order: the same bits.
+/// out[i] = f(in[i]), the very operations of the reference in its order: the same bits, but where a
+/// kind says otherwise.
 struct UnaryF32 {
   UnaryKind kind = UnaryKind::kRelu;
   const float* in = nullptr;
@@ -86,23 +94,51 @@ struct UnaryF32 {
   float alpha = 0;
 };
 
-/// out[i] = store(in[i] / scale), NaN as 0.
-struct QuantizeU8 {
-  const float* in = nullptr;
-  uint8_t* out = nullptr;
+/// out[i] = t[k] + (((t[k+1] - t[k]) * r + 64) >> 7), k = (in[i] >> 7) + 256, r = in[i] & 127.
+struct TableI16 {
+  const int16_t* points = nullptr;  // [513]
+  const int16_t* in = nullptr;
+  int16_t* out = nullptr;
   int64_t n = 0;
-  float scale = 1;
-  Store8 store;
 };
 
+/// out[i] = store(in[i] / scale), NaN as 0.
+template <typename T>
+struct QuantizeTo {
+  const float* in = nullptr;
+  T* out = nullptr;
+  int64_t n = 0;
+  float scale = 1;
+  Store store;
+};
+using QuantizeU8 = QuantizeTo<uint8_t>;
+using QuantizeI16 = QuantizeTo<int16_t>;
+
 /// out[i] = clamp((in[i] - zero_point) * scale, lo, hi).
-struct DequantizeU8 {
-  const uint8_t* in = nullptr;
+template <typename T>
+struct DequantizeFrom {
+  const T* in = nullptr;
   float* out = nullptr;
   int64_t n = 0;
   int32_t zero_point = 0;
   float scale = 1, lo = 0, hi = 0;
 };
+using DequantizeU8 = DequantizeFrom<uint8_t>;
+using DequantizeI16 = DequantizeFrom<int16_t>;
+
+/// out[i] = store((in[i] - zero_point) * multiplier).
+template <typename From, typename To>
+struct RescaleCodes {
+  const From* in = nullptr;
+  To* out = nullptr;
+  int64_t n = 0;
+  int32_t zero_point = 0;
+  float multiplier = 1;
+  Store store;
+};
+using RescaleU8ToI16 = RescaleCodes<uint8_t, int16_t>;
+using RescaleI16ToU8 = RescaleCodes<int16_t, uint8_t>;
+using RescaleI16 = RescaleCodes<int16_t, int16_t>;
 
 /// One output row of a pool over x[H,W,C], or column sums (one output pixel whose window is
 /// everything). Up to 64 bytes behind the last pixel may be read.
@@ -120,7 +156,7 @@ struct PoolU8 {
   bool plain_sum = false;
   int32_t in_zero = 0;
   double ratio = 1;
-  Store8 store;
+  Store store;
   uint8_t* out = nullptr;  // dense
 };
 struct PoolF32 {
@@ -167,6 +203,18 @@ struct SoftmaxF32 {
 };
 constexpr int64_t kMostTurned = 16;
 
+/// Rows of `depth` bytes: t(d) with d = largest - x, then store(f32(t(d)) * f32(inverse_scale / sum
+/// of all t)). docs/arithmetic.md, Softmax.
+struct SoftmaxU8 {
+  const uint8_t* in = nullptr;
+  uint8_t* out = nullptr;
+  int64_t rows = 0, depth = 0;
+  const uint32_t* table = nullptr;  // [256]
+  const float* reals = nullptr;     // [256] the table's entries
+  double inverse_scale = 1;
+  Store store;
+};
+
 /// out[c] = f32(sum over i of x[i * stride + c] / divisor), in double.
 struct ColumnSumsF32 {
   const float* x = nullptr;
@@ -189,16 +237,24 @@ struct VectorKernels {
   const char* tier = "";   // whose code it is: tiers may share it
   double sums_per_ns = 1;  // sums of two bytes each on an ordinary CPU of the tier
   void (*binary_u8)(const BinaryU8&) = nullptr;
+  void (*binary_i16)(const BinaryI16&) = nullptr;
   void (*binary_f32)(const BinaryF32&) = nullptr;
   void (*table_u8)(const TableU8&) = nullptr;
   void (*table_u8_vbmi)(const TableU8&) = nullptr;  // may be null; for CPUs with AVX512-VBMI
+  void (*table_i16)(const TableI16&) = nullptr;     // may be null
   void (*unary_f32)(const UnaryF32&) = nullptr;
   void (*quantize_u8)(const QuantizeU8&) = nullptr;
   void (*dequantize_u8)(const DequantizeU8&) = nullptr;
+  void (*quantize_i16)(const QuantizeI16&) = nullptr;
+  void (*dequantize_i16)(const DequantizeI16&) = nullptr;
+  void (*rescale_u8_to_i16)(const RescaleU8ToI16&) = nullptr;
+  void (*rescale_i16_to_u8)(const RescaleI16ToU8&) = nullptr;
+  void (*rescale_i16)(const RescaleI16&) = nullptr;
   void (*pool_u8)(const PoolU8&) = nullptr;
   void (*pool_f32)(const PoolF32&) = nullptr;
   void (*resize_u8)(const ResizeU8&) = nullptr;
   void (*resize_f32)(const ResizeF32&) = nullptr;
+  void (*softmax_u8)(const SoftmaxU8&) = nullptr;
   void (*softmax_f32)(const SoftmaxF32&) = nullptr;
   void (*column_sums_f32)(const ColumnSumsF32&) = nullptr;
   void (*arg_u8)(const ArgU8&) = nullptr;

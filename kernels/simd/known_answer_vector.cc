@@ -31,12 +31,12 @@ std::array<float, kCount> Floats(uint32_t seed) {
   return floats;
 }
 
-uint8_t Stored(float v, const Store8& s) {
+uint8_t Stored(float v, const Store& s) {
   return static_cast<uint8_t>(
       s.zero_point + static_cast<int32_t>(std::nearbyint(std::min(std::max(v, s.lo), s.hi))));
 }
 
-constexpr Store8 kStore = {117, -110.0f, 130.0f};
+constexpr Store kStore = {117, -110.0f, 130.0f};
 
 bool SumsAreRight(const VectorKernels& k) {
   const auto a = Bytes(1), b = Bytes(2);
@@ -49,6 +49,55 @@ bool SumsAreRight(const VectorKernels& k) {
     const float first = static_cast<float>(a[i] - 100) * 0.7f;
     const float second = static_cast<float>(b[i] - 140) * 1.3f;
     if (out[i] != Stored(first + second, kStore)) return false;
+  }
+  return true;
+}
+
+std::array<int16_t, kCount> Words(uint32_t seed) {
+  std::array<int16_t, kCount> words;
+  for (int16_t& w : words) {
+    seed = seed * 1664525u + 1013904223u;
+    w = static_cast<int16_t>(seed >> 16);
+  }
+  return words;
+}
+
+constexpr Store kWordStore = {5, -30000.0f, 31000.0f};
+
+int16_t StoredWord(float v) {
+  const float clamped = std::min(std::max(v, kWordStore.lo), kWordStore.hi);
+  return static_cast<int16_t>(kWordStore.zero_point +
+                              static_cast<int32_t>(std::nearbyint(clamped)));
+}
+
+bool WordsAreRight(const VectorKernels& k) {
+  const auto a = Words(11), b = Words(12);
+  std::array<int16_t, kCount> out{};
+  BinaryI16 p;
+  p.kind = BinaryKind::kSub;
+  p.a = a.data(), p.b = b.data(), p.out = out.data(), p.n = kCount;
+  p.a_zero = 3, p.b_zero = -4, p.ma = 0.7f, p.mb = 1.3f, p.store = kWordStore;
+  k.binary_i16(p);
+  for (size_t i = 0; i < kCount; ++i) {
+    const float first = static_cast<float>(a[i] - 3) * 0.7f;
+    const float second = static_cast<float>(b[i] + 4) * 1.3f;
+    if (out[i] != StoredWord(first - second)) return false;
+  }
+  k.rescale_i16({a.data(), out.data(), kCount, 3, 1.1f, kWordStore});
+  std::array<uint8_t, kCount> bytes{};
+  k.rescale_i16_to_u8({a.data(), bytes.data(), kCount, 3, 0.006f, kStore});
+  for (size_t i = 0; i < kCount; ++i) {
+    if (out[i] != StoredWord(static_cast<float>(a[i] - 3) * 1.1f)) return false;
+    if (bytes[i] != Stored(static_cast<float>(a[i] - 3) * 0.006f, kStore)) return false;
+  }
+  if (k.table_i16 == nullptr) return true;
+  std::array<int16_t, 513> points;
+  for (size_t i = 0; i < points.size(); ++i) points[i] = static_cast<int16_t>(i * 20021);
+  k.table_i16({points.data(), a.data(), out.data(), kCount});
+  for (size_t i = 0; i < kCount; ++i) {
+    const int at = (a[i] >> 7) + 256, part = a[i] & 127;
+    const int left = points[static_cast<size_t>(at)], right = points[static_cast<size_t>(at) + 1];
+    if (out[i] != left + (((right - left) * part + 64) >> 7)) return false;
   }
   return true;
 }
@@ -152,6 +201,36 @@ bool ResizingIsRight(const VectorKernels& k) {
   return true;
 }
 
+bool SoftmaxOfBytesIsRight(const VectorKernels& k) {
+  const auto x = Bytes(13);
+  std::array<uint32_t, 256> table;
+  std::array<float, 256> reals;
+  for (size_t d = 0; d < 256; ++d) {
+    table[d] = 1u << 30 >> (d / 8);
+    reals[d] = static_cast<float>(table[d]);
+  }
+  for (const int64_t depth : {29, 101}) {
+    std::array<uint8_t, kCount> out{};
+    SoftmaxU8 p;
+    p.in = x.data(), p.out = out.data(), p.rows = 2, p.depth = depth;
+    p.table = table.data(), p.reals = reals.data();
+    p.inverse_scale = 250, p.store = {1, -1.0f, 254.0f};
+    k.softmax_u8(p);
+    for (int64_t r = 0; r < 2; ++r) {
+      const uint8_t* row = x.data() + r * depth;
+      const uint8_t largest = *std::max_element(row, row + depth);
+      uint64_t sum = 0;
+      for (int64_t i = 0; i < depth; ++i) sum += table[static_cast<size_t>(largest - row[i])];
+      const float share = static_cast<float>(250 / static_cast<double>(sum));
+      for (int64_t i = 0; i < depth; ++i) {
+        const float e = static_cast<float>(table[static_cast<size_t>(largest - row[i])]);
+        if (out[static_cast<size_t>(r * depth + i)] != Stored(e * share, p.store)) return false;
+      }
+    }
+  }
+  return true;
+}
+
 bool RowsOfFloatsAreRight(const VectorKernels& k) {
   const auto x = Floats(9);
   for (const int64_t depth : {7, 29}) {
@@ -202,11 +281,13 @@ bool PlacesAreRight(const VectorKernels& k) {
 
 const char* FirstWrongKernel(const VectorKernels& k) {
   if (!SumsAreRight(k)) return "binary_u8";
+  if (!WordsAreRight(k)) return "binary_i16, rescale_i16 or table_i16";
   if (!TablesAreRight(k)) return "table_u8";
   if (!FloatsAreRight(k)) return "binary_f32 or unary_f32";
   if (!ConversionsAreRight(k)) return "quantize_u8 or dequantize_u8";
   if (!PoolsAreRight(k)) return "pool_u8";
   if (!ResizingIsRight(k)) return "resize_u8";
+  if (!SoftmaxOfBytesIsRight(k)) return "softmax_u8";
   if (!RowsOfFloatsAreRight(k)) return "softmax_f32 or column_sums_f32";
   if (!PlacesAreRight(k)) return "arg_u8";
   return nullptr;

@@ -23,6 +23,7 @@ WHIT_INLINE void Leave() {}
 #include "kernels/simd/vector_window.inl"
 
 void RunBinaryU8(const BinaryU8& p) { PickBinary<XmmVector>(p); }
+void RunBinaryI16(const BinaryI16& p) { PickBinary<XmmVector>(p); }
 void RunBinaryF32(const BinaryF32& p) { PickBinary<XmmVector>(p); }
 void RunUnaryF32(const UnaryF32& p) { PickUnary<XmmVector>(p); }
 void RunTableU8(const TableU8& p) { LookUpOneByOne(p); }
@@ -30,8 +31,28 @@ void RunQuantizeU8(const QuantizeU8& p) {
   Quantize<XmmVector>(p);
   Leave();
 }
+void RunQuantizeI16(const QuantizeI16& p) {
+  Quantize<XmmVector>(p);
+  Leave();
+}
 void RunDequantizeU8(const DequantizeU8& p) {
   Dequantize<XmmVector>(p);
+  Leave();
+}
+void RunDequantizeI16(const DequantizeI16& p) {
+  Dequantize<XmmVector>(p);
+  Leave();
+}
+void RunRescaleU8ToI16(const RescaleU8ToI16& p) {
+  Rescale<XmmVector>(p);
+  Leave();
+}
+void RunRescaleI16ToU8(const RescaleI16ToU8& p) {
+  Rescale<XmmVector>(p);
+  Leave();
+}
+void RunRescaleI16(const RescaleI16& p) {
+  Rescale<XmmVector>(p);
   Leave();
 }
 
@@ -49,6 +70,12 @@ void RunResizeU8(const ResizeU8& p) {
 }
 void RunResizeF32(const ResizeF32& p) {
   ResizeFloats<XmmVector>(p);
+  Leave();
+}
+void RunSoftmaxU8(const SoftmaxU8& p) {
+  for (int64_t r = 0; r < p.rows; ++r) {
+    SoftmaxBytesRow<XmmVector>(p, p.in + r * p.depth, p.out + r * p.depth);
+  }
   Leave();
 }
 void RunSoftmaxF32(const SoftmaxF32& p) {
@@ -70,15 +97,22 @@ const VectorKernels kSse41Vector = {
     .tier = "sse41",
     .sums_per_ns = 2,
     .binary_u8 = &RunBinaryU8,
+    .binary_i16 = &RunBinaryI16,
     .binary_f32 = &RunBinaryF32,
     .table_u8 = &RunTableU8,
     .unary_f32 = &RunUnaryF32,
     .quantize_u8 = &RunQuantizeU8,
     .dequantize_u8 = &RunDequantizeU8,
+    .quantize_i16 = &RunQuantizeI16,
+    .dequantize_i16 = &RunDequantizeI16,
+    .rescale_u8_to_i16 = &RunRescaleU8ToI16,
+    .rescale_i16_to_u8 = &RunRescaleI16ToU8,
+    .rescale_i16 = &RunRescaleI16,
     .pool_u8 = &RunPoolU8,
     .pool_f32 = &RunPoolF32,
     .resize_u8 = &RunResizeU8,
     .resize_f32 = &RunResizeF32,
+    .softmax_u8 = &RunSoftmaxU8,
     .softmax_f32 = &RunSoftmaxF32,
     .column_sums_f32 = &RunColumnSumsF32,
     .arg_u8 = &RunArgU8,

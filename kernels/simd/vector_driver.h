@@ -20,7 +20,7 @@ inline const simd::VectorKernels* VectorOf(const PrepareContext& ctx) {
 /// Stored as these kernels want 8-bit tensors: the plan's bias is 128 where they are quantized.
 inline bool IsStoredU8(const View& t) { return t.type == DType::kUint8 && t.quant.present(); }
 
-inline simd::Store8 StoreOf(const Requant& r) { return {r.zero_point, r.lo, r.hi}; }
+inline simd::Store StoreOf(const Requant& r) { return {r.zero_point, r.lo, r.hi}; }
 
 /// Takes over what the reference found out; the caller sets `run` and the parameters. `cost` is the
 /// time of an element relative to a sum of two bytes on this tier.

@@ -10,6 +10,7 @@
 #include "kernels/binary.h"
 #include "kernels/quantize.h"
 #include "kernels/simd/vector_driver.h"
+#include "kernels/table.h"
 #include "kernels/unary.h"
 #include "platform/cpu.h"
 
@@ -170,30 +171,76 @@ bool AllStoredU8(const PrepareContext& ctx) {
   return IsStoredU8(ctx.in[0]) && IsStoredU8(ctx.in[1]) && IsStoredU8(ctx.out[0]);
 }
 
-simd::BinaryU8 BytesOf(BinaryKind kind, const OperandInfo& a, const OperandInfo& b,
-                       const Requant& requant) {
-  simd::BinaryU8 args;
+// Of either width; Params: BinaryParams or PReluParams seen through the arguments.
+template <typename T>
+simd::BinaryCodes<T> CodesOf(BinaryKind kind, const OperandInfo& a, const OperandInfo& b,
+                             const Requant& requant, float ma, float mb) {
+  simd::BinaryCodes<T> args;
   args.kind = kind;
   args.a_zero = a.zero_point + a.flip, args.b_zero = b.zero_point + b.flip;
+  args.ma = ma, args.mb = mb;
   args.store = StoreOf(requant);
   return args;
 }
 
+// Quantized operands: false where they are stored otherwise than these kernels want.
+bool PrepareCodes(const PrepareContext& ctx, const Prepared& reference, const Broadcast& broadcast,
+                  BinaryKind kind, const OperandInfo& a, const OperandInfo& b,
+                  const Requant& requant, float ma, float mb, Prepared* prepared) {
+  const simd::VectorKernels& kernels = *VectorOf(ctx);
+  if (AllStoredU8(ctx)) {
+    VectorBinary<simd::BinaryU8> v{broadcast, kernels.binary_u8,
+                                   CodesOf<uint8_t>(kind, a, b, requant, ma, mb)};
+    FinishBinary(ctx, reference, v, prepared);
+    return true;
+  }
+  if (ctx.out[0].type != DType::kInt16) return false;
+  VectorBinary<simd::BinaryI16> v{broadcast, kernels.binary_i16,
+                                  CodesOf<int16_t>(kind, a, b, requant, ma, mb)};
+  FinishBinary(ctx, reference, v, prepared);
+  return true;
+}
+
+// Floats.
+void PrepareFloats(const PrepareContext& ctx, const Prepared& reference, const Broadcast& broadcast,
+                   BinaryKind kind, float lo, float hi, Prepared* prepared) {
+  VectorBinary<simd::BinaryF32> v{broadcast, VectorOf(ctx)->binary_f32, {}};
+  v.args.kind = kind;
+  v.args.lo = lo, v.args.hi = hi;
+  FinishBinary(ctx, reference, v, prepared);
+}
+
+constexpr const char* kCodesOrFloats =
+    "serves float32, int16 and 8-bit activations stored as uint8";
+
 // ---- one operand ----
 
-struct VectorUnary {
-  void (*run)(const simd::UnaryF32&) = nullptr;
-  simd::UnaryF32 args;
+// Kernels that map elements one to one: arguments with in, out and n.
+template <typename Args>
+struct VectorMap {
+  void (*run)(const Args&) = nullptr;
+  Args args;
 };
 
-KernelCode RunUnary(const RunContext& ctx) {
-  const auto& p = ctx.As<VectorUnary>();
-  simd::UnaryF32 args = p.args;
-  args.in = ctx.in[0].as<float>() + ctx.tasks.begin;
-  args.out = ctx.out[0].mut<float>() + ctx.tasks.begin;
+template <typename Args>
+KernelCode RunMap(const RunContext& ctx) {
+  using In = std::remove_const_t<std::remove_pointer_t<decltype(Args::in)>>;
+  using Out = std::remove_pointer_t<decltype(Args::out)>;
+  const auto& p = ctx.As<VectorMap<Args>>();
+  Args args = p.args;
+  args.in = ctx.in[0].as<In>() + ctx.tasks.begin;
+  args.out = ctx.out[0].mut<Out>() + ctx.tasks.begin;
   args.n = ctx.tasks.end - ctx.tasks.begin;
   p.run(args);
   return KernelCode::kOk;
+}
+
+template <typename Args>
+void FinishMap(const PrepareContext& ctx, const Prepared& reference, void (*run)(const Args&),
+               const Args& args, double cost, Prepared* prepared) {
+  TakeOver(ctx, reference, cost, prepared);
+  prepared->run = &RunMap<Args>;
+  prepared->SetParams(VectorMap<Args>{run, args});
 }
 
 // The kernel's name of a function and its time an element, in sums of two floats.
@@ -217,6 +264,10 @@ constexpr UnaryRow kUnary[] = {
     {OpType::kSqrt, UnaryKind::kSqrt, 2},
     {OpType::kRsqrt, UnaryKind::kRsqrt, 4},
     {OpType::kGelu, UnaryKind::kGeluTanh, 8},
+    {OpType::kElu, UnaryKind::kElu, 7},
+    {OpType::kFloor, UnaryKind::kFloor, 0.7},
+    {OpType::kCeil, UnaryKind::kCeil, 0.7},
+    {OpType::kRound, UnaryKind::kRound, 0.7},
 };
 
 // ---- tables and conversions ----
@@ -248,34 +299,67 @@ std::array<uint8_t, 256> TableOf(const PrepareContext& ctx, const Prepared& refe
   return out;
 }
 
-struct VectorQuantize {
-  void (*run)(const simd::QuantizeU8&) = nullptr;
-  simd::QuantizeU8 args;
+struct VectorTable16 {
+  void (*run)(const simd::TableI16&) = nullptr;
+  std::array<int16_t, kTable16Entries> points;
 };
 
-KernelCode RunQuantize(const RunContext& ctx) {
-  const auto& p = ctx.As<VectorQuantize>();
-  simd::QuantizeU8 args = p.args;
-  args.in = ctx.in[0].as<float>() + ctx.tasks.begin;
-  args.out = ctx.out[0].mut<uint8_t>() + ctx.tasks.begin;
-  args.n = ctx.tasks.end - ctx.tasks.begin;
-  p.run(args);
+KernelCode RunTable16(const RunContext& ctx) {
+  const auto& p = ctx.As<VectorTable16>();
+  const int64_t at = ctx.tasks.begin;
+  p.run({p.points.data(), ctx.in[0].as<int16_t>() + at, ctx.out[0].mut<int16_t>() + at,
+         ctx.tasks.end - at});
   return KernelCode::kOk;
 }
 
-struct VectorDequantize {
-  void (*run)(const simd::DequantizeU8&) = nullptr;
-  simd::DequantizeU8 args;
-};
+template <typename T>
+simd::QuantizeTo<T> QuantizeArgs(const QuantizeParams& p) {
+  simd::QuantizeTo<T> args;
+  args.scale = p.scale_out;
+  args.store = StoreOf(p.requant);
+  return args;
+}
 
-KernelCode RunDequantize(const RunContext& ctx) {
-  const auto& p = ctx.As<VectorDequantize>();
-  simd::DequantizeU8 args = p.args;
-  args.in = ctx.in[0].as<uint8_t>() + ctx.tasks.begin;
-  args.out = ctx.out[0].mut<float>() + ctx.tasks.begin;
-  args.n = ctx.tasks.end - ctx.tasks.begin;
-  p.run(args);
-  return KernelCode::kOk;
+template <typename From, typename To>
+simd::RescaleCodes<From, To> RescaleArgs(const QuantizeParams& p) {
+  simd::RescaleCodes<From, To> args;
+  args.zero_point = static_cast<int32_t>(p.zero_in);
+  args.multiplier = p.multiplier;
+  args.store = StoreOf(p.requant);
+  return args;
+}
+
+template <typename T>
+simd::DequantizeFrom<T> DequantizeArgs(int64_t zero_point, float scale, float lo, float hi) {
+  simd::DequantizeFrom<T> args;
+  args.zero_point = static_cast<int32_t>(zero_point);
+  args.scale = scale;
+  args.lo = lo, args.hi = hi;
+  return args;
+}
+
+// Quantize but for 8 bits to 8 bits; false for types that have no kernel.
+bool QuantizeByTypes(const PrepareContext& ctx, const Prepared& reference, Prepared* prepared) {
+  const simd::VectorKernels& k = *VectorOf(ctx);
+  const auto& p = *static_cast<const QuantizeParams*>(reference.params.get());
+  const DType in = ctx.in[0].type, out = ctx.out[0].type;
+  const auto finish = [&](auto run, const auto& args, double cost) {
+    FinishMap(ctx, reference, run, args, cost, prepared);
+    return true;
+  };
+  if (in == DType::kFloat32) {
+    if (out == DType::kUint8) return finish(k.quantize_u8, QuantizeArgs<uint8_t>(p), 2);
+    if (out == DType::kInt16) return finish(k.quantize_i16, QuantizeArgs<int16_t>(p), 2);
+  }
+  if (in == DType::kUint8 && out == DType::kInt16) {
+    return finish(k.rescale_u8_to_i16, RescaleArgs<uint8_t, int16_t>(p), 1);
+  }
+  if (in == DType::kInt16) {
+    if (out == DType::kUint8)
+      return finish(k.rescale_i16_to_u8, RescaleArgs<int16_t, uint8_t>(p), 1);
+    if (out == DType::kInt16) return finish(k.rescale_i16, RescaleArgs<int16_t, int16_t>(p), 1);
+  }
+  return false;
 }
 
 }  // namespace
@@ -291,17 +375,10 @@ Status PrepareVectorBinary(const PrepareContext& ctx, Prepared* prepared, bool* 
   const auto kind = BinaryKindOf(ctx.type);
   if (!kind) return Decline(why_not, "no kernel for this operator");
   if (ctx.out[0].type == DType::kFloat32) {
-    VectorBinary<simd::BinaryF32> v{p.broadcast, kernels->binary_f32, {}};
-    v.args.kind = *kind;
-    v.args.lo = p.lo, v.args.hi = p.hi;
-    FinishBinary(ctx, reference, v, prepared);
-  } else if (AllStoredU8(ctx)) {
-    VectorBinary<simd::BinaryU8> v{p.broadcast, kernels->binary_u8, {}};
-    v.args = BytesOf(*kind, p.a, p.b, p.requant);
-    v.args.ma = p.multiplier_a, v.args.mb = p.multiplier_b;
-    FinishBinary(ctx, reference, v, prepared);
-  } else {
-    return Decline(why_not, "serves float32 and 8-bit activations stored as uint8");
+    PrepareFloats(ctx, reference, p.broadcast, *kind, p.lo, p.hi, prepared);
+  } else if (!PrepareCodes(ctx, reference, p.broadcast, *kind, p.a, p.b, p.requant, p.multiplier_a,
+                           p.multiplier_b, prepared)) {
+    return Decline(why_not, kCodesOrFloats);
   }
   *accepted = true;
   return OkStatus();
@@ -316,17 +393,10 @@ Status PrepareVectorPRelu(const PrepareContext& ctx, Prepared* prepared, bool* a
   if (kernels == nullptr) return Decline(why_not, "no SIMD tier");
   const auto& p = *static_cast<const PReluParams*>(reference.params.get());
   if (ctx.out[0].type == DType::kFloat32) {
-    VectorBinary<simd::BinaryF32> v{p.broadcast, kernels->binary_f32, {}};
-    v.args.kind = BinaryKind::kPRelu;
-    v.args.lo = -INFINITY, v.args.hi = INFINITY;
-    FinishBinary(ctx, reference, v, prepared);
-  } else if (AllStoredU8(ctx)) {
-    VectorBinary<simd::BinaryU8> v{p.broadcast, kernels->binary_u8, {}};
-    v.args = BytesOf(BinaryKind::kPRelu, p.x, p.alpha, p.requant);
-    v.args.ma = p.multiplier_positive, v.args.mb = p.multiplier_negative;
-    FinishBinary(ctx, reference, v, prepared);
-  } else {
-    return Decline(why_not, "serves float32 and 8-bit activations stored as uint8");
+    PrepareFloats(ctx, reference, p.broadcast, BinaryKind::kPRelu, -INFINITY, INFINITY, prepared);
+  } else if (!PrepareCodes(ctx, reference, p.broadcast, BinaryKind::kPRelu, p.x, p.alpha, p.requant,
+                           p.multiplier_positive, p.multiplier_negative, prepared)) {
+    return Decline(why_not, kCodesOrFloats);
   }
   *accepted = true;
   return OkStatus();
@@ -347,12 +417,10 @@ Status PrepareVectorUnary(const PrepareContext& ctx, Prepared* prepared, bool* a
   if (ctx.type == OpType::kGelu && !p.approximate) {
     return Decline(why_not, "serves the approximate form only");
   }
-  VectorUnary v{kernels->unary_f32, {}};
-  v.args.kind = row->kind;
-  v.args.alpha = p.alpha;
-  TakeOver(ctx, reference, row->cost, prepared);
-  prepared->run = &RunUnary;
-  prepared->SetParams(v);
+  simd::UnaryF32 args;
+  args.kind = row->kind;
+  args.alpha = p.alpha;
+  FinishMap(ctx, reference, kernels->unary_f32, args, row->cost, prepared);
   *accepted = true;
   return OkStatus();
 }
@@ -387,12 +455,9 @@ Status PrepareVectorCast(const PrepareContext& ctx, Prepared* prepared, bool* ac
   WHIT_RETURN_IF_ERROR(RowOf(ctx.type).prepare(ctx, &reference));
   const simd::VectorKernels* kernels = VectorOf(ctx);
   if (kernels == nullptr) return Decline(why_not, "no SIMD tier");
-  VectorDequantize v{kernels->dequantize_u8, {}};
-  v.args.zero_point = IsStoredU8(ctx.in[0]) ? ctx.act_bias : 0;  // canonical int8, or plain
-  v.args.lo = -INFINITY, v.args.hi = INFINITY;
-  TakeOver(ctx, reference, 1, prepared);
-  prepared->run = &RunDequantize;
-  prepared->SetParams(v);
+  const int32_t zero = IsStoredU8(ctx.in[0]) ? ctx.act_bias : 0;  // canonical int8, or plain
+  FinishMap(ctx, reference, kernels->dequantize_u8,
+            DequantizeArgs<uint8_t>(zero, 1, -INFINITY, INFINITY), 1, prepared);
   *accepted = true;
   return OkStatus();
 }
@@ -400,22 +465,15 @@ Status PrepareVectorCast(const PrepareContext& ctx, Prepared* prepared, bool* ac
 Status PrepareVectorQuantize(const PrepareContext& ctx, Prepared* prepared, bool* accepted,
                              std::string* why_not) {
   *accepted = false;
-  Prepared reference;
-  WHIT_RETURN_IF_ERROR(RowOf(ctx.type).prepare(ctx, &reference));
-  const simd::VectorKernels* kernels = VectorOf(ctx);
-  if (kernels == nullptr) return Decline(why_not, "no SIMD tier");
-  if (ctx.in[0].type != DType::kFloat32) {
+  if (DTypeSize(ctx.in[0].type) == 1 && DTypeSize(ctx.out[0].type) == 1) {
     return PrepareVectorTable(ctx, prepared, accepted, why_not);
   }
-  if (DTypeSize(ctx.out[0].type) != 1) return Decline(why_not, "serves 8-bit outputs");
-  const auto& p = *static_cast<const QuantizeParams*>(reference.params.get());
-  if (ctx.out[0].type != DType::kUint8) return Decline(why_not, "serves outputs stored as uint8");
-  VectorQuantize v{kernels->quantize_u8, {}};
-  v.args.scale = p.scale_out;
-  v.args.store = StoreOf(p.requant);
-  TakeOver(ctx, reference, 2, prepared);
-  prepared->run = &RunQuantize;
-  prepared->SetParams(v);
+  Prepared reference;
+  WHIT_RETURN_IF_ERROR(RowOf(ctx.type).prepare(ctx, &reference));
+  if (VectorOf(ctx) == nullptr) return Decline(why_not, "no SIMD tier");
+  if (!QuantizeByTypes(ctx, reference, prepared)) {
+    return Decline(why_not, "serves float32, int16 and 8 bits stored as uint8");
+  }
   *accepted = true;
   return OkStatus();
 }
@@ -427,15 +485,35 @@ Status PrepareVectorDequantize(const PrepareContext& ctx, Prepared* prepared, bo
   WHIT_RETURN_IF_ERROR(RowOf(ctx.type).prepare(ctx, &reference));
   const simd::VectorKernels* kernels = VectorOf(ctx);
   if (kernels == nullptr) return Decline(why_not, "no SIMD tier");
-  if (ctx.in[0].type != DType::kUint8) return Decline(why_not, "serves inputs stored as uint8");
   const auto& p = *static_cast<const DequantizeParams*>(reference.params.get());
+  const DType type = ctx.in[0].type;
+  if (type != DType::kUint8 && type != DType::kInt16) {
+    return Decline(why_not, "serves int16 and 8 bits stored as uint8");
+  }
   if (p.scale.size() != 1) return Decline(why_not, "a scale per channel");
-  VectorDequantize v{kernels->dequantize_u8, {}};
-  v.args.zero_point = static_cast<int32_t>(p.zero_point[0]);
-  v.args.scale = p.scale[0], v.args.lo = p.lo, v.args.hi = p.hi;
-  TakeOver(ctx, reference, 1, prepared);
-  prepared->run = &RunDequantize;
-  prepared->SetParams(v);
+  if (type == DType::kUint8) {
+    FinishMap(ctx, reference, kernels->dequantize_u8,
+              DequantizeArgs<uint8_t>(p.zero_point[0], p.scale[0], p.lo, p.hi), 1, prepared);
+  } else {
+    FinishMap(ctx, reference, kernels->dequantize_i16,
+              DequantizeArgs<int16_t>(p.zero_point[0], p.scale[0], p.lo, p.hi), 1, prepared);
+  }
+  *accepted = true;
+  return OkStatus();
+}
+
+Status PrepareVectorTable16(const PrepareContext& ctx, Prepared* prepared, bool* accepted,
+                            std::string* why_not) {
+  *accepted = false;
+  Prepared reference;
+  WHIT_RETURN_IF_ERROR(RowOf(ctx.type).prepare(ctx, &reference));
+  const simd::VectorKernels* kernels = VectorOf(ctx);
+  if (kernels == nullptr) return Decline(why_not, "no SIMD tier");
+  if (kernels->table_i16 == nullptr) return Decline(why_not, "this tier cannot gather");
+  const auto& p = *static_cast<const Table16Params*>(reference.params.get());
+  TakeOver(ctx, reference, 3, prepared);
+  prepared->run = &RunTable16;
+  prepared->SetParams(VectorTable16{kernels->table_i16, p.points});
   *accepted = true;
   return OkStatus();
 }

@@ -9,7 +9,7 @@
 
 namespace whit {
 
-/// Add to SquaredDifference: 8-bit and float32.
+/// Add to SquaredDifference: 8 bits, int16 and float32.
 Status PrepareVectorBinary(const PrepareContext& ctx, Prepared* prepared, bool* accepted,
                            std::string* why_not);
 Status PrepareVectorPRelu(const PrepareContext& ctx, Prepared* prepared, bool* accepted,
@@ -23,7 +23,10 @@ Status PrepareVectorTable(const PrepareContext& ctx, Prepared* prepared, bool* a
 /// Casts: between 8-bit types by a table, 8 bits to float32.
 Status PrepareVectorCast(const PrepareContext& ctx, Prepared* prepared, bool* accepted,
                          std::string* why_not);
-/// float32 to 8 bits and back.
+/// Tables of int16.
+Status PrepareVectorTable16(const PrepareContext& ctx, Prepared* prepared, bool* accepted,
+                            std::string* why_not);
+/// float32, int16 and 8 bits to one another.
 Status PrepareVectorQuantize(const PrepareContext& ctx, Prepared* prepared, bool* accepted,
                              std::string* why_not);
 Status PrepareVectorDequantize(const PrepareContext& ctx, Prepared* prepared, bool* accepted,

@@ -1,9 +1,9 @@
 // Element by element: two operands, one operand, tables, conversions between floats and bytes.
 
-/// out[i] = bytes of full(i), the L int32 from element i on; part(i, n) gives the first n < L of
-/// them.
+/// out[i] = zero_point + full(i), the L int32 from element i on; part(i, n) gives the first n < L
+/// of them.
 template <class T, class Full, class Part>
-WHIT_INLINE void MapToBytes(uint8_t* out, int64_t n, int32_t zero_point, const Full& full,
+WHIT_INLINE void MapToCodes(uint8_t* out, int64_t n, int32_t zero_point, const Full& full,
                             const Part& part) {
   constexpr int kL = T::kLanes;
   const typename T::V zero = T::Splat16(zero_point);
@@ -14,6 +14,21 @@ WHIT_INLINE void MapToBytes(uint8_t* out, int64_t n, int32_t zero_point, const F
   }
   for (; i + kL <= n; i += kL) T::StoreBytes(out + i, full(i), zero);
   if (i < n) T::StoreBytesPart(out + i, part(i, n - i), zero, n - i);
+}
+
+template <class T, class Full, class Part>
+WHIT_INLINE void MapToCodes(int16_t* out, int64_t n, int32_t zero_point, const Full& full,
+                            const Part& part) {
+  constexpr int kL = T::kLanes;
+  const typename T::V zero = T::Splat32(zero_point);
+  int64_t i = 0;
+  for (; i + 2 * kL <= n; i += 2 * kL) {
+    const typename T::V a = full(i), b = full(i + kL);
+    T::StoreWords(out + i, T::Add32(a, zero));
+    T::StoreWords(out + i + kL, T::Add32(b, zero));
+  }
+  for (; i + kL <= n; i += kL) T::StoreWords(out + i, T::Add32(full(i), zero));
+  if (i < n) T::StoreWordsPart(out + i, T::Add32(part(i, n - i), zero), n - i);
 }
 
 /// The same for floats.
@@ -35,7 +50,7 @@ WHIT_INLINE void MapToFloats(float* out, int64_t n, const Full& full, const Part
 template <class T>
 struct Rounded {
   typename T::F lo, hi;
-  WHIT_INLINE explicit Rounded(const Store8& s) : lo(T::SplatF(s.lo)), hi(T::SplatF(s.hi)) {}
+  WHIT_INLINE explicit Rounded(const Store& s) : lo(T::SplatF(s.lo)), hi(T::SplatF(s.hi)) {}
   WHIT_INLINE typename T::V operator()(typename T::F v) const {
     return T::Round(T::MinF(T::MaxF(v, lo), hi));
   }
@@ -53,11 +68,11 @@ struct Clamped {
 
 // ---- two operands ----
 
-// Bytes: f of values less their zero points, in units of the output. Floats: m is not read.
+// Codes: f of values less their zero points, in units of the output. Floats: f itself.
 template <class T>
 struct AddValues {
   using F = typename T::F;
-  static WHIT_INLINE F Bytes(F a, F b, F ma, F mb) {
+  static WHIT_INLINE F Codes(F a, F b, F ma, F mb) {
     return T::AddF(T::MulF(a, ma), T::MulF(b, mb));
   }
   static WHIT_INLINE F Floats(F a, F b) { return T::AddF(a, b); }
@@ -65,7 +80,7 @@ struct AddValues {
 template <class T>
 struct SubValues {
   using F = typename T::F;
-  static WHIT_INLINE F Bytes(F a, F b, F ma, F mb) {
+  static WHIT_INLINE F Codes(F a, F b, F ma, F mb) {
     return T::SubF(T::MulF(a, ma), T::MulF(b, mb));
   }
   static WHIT_INLINE F Floats(F a, F b) { return T::SubF(a, b); }
@@ -73,13 +88,13 @@ struct SubValues {
 template <class T>
 struct MulValues {
   using F = typename T::F;
-  static WHIT_INLINE F Bytes(F a, F b, F m, F) { return T::MulF(T::MulF(a, b), m); }
+  static WHIT_INLINE F Codes(F a, F b, F m, F) { return T::MulF(T::MulF(a, b), m); }
   static WHIT_INLINE F Floats(F a, F b) { return T::MulF(a, b); }
 };
 template <class T>
 struct DivValues {
   using F = typename T::F;
-  static WHIT_INLINE F Bytes(F a, F b, F m, F) {
+  static WHIT_INLINE F Codes(F a, F b, F m, F) {
     const F divisor = T::SelectEq(a, T::SplatF(0), T::SplatF(1), b);  // 0 / 0 is 0
     return T::MulF(T::DivF(a, divisor), m);
   }
@@ -88,7 +103,7 @@ struct DivValues {
 template <class T>
 struct MaximumValues {  // a > b ? a : b
   using F = typename T::F;
-  static WHIT_INLINE F Bytes(F a, F b, F ma, F mb) {
+  static WHIT_INLINE F Codes(F a, F b, F ma, F mb) {
     return T::MaxF(T::MulF(a, ma), T::MulF(b, mb));
   }
   static WHIT_INLINE F Floats(F a, F b) { return T::MaxF(a, b); }
@@ -96,7 +111,7 @@ struct MaximumValues {  // a > b ? a : b
 template <class T>
 struct MinimumValues {  // a < b ? a : b
   using F = typename T::F;
-  static WHIT_INLINE F Bytes(F a, F b, F ma, F mb) {
+  static WHIT_INLINE F Codes(F a, F b, F ma, F mb) {
     return T::MinF(T::MulF(a, ma), T::MulF(b, mb));
   }
   static WHIT_INLINE F Floats(F a, F b) { return T::MinF(a, b); }
@@ -104,7 +119,7 @@ struct MinimumValues {  // a < b ? a : b
 template <class T>
 struct SquaredDifferenceValues {
   using F = typename T::F;
-  static WHIT_INLINE F Bytes(F a, F b, F ma, F mb) {
+  static WHIT_INLINE F Codes(F a, F b, F ma, F mb) {
     const F d = T::SubF(T::MulF(a, ma), T::MulF(b, mb));
     return T::MulF(d, d);
   }
@@ -116,7 +131,7 @@ struct SquaredDifferenceValues {
 template <class T>
 struct PReluValues {
   using F = typename T::F;
-  static WHIT_INLINE F Bytes(F x, F alpha, F positive, F negative) {
+  static WHIT_INLINE F Codes(F x, F alpha, F positive, F negative) {
     const F zero = T::SplatF(0);
     return T::SelectGe(x, zero, T::MulF(x, positive), T::MulF(T::MulF(x, alpha), negative));
   }
@@ -125,17 +140,17 @@ struct PReluValues {
   }
 };
 
-/// An operand of bytes, less its zero point; kStep 0: one value for all.
-template <class T, int kStep>
-struct ByteOperand {
+/// An operand of codes, less its zero point; kStep 0: one value for all.
+template <class T, int kStep, class C>
+struct CodeOperand {
   using F = typename T::F;
-  const uint8_t* p;
+  const C* p;
   typename T::V zero;
   F one;
-  WHIT_INLINE ByteOperand(const uint8_t* at, int32_t zero_point)
+  WHIT_INLINE CodeOperand(const C* at, int32_t zero_point)
       : p(at), zero(T::Splat32(zero_point)), one(T::SplatF(static_cast<float>(*at - zero_point))) {}
   WHIT_INLINE F Full(int64_t i) const {
-    return kStep == 0 ? one : T::ToFloat(T::Sub32(T::WidenU8(p + i), zero));
+    return kStep == 0 ? one : T::ToFloat(T::Sub32(T::Widen(p + i), zero));
   }
   WHIT_INLINE F Part(int64_t i, int64_t n) const {
     return kStep == 0 ? one : T::ToFloat(T::Sub32(T::WidenPart(p + i, n), zero));
@@ -153,23 +168,23 @@ struct FloatOperand {
   }
 };
 
-template <class T, template <class> class Op, int kA, int kB>
-void BinaryBytes(const BinaryU8& p) {
-  const ByteOperand<T, kA> a(p.a, p.a_zero);
-  const ByteOperand<T, kB> b(p.b, p.b_zero);
+template <class T, template <class> class Op, int kA, int kB, class C>
+void Binary(const BinaryCodes<C>& p) {
+  const CodeOperand<T, kA, C> a(p.a, p.a_zero);
+  const CodeOperand<T, kB, C> b(p.b, p.b_zero);
   const typename T::F ma = T::SplatF(p.ma), mb = T::SplatF(p.mb);
   const Rounded<T> round(p.store);
-  MapToBytes<T>(
+  MapToCodes<T>(
       p.out, p.n, p.store.zero_point,
       [&](int64_t i)
-          WHIT_LAMBDA_INLINE { return round(Op<T>::Bytes(a.Full(i), b.Full(i), ma, mb)); },
+          WHIT_LAMBDA_INLINE { return round(Op<T>::Codes(a.Full(i), b.Full(i), ma, mb)); },
       [&](int64_t i, int64_t n)
-          WHIT_LAMBDA_INLINE { return round(Op<T>::Bytes(a.Part(i, n), b.Part(i, n), ma, mb)); });
+          WHIT_LAMBDA_INLINE { return round(Op<T>::Codes(a.Part(i, n), b.Part(i, n), ma, mb)); });
   Leave();
 }
 
 template <class T, template <class> class Op, int kA, int kB>
-void BinaryFloats(const BinaryF32& p) {
+void Binary(const BinaryF32& p) {
   const FloatOperand<T, kA> a(p.a);
   const FloatOperand<T, kB> b(p.b);
   const Clamped<T> clamp(p.lo, p.hi);
@@ -183,20 +198,10 @@ void BinaryFloats(const BinaryF32& p) {
 
 template <class T, template <class> class Op, class P>
 WHIT_INLINE void RunBinary(const P& p) {
-  constexpr bool kIsBytes = sizeof(*p.out) == 1;
-#define WHIT_STEPS(sa, sb)                   \
-  if (p.a_step == sa && p.b_step == sb) {    \
-    if constexpr (kIsBytes) {                \
-      return BinaryBytes<T, Op, sa, sb>(p);  \
-    } else {                                 \
-      return BinaryFloats<T, Op, sa, sb>(p); \
-    }                                        \
+  if (p.a_step == 1) {
+    return p.b_step == 1 ? Binary<T, Op, 1, 1>(p) : Binary<T, Op, 1, 0>(p);
   }
-  WHIT_STEPS(1, 1)
-  WHIT_STEPS(1, 0)
-  WHIT_STEPS(0, 1)
-  WHIT_STEPS(0, 0)
-#undef WHIT_STEPS
+  return p.b_step == 1 ? Binary<T, Op, 0, 1>(p) : Binary<T, Op, 0, 0>(p);
 }
 
 template <class T, class P>
@@ -223,22 +228,22 @@ WHIT_INLINE void PickBinary(const P& p) {
 
 // ---- conversions ----
 
-template <class T>
-WHIT_INLINE void Quantize(const QuantizeU8& p) {
+template <class T, class C>
+WHIT_INLINE void Quantize(const QuantizeTo<C>& p) {
   const float* const in = p.in;
   const typename T::F scale = T::SplatF(p.scale);
   const Rounded<T> round(p.store);
   const auto code = [&](typename T::F v)
                         WHIT_LAMBDA_INLINE { return round(T::ZeroNan(T::DivF(v, scale))); };
-  MapToBytes<T>(
+  MapToCodes<T>(
       p.out, p.n, p.store.zero_point,
       [&](int64_t i) WHIT_LAMBDA_INLINE { return code(T::LoadF(in + i)); },
       [&](int64_t i, int64_t n) WHIT_LAMBDA_INLINE { return code(T::LoadPartF(in + i, n)); });
 }
 
-template <class T>
-WHIT_INLINE void Dequantize(const DequantizeU8& p) {
-  const uint8_t* const in = p.in;
+template <class T, class C>
+WHIT_INLINE void Dequantize(const DequantizeFrom<C>& p) {
+  const C* const in = p.in;
   const typename T::F scale = T::SplatF(p.scale);
   const typename T::V zero = T::Splat32(p.zero_point);
   const Clamped<T> clamp(p.lo, p.hi);
@@ -246,8 +251,23 @@ WHIT_INLINE void Dequantize(const DequantizeU8& p) {
     return clamp(T::MulF(T::ToFloat(T::Sub32(code, zero)), scale));
   };
   MapToFloats<T>(
-      p.out, p.n, [&](int64_t i) WHIT_LAMBDA_INLINE { return real(T::WidenU8(in + i)); },
+      p.out, p.n, [&](int64_t i) WHIT_LAMBDA_INLINE { return real(T::Widen(in + i)); },
       [&](int64_t i, int64_t n) WHIT_LAMBDA_INLINE { return real(T::WidenPart(in + i, n)); });
+}
+
+template <class T, class From, class To>
+WHIT_INLINE void Rescale(const RescaleCodes<From, To>& p) {
+  const From* const in = p.in;
+  const typename T::F multiplier = T::SplatF(p.multiplier);
+  const typename T::V zero = T::Splat32(p.zero_point);
+  const Rounded<T> round(p.store);
+  const auto code = [&](typename T::V v) WHIT_LAMBDA_INLINE {
+    return round(T::MulF(T::ToFloat(T::Sub32(v, zero)), multiplier));
+  };
+  MapToCodes<T>(
+      p.out, p.n, p.store.zero_point,
+      [&](int64_t i) WHIT_LAMBDA_INLINE { return code(T::Widen(in + i)); },
+      [&](int64_t i, int64_t n) WHIT_LAMBDA_INLINE { return code(T::WidenPart(in + i, n)); });
 }
 
 // ---- tables ----
@@ -288,4 +308,22 @@ WHIT_INLINE void LookUpByShuffles(const TableU8& p) {
   int64_t i = 0;
   for (; i + kB <= p.n; i += kB) T::Store(p.out + i, look_up(T::Load(p.in + i)));
   if (i < p.n) T::StorePart(p.out + i, look_up(T::LoadPart(p.in + i, p.n - i)), p.n - i);
+}
+
+/// Neighbouring points come together; 128 * t[k] + (t[k+1] - t[k]) * r = t[k] * (128 - r) + t[k+1]
+/// * r.
+template <class T>
+WHIT_INLINE void Interpolate(const TableI16& p) {
+  using V = typename T::V;
+  const int16_t *const in = p.in, *const middle = p.points + 256;
+  const V mask = T::Splat32(127), whole = T::Splat32(128), half = T::Splat32(64);
+  const auto look_up = [&](V q) WHIT_LAMBDA_INLINE {
+    const V pair = T::GatherPairs(middle, T::ShiftRightArithmetic32(q, 7));
+    const V r = T::And(q, mask);
+    const V weights = T::Or(T::Sub32(whole, r), T::ShiftLeft32(r, 16));
+    return T::ShiftRightArithmetic32(T::Add32(T::MulAdd16(pair, weights), half), 7);
+  };
+  MapToCodes<T>(
+      p.out, p.n, 0, [&](int64_t i) WHIT_LAMBDA_INLINE { return look_up(T::Widen(in + i)); },
+      [&](int64_t i, int64_t n) WHIT_LAMBDA_INLINE { return look_up(T::WidenPart(in + i, n)); });
 }

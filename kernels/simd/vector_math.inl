@@ -57,6 +57,23 @@ WHIT_INLINE typename T::F Tanh(typename T::F x) {
   return T::SelectGt(T::SplatF(0.4f), a, small, signed_large);
 }
 
+/// alpha * expm1(x) for x <= 0: where e^x - 1 would cancel, its Taylor series (the next term is
+/// below 2e-8 of the sum).
+template <class T>
+WHIT_INLINE typename T::F Elu(typename T::F x, typename T::F alpha) {
+  using F = typename T::F;
+  F p = T::SplatF(1.0f / 5040);
+  p = T::AddF(T::MulF(p, x), T::SplatF(1.0f / 720));
+  p = T::AddF(T::MulF(p, x), T::SplatF(1.0f / 120));
+  p = T::AddF(T::MulF(p, x), T::SplatF(1.0f / 24));
+  p = T::AddF(T::MulF(p, x), T::SplatF(1.0f / 6));
+  p = T::AddF(T::MulF(p, x), T::SplatF(0.5f));
+  const F near = T::AddF(x, T::MulF(T::MulF(x, x), p));
+  const F far = T::SubF(Exp<T>(x), T::SplatF(1.0f));
+  const F below = T::MulF(T::SelectGt(x, T::SplatF(-0.4f), near, far), alpha);
+  return T::SelectGt(x, T::SplatF(0), x, below);
+}
+
 #define WHIT_UNARY(Name, expression)                                              \
   template <class T>                                                              \
   struct Name##Value {                                                            \
@@ -78,6 +95,10 @@ WHIT_UNARY(Neg, Negative<T>(x))
 WHIT_UNARY(Square, T::MulF(x, x))
 WHIT_UNARY(Sqrt, T::SqrtF(x))
 WHIT_UNARY(Rsqrt, T::DivF(T::SplatF(1), T::SqrtF(x)))
+WHIT_UNARY(Elu, Elu<T>(x, alpha))
+WHIT_UNARY(Floor, T::FloorF(x))
+WHIT_UNARY(Ceil, T::CeilF(x))
+WHIT_UNARY(Round, T::RoundF(x))
 WHIT_UNARY(GeluTanh,
            T::MulF(Logistic<T>(T::MulF(
                        T::SplatF(1.5957691216057308f),
@@ -116,6 +137,10 @@ WHIT_INLINE void PickUnary(const UnaryF32& p) {
     WHIT_UNARY(Sqrt)
     WHIT_UNARY(Rsqrt)
     WHIT_UNARY(GeluTanh)
+    WHIT_UNARY(Elu)
+    WHIT_UNARY(Floor)
+    WHIT_UNARY(Ceil)
+    WHIT_UNARY(Round)
 #undef WHIT_UNARY
   }
 }

@@ -1,6 +1,7 @@
 #include "kernels/simd/vector_rows.h"
 
 #include <algorithm>
+#include <array>
 
 #include "kernels/arg.h"
 #include "kernels/simd/vector_driver.h"
@@ -23,6 +24,37 @@ KernelCode RunSoftmax(const RunContext& ctx) {
   p.run({ctx.in[0].as<float>() + at, ctx.out[0].mut<float>() + at, ctx.tasks.end - ctx.tasks.begin,
          p.depth, p.beta, p.turned});
   return KernelCode::kOk;
+}
+
+struct VectorSoftmaxBytes {
+  void (*run)(const simd::SoftmaxU8&) = nullptr;
+  simd::SoftmaxU8 args;
+  std::array<uint32_t, 256> table;
+  std::array<float, 256> reals;
+};
+
+KernelCode RunSoftmaxBytes(const RunContext& ctx) {
+  const auto& p = ctx.As<VectorSoftmaxBytes>();
+  simd::SoftmaxU8 args = p.args;
+  args.in = ctx.in[0].as<uint8_t>() + ctx.tasks.begin * args.depth;
+  args.out = ctx.out[0].mut<uint8_t>() + ctx.tasks.begin * args.depth;
+  args.rows = ctx.tasks.end - ctx.tasks.begin;
+  args.table = p.table.data(), args.reals = p.reals.data();
+  p.run(args);
+  return KernelCode::kOk;
+}
+
+VectorSoftmaxBytes SoftmaxBytesOf(const simd::VectorKernels& kernels, const SoftmaxParams& p) {
+  VectorSoftmaxBytes v;
+  v.run = kernels.softmax_u8;
+  v.args.depth = p.depth;
+  v.args.inverse_scale = p.inverse_scale;
+  v.args.store = StoreOf(p.requant);
+  for (size_t d = 0; d < 256; ++d) {
+    v.table[d] = p.table[d];
+    v.reals[d] = static_cast<float>(static_cast<int64_t>(p.table[d]));
+  }
+  return v;
 }
 
 // Outputs of one call: their places are int64 on the stack before they get the output's type.
@@ -63,8 +95,17 @@ Status PrepareVectorSoftmax(const PrepareContext& ctx, Prepared* prepared, bool*
   WHIT_RETURN_IF_ERROR(RowOf(ctx.type).prepare(ctx, &reference));
   const simd::VectorKernels* kernels = VectorOf(ctx);
   if (kernels == nullptr) return Decline(why_not, "no SIMD tier");
-  if (ctx.in[0].type != DType::kFloat32) return Decline(why_not, "serves float32");
   const auto& p = *static_cast<const SoftmaxParams*>(reference.params.get());
+  if (IsStoredU8(ctx.in[0]) && IsStoredU8(ctx.out[0])) {
+    TakeOver(ctx, reference, 4, prepared);
+    prepared->run = &RunSoftmaxBytes;
+    prepared->SetParams(SoftmaxBytesOf(*kernels, p));
+    *accepted = true;
+    return OkStatus();
+  }
+  if (ctx.in[0].type != DType::kFloat32) {
+    return Decline(why_not, "serves float32 and 8-bit activations stored as uint8");
+  }
   TakeOver(ctx, reference, 6, prepared);
   prepared->run = &RunSoftmax;
   // By the number of all rows, so that no byte depends on how they are split.

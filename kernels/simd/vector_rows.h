@@ -8,7 +8,7 @@
 
 namespace whit {
 
-/// Softmax of floats.
+/// Softmax of 8 bits and floats.
 Status PrepareVectorSoftmax(const PrepareContext& ctx, Prepared* prepared, bool* accepted,
                             std::string* why_not);
 /// ArgMax and ArgMin of 8 bits.

@@ -1,5 +1,21 @@
 // Softmax, sums of columns, places of extremes.
 
+template <class T>
+WHIT_INLINE uint8_t LargestByte(const uint8_t* x, int64_t n) {
+  constexpr int kB = T::kBytes;
+  uint8_t best = x[0];
+  if (n < kB) {
+    for (int64_t i = 1; i < n; ++i) best = Max(best, x[i]);
+    return best;
+  }
+  typename T::V v = T::Load(x + n - kB);
+  for (int64_t i = 0; i + kB <= n; i += kB) v = T::Max8(v, T::Load(x + i));
+  alignas(64) uint8_t lanes[kB];
+  T::Store(lanes, v);
+  for (int k = 0; k < kB; ++k) best = Max(best, lanes[k]);
+  return best;
+}
+
 /// One row; the sum is that of L partial sums.
 template <class T>
 WHIT_INLINE void SoftmaxLongRow(const float* in, float* out, int64_t n, float beta) {
@@ -73,6 +89,43 @@ WHIT_INLINE void Softmax(const SoftmaxF32& p) {
   }
   for (int64_t r = 0; r < p.rows; ++r) {
     SoftmaxLongRow<T>(p.in + r * p.depth, p.out + r * p.depth, p.depth, p.beta);
+  }
+}
+
+/// One row of bytes. Long rows are mapped by a table of what every difference becomes.
+template <class T>
+WHIT_INLINE void SoftmaxBytesRow(const SoftmaxU8& p, const uint8_t* in, uint8_t* out) {
+  const int64_t n = p.depth;
+  const uint32_t* const table = p.table;
+  const uint8_t largest = LargestByte<T>(in, n);
+  uint64_t sum[4] = {0, 0, 0, 0};
+  int64_t i = 0;
+  for (; i + 4 <= n; i += 4) {
+#pragma GCC unroll 4
+    for (int k = 0; k < 4; ++k) sum[k] += table[largest - in[i + k]];
+  }
+  for (; i < n; ++i) sum[0] += table[largest - in[i]];
+  const double total = static_cast<double>(sum[0] + sum[1] + sum[2] + sum[3]);
+  const float share = static_cast<float>(p.inverse_scale / total);
+  const typename T::F scale = T::SplatF(share);
+  const typename T::V zero = T::Splat16(p.store.zero_point);
+  const Rounded<T> round(p.store);
+  alignas(64) uint8_t codes[256];
+  constexpr int kL = T::kLanes;
+  if (n > 64) {
+    for (int d = 0; d <= largest; d += kL) {
+      T::StoreBytes(codes + d, round(T::MulF(T::LoadF(p.reals + d), scale)), zero);
+    }
+    for (i = 0; i < n; ++i) out[i] = codes[largest - in[i]];
+    return;
+  }
+  alignas(64) float reals[kL];
+  for (i = 0; i < n; i += kL) {
+    const int64_t some = Min<int64_t>(kL, n - i);
+    for (int64_t k = 0; k < some; ++k) reals[k] = p.reals[largest - in[i + k]];
+    for (int64_t k = some; k < kL; ++k) reals[k] = 0;
+    T::StoreBytes(codes, round(T::MulF(T::LoadF(reals), scale)), zero);
+    for (int64_t k = 0; k < some; ++k) out[i + k] = codes[k];
   }
 }
 

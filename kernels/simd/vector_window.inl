@@ -90,7 +90,7 @@ WHIT_INLINE Quad<T> WidenBytes(typename T::V v) {
 /// store((q - less) * multiplier).
 template <class T>
 WHIT_INLINE typename T::V Rescaled(const Quad<T>& q, int32_t less, float multiplier,
-                                   const Store8& store) {
+                                   const Store& store) {
   using V = typename T::V;
   const V minus = T::Splat32(less), zero = T::Splat16(store.zero_point);
   const typename T::F m = T::SplatF(multiplier);

@@ -22,6 +22,8 @@ struct XmmVector : Xmm {
   static WHIT_INLINE F SubF(F a, F b) { return _mm_sub_ps(a, b); }
   static WHIT_INLINE F DivF(F a, F b) { return _mm_div_ps(a, b); }
   static WHIT_INLINE F SqrtF(F a) { return _mm_sqrt_ps(a); }
+  static WHIT_INLINE F FloorF(F a) { return _mm_floor_ps(a); }
+  static WHIT_INLINE F CeilF(F a) { return _mm_ceil_ps(a); }
   /// 0 for NaN.
   static WHIT_INLINE F ZeroNan(F v) { return _mm_and_ps(v, _mm_cmpord_ps(v, v)); }
   /// x >= y ? a : b, x > y ? a : b, x == y ? a : b: false for NaN.
@@ -74,8 +76,23 @@ struct XmmVector : Xmm {
   }
   static WHIT_INLINE F LoadPartF(const float* p, int64_t n) { return FromBits(LoadPart(p, 4 * n)); }
   static WHIT_INLINE void StorePartF(float* p, F v, int64_t n) { StorePart(p, Bits(v), 4 * n); }
+  /// L codes as int32: zero-extended bytes, sign-extended words.
+  static WHIT_INLINE V Widen(const uint8_t* p) { return WidenU8(p); }
+  static WHIT_INLINE V Widen(const int16_t* p) {
+    return _mm_cvtepi16_epi32(_mm_loadl_epi64(reinterpret_cast<const V*>(p)));
+  }
   static WHIT_INLINE V WidenPart(const uint8_t* p, int64_t n) {
     return _mm_cvtepu8_epi32(LoadPart(p, n));
+  }
+  static WHIT_INLINE V WidenPart(const int16_t* p, int64_t n) {
+    return _mm_cvtepi16_epi32(LoadPart(p, 2 * n));
+  }
+  /// L int32 as words, with saturation.
+  static WHIT_INLINE void StoreWords(int16_t* p, V v) {
+    _mm_storel_epi64(reinterpret_cast<V*>(p), _mm_packs_epi32(v, v));
+  }
+  static WHIT_INLINE void StoreWordsPart(int16_t* p, V v, int64_t n) {
+    StorePart(p, _mm_packs_epi32(v, v), 2 * n);
   }
   /// L int32 as bytes: `zero` (16-bit lanes) added with saturation, then to u8.
   static WHIT_INLINE void StoreBytes(uint8_t* p, V v, V zero) {

@@ -21,6 +21,8 @@ struct YmmVector : Ymm {
   static WHIT_INLINE F SubF(F a, F b) { return _mm256_sub_ps(a, b); }
   static WHIT_INLINE F DivF(F a, F b) { return _mm256_div_ps(a, b); }
   static WHIT_INLINE F SqrtF(F a) { return _mm256_sqrt_ps(a); }
+  static WHIT_INLINE F FloorF(F a) { return _mm256_floor_ps(a); }
+  static WHIT_INLINE F CeilF(F a) { return _mm256_ceil_ps(a); }
   static WHIT_INLINE F ZeroNan(F v) { return _mm256_and_ps(v, _mm256_cmp_ps(v, v, _CMP_ORD_Q)); }
   static WHIT_INLINE F SelectGe(F x, F y, F a, F b) {
     return _mm256_blendv_ps(b, a, _mm256_cmp_ps(x, y, _CMP_GE_OQ));
@@ -68,8 +70,21 @@ struct YmmVector : Ymm {
   static WHIT_INLINE void StorePartF(float* p, F v, int64_t n) {
     _mm256_maskstore_ps(p, FirstLanes(n), v);
   }
+  static WHIT_INLINE V Widen(const uint8_t* p) { return WidenU8(p); }
+  static WHIT_INLINE V Widen(const int16_t* p) { return _mm256_cvtepi16_epi32(XmmVector::Load(p)); }
   static WHIT_INLINE V WidenPart(const uint8_t* p, int64_t n) {
     return _mm256_cvtepu8_epi32(XmmVector::LoadPart(p, n));
+  }
+  static WHIT_INLINE V WidenPart(const int16_t* p, int64_t n) {
+    return _mm256_cvtepi16_epi32(XmmVector::LoadPart(p, 2 * n));
+  }
+  static WHIT_INLINE void StoreWords(int16_t* p, V v) { XmmVector::Store(p, Words(v)); }
+  static WHIT_INLINE void StoreWordsPart(int16_t* p, V v, int64_t n) {
+    XmmVector::StorePart(p, Words(v), 2 * n);
+  }
+  /// 32 bits at p + 2 * index, an element a lane.
+  static WHIT_INLINE V GatherPairs(const int16_t* p, V index) {
+    return _mm256_i32gather_epi32(reinterpret_cast<const int*>(p), index, 2);
   }
   static WHIT_INLINE void StoreBytes(uint8_t* p, V v, V zero) {
     _mm_storel_epi64(reinterpret_cast<__m128i*>(p), PackOne(v, zero));
@@ -82,6 +97,9 @@ struct YmmVector : Ymm {
   static WHIT_INLINE V FirstLanes(int64_t n) {
     return _mm256_cmpgt_epi32(_mm256_set1_epi32(static_cast<int>(n)),
                               _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7));
+  }
+  static WHIT_INLINE __m128i Words(V v) {
+    return _mm_packs_epi32(_mm256_castsi256_si128(v), _mm256_extracti128_si256(v, 1));
   }
   static WHIT_INLINE __m128i PackOne(V v, V zero) {
     const __m128i words = XmmVector::PackWords(

@@ -29,6 +29,8 @@ struct ZmmVector : Zmm {
   static WHIT_INLINE F SubF(F a, F b) { return _mm512_sub_ps(a, b); }
   static WHIT_INLINE F DivF(F a, F b) { return _mm512_div_ps(a, b); }
   static WHIT_INLINE F SqrtF(F a) { return _mm512_sqrt_ps(a); }
+  static WHIT_INLINE F FloorF(F a) { return _mm512_floor_ps(a); }
+  static WHIT_INLINE F CeilF(F a) { return _mm512_ceil_ps(a); }
   static WHIT_INLINE F ZeroNan(F v) {
     return _mm512_maskz_mov_ps(_mm512_cmp_ps_mask(v, v, _CMP_ORD_Q), v);
   }
@@ -72,8 +74,22 @@ struct ZmmVector : Zmm {
   static WHIT_INLINE void StorePartF(float* p, F v, int64_t n) {
     _mm512_mask_storeu_ps(p, Lanes(n), v);
   }
+  static WHIT_INLINE V Widen(const uint8_t* p) { return WidenU8(p); }
+  static WHIT_INLINE V Widen(const int16_t* p) { return _mm512_cvtepi16_epi32(YmmVector::Load(p)); }
   static WHIT_INLINE V WidenPart(const uint8_t* p, int64_t n) {
     return _mm512_cvtepu8_epi32(_mm_maskz_loadu_epi8(Lanes(n), p));
+  }
+  static WHIT_INLINE V WidenPart(const int16_t* p, int64_t n) {
+    return _mm512_cvtepi16_epi32(_mm256_maskz_loadu_epi16(Lanes(n), p));
+  }
+  static WHIT_INLINE void StoreWords(int16_t* p, V v) {
+    YmmVector::Store(p, _mm512_cvtsepi32_epi16(v));
+  }
+  static WHIT_INLINE void StoreWordsPart(int16_t* p, V v, int64_t n) {
+    _mm256_mask_storeu_epi16(p, Lanes(n), _mm512_cvtsepi32_epi16(v));
+  }
+  static WHIT_INLINE V GatherPairs(const int16_t* p, V index) {
+    return _mm512_i32gather_epi32(index, p, 2);
   }
   static WHIT_INLINE void StoreBytes(uint8_t* p, V v, V zero) {
     _mm_storeu_si128(reinterpret_cast<__m128i*>(p), PackOne(v, zero));

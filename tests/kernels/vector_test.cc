@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <limits>
 
+#include "kernels/tables.h"
 #include "tests/kernels/op_tester.h"
 #include "tests/kernels/random.h"
 
@@ -31,6 +32,11 @@ TestTensor Bytes(Shape shape, uint64_t seed, float scale = 0.05f, int32_t zero_p
   auto values = RandomValues<int8_t>(shape.elements(), -128, 127, seed);
   for (size_t i = 0; i < values.size(); i += 5) values[i] = i % 2 == 0 ? -128 : 127;
   return Quantized<int8_t>(shape, values, scale, zero_point);
+}
+TestTensor Words(Shape shape, uint64_t seed, float scale = 2e-4f, int32_t zero_point = 0) {
+  auto values = RandomValues<int16_t>(shape.elements(), -32768, 32767, seed);
+  for (size_t i = 0; i < values.size(); i += 5) values[i] = i % 2 == 0 ? -32768 : 32767;
+  return Quantized<int16_t>(shape, values, scale, zero_point);
 }
 TestTensor Floats(Shape shape, uint64_t seed, double range = 9) {
   auto values = RandomValues<float>(shape.elements(), -range, range, seed);
@@ -59,6 +65,9 @@ void CheckBinary(OpType type, const Shape& a, const Shape& b, const Shape& out) 
   OpTester bytes(type, options);
   bytes.Input(Bytes(a, 1)).Input(Bytes(b, 2, 0.03f, 21)).Output(DType::kInt8, out, 0.07f, -20);
   ExpectVector(bytes);
+  OpTester words(type, options);
+  words.Input(Words(a, 1)).Input(Words(b, 2, 3e-4f, 17)).Output(DType::kInt16, out, 4e-4f, -5);
+  ExpectVector(words);
   options.lo = -1.5f, options.hi = 6;
   OpTester floats(type, options);
   floats.Input(OddFloats(a, 3)).Input(OddFloats(b, 4)).Output(DType::kFloat32, out);
@@ -110,6 +119,9 @@ TEST(Vector, PRelu) {
     bytes.Input(Bytes({5, n}, 1)).Input(Bytes({n}, 2, 0.02f, 30));
     bytes.Output(DType::kInt8, {5, n}, 0.06f, 3);
     ExpectVector(bytes);
+    OpTester words(OpType::kPRelu, fbs::PReluOptionsT{});
+    words.Input(Words({5, n}, 1)).Input(Words({n}, 2)).Output(DType::kInt16, {5, n}, 1e-3f, 0);
+    ExpectVector(words);
     OpTester floats(OpType::kPRelu, fbs::PReluOptionsT{});
     floats.Input(OddFloats({5, n}, 1)).Input(Floats({n}, 2)).Output(DType::kFloat32, {5, n});
     ExpectVector(floats);
@@ -120,19 +132,21 @@ TEST(Vector, FunctionsOfFloats) {
   for (const OpType type :
        {OpType::kRelu, OpType::kRelu6, OpType::kReluN1To1, OpType::kLeakyRelu, OpType::kHardSwish,
         OpType::kLogistic, OpType::kTanh, OpType::kExp, OpType::kAbs, OpType::kNeg, OpType::kSquare,
-        OpType::kSqrt, OpType::kRsqrt, OpType::kGelu}) {
+        OpType::kSqrt, OpType::kRsqrt, OpType::kGelu, OpType::kElu, OpType::kFloor, OpType::kCeil,
+        OpType::kRound}) {
     SCOPED_TRACE(RowOf(type).name);
     fbs::UnaryOptionsT options;
     options.alpha = 0.3f, options.approximate = true;
     for (const int64_t n : kLengths) {
       OpTester t(type, options);
       t.Input(Floats({n}, 1)).Output(DType::kFloat32, {n});
-      t.FloatTolerance(0);  // the operations are the same
+      if (type != OpType::kElu) t.FloatTolerance(0);  // the operations are the same
       ExpectVector(t);
     }
     for (const float x : kOdd) {  // one at a time: the sign of a NaN may depend on the split
       OpTester t(type, options);
-      t.Input(Plain<float>({1}, {x})).Output(DType::kFloat32, {1}).FloatTolerance(0);
+      t.Input(Plain<float>({1}, {x})).Output(DType::kFloat32, {1});
+      if (type != OpType::kElu) t.FloatTolerance(0);
       ExpectVector(t);
     }
   }
@@ -154,6 +168,31 @@ TEST(Vector, Tables) {
   }
 }
 
+TEST(Vector, TablesOfWords) {
+  std::vector<int16_t> points = RandomValues<int16_t>(513, -32768, 32767, 7);
+  points[511] = -32768, points[512] = 32767, points[0] = 32767, points[1] = -32768;
+  for (const int64_t n : kLengths) {
+    fbs::TableOptionsT options;
+    options.table = 0;
+    OpTester t(OpType::kTable16, options);
+    t.Blob(points);
+    t.Input(Words({n}, 1)).Output(DType::kInt16, {n}, 1e-4f, 0);
+    const Status status = t.Run();  // SSE4.1 has no gather
+    ASSERT_TRUE(status.ok()) << status.message();
+  }
+}
+
+// Near 0, where e^x - 1 cancels.
+TEST(Vector, EluOfSmallNumbers) {
+  fbs::UnaryOptionsT options;
+  options.alpha = 1;
+  for (const double range : {1.0, 0.41, 1e-3, 1e-7}) {
+    OpTester t(OpType::kElu, options);
+    t.Input(Floats({500}, 3, range)).Output(DType::kFloat32, {500}).FloatTolerance(3e-7f);
+    ExpectVector(t);
+  }
+}
+
 TEST(Vector, Conversions) {
   for (const int64_t n : kLengths) {
     fbs::QuantizeOptionsT options;
@@ -165,6 +204,21 @@ TEST(Vector, Conversions) {
     dequantize.Input(Bytes({n}, 1)).Output(DType::kFloat32, {n});
     dequantize.FloatTolerance(0);
     ExpectVector(dequantize);
+    OpTester quantize16(OpType::kQuantize, options);
+    quantize16.Input(OddFloats({n}, 1)).Output(DType::kInt16, {n}, 3e-3f, 5);
+    ExpectVector(quantize16);
+    OpTester dequantize16(OpType::kDequantize, fbs::QuantizeOptionsT{});
+    dequantize16.Input(Words({n}, 1, 2e-4f, 9)).Output(DType::kFloat32, {n}).FloatTolerance(0);
+    ExpectVector(dequantize16);
+    OpTester narrow(OpType::kQuantize, fbs::QuantizeOptionsT{});
+    narrow.Input(Words({n}, 1)).Output(DType::kInt8, {n}, 0.03f, 11);
+    ExpectVector(narrow);
+    OpTester widen(OpType::kQuantize, fbs::QuantizeOptionsT{});
+    widen.Input(Bytes({n}, 1)).Output(DType::kInt16, {n}, 3e-4f, 0);
+    ExpectVector(widen);
+    OpTester other(OpType::kQuantize, options);
+    other.Input(Words({n}, 1)).Output(DType::kInt16, {n}, 3e-4f, 40);
+    ExpectVector(other);
     OpTester cast(OpType::kCast, fbs::CastOptionsT{});
     cast.Input(Bytes({n}, 1)).Output(DType::kFloat32, {n}).FloatTolerance(0);
     ExpectVector(cast);
@@ -261,6 +315,28 @@ TEST(Vector, SoftmaxOfFloats) {
       OpTester t(OpType::kSoftmax, o);
       t.Input(Floats({rows, depth}, 1, 30)).Output(DType::kFloat32, {rows, depth});
       ExpectVector(t);
+    }
+  }
+}
+
+TEST(Vector, SoftmaxOfBytes) {
+  for (const int64_t depth : kLengths) {
+    for (const float scale : {0.02f, 0.5f}) {
+      SCOPED_TRACE("rows of " + std::to_string(depth));
+      fbs::SoftmaxOptionsT o;
+      o.table = 0;
+      for (const float scale_out : {1.0f / 256, 0.01f}) {
+        OpTester t(OpType::kSoftmax, o);
+        t.Blob(MakeSoftmaxTable8(1, scale));
+        t.Input(Bytes({3, depth}, 1, scale)).Output(DType::kInt8, {3, depth}, scale_out, -128);
+        ExpectVector(t);
+        OpTester below(OpType::kSoftmax, o);  // the largest value is not 127
+        below.Blob(MakeSoftmaxTable8(1, scale));
+        const auto values = RandomValues<int8_t>(depth, -90, -3, 5);
+        below.Input(Quantized<int8_t>({depth}, values, scale, 0));
+        below.Output(DType::kInt8, {depth}, scale_out, -100);
+        ExpectVector(below);
+      }
     }
   }
 }
