@@ -4,6 +4,7 @@
 #include <numeric>
 
 #include "kernels/depthwise.h"
+#include "kernels/simd/depthwise_tasks.h"
 #include "kernels/simd/row_blocks.h"
 #include "kernels/simd/tiers.h"
 #include "schema/layout_size.h"
@@ -14,8 +15,6 @@ namespace {
 /// Input lines of one task: while one group of channels after another passes over them they stay in
 /// L2 (256 KB on the smallest targets), with the output beside them.
 constexpr int64_t kTaskInputBytes = 128 * 1024;
-/// Channels of one task where there are too few lines for the threads: a unit of the widest tier.
-constexpr int64_t kTaskChannels = 64;
 
 /// Input lines under one or two output lines that are copied where channels are few.
 constexpr int64_t kMostRingBytes = 20 * 1024;
@@ -24,9 +23,7 @@ struct ColumnDepthwise {
   Depthwise dw;
   const simd::Kernels* kernels = nullptr;
   simd::Requantize8 quant;
-  int64_t lines = 1;        // output lines of one task, all in one image
-  int64_t image_tasks = 1;  // of lines
-  int64_t channel_tasks = 1;
+  DepthwiseTasks tasks;
   int64_t out_stride = 0;  // between output pixels
   bool flat = false;       // registers span pixels
 };
@@ -49,15 +46,11 @@ KernelCode Run(const RunContext& ctx) {
   a.scratch = ctx.scratch;
   const auto run = p.flat ? p.kernels->depthwise_flat_i8 : p.kernels->depthwise_i8;
   for (int64_t t = ctx.tasks.begin; t < ctx.tasks.end; ++t) {
-    const int64_t line_task = t / p.channel_tasks, channels = t % p.channel_tasks;
-    const int64_t image = line_task / p.image_tasks;
-    a.x = ctx.in[0].as<uint8_t>() + image * g.in_h * g.in_w * g.in_c;
-    a.out = ctx.out[0].mut<uint8_t>() + image * g.out_h * g.out_w * p.out_stride;
-    a.line_begin = line_task % p.image_tasks * p.lines;
-    a.line_end = std::min(a.line_begin + p.lines, g.out_h);
-    a.channel_begin = p.channel_tasks == 1 ? 0 : channels * kTaskChannels;
-    a.channel_end =
-        p.channel_tasks == 1 ? g.out_c : std::min(g.out_c, (channels + 1) * kTaskChannels);
+    const DepthwiseTasks::Range range = p.tasks.At(t, g);
+    a.x = ctx.in[0].as<uint8_t>() + range.image * g.in_h * g.in_w * g.in_c;
+    a.out = ctx.out[0].mut<uint8_t>() + range.image * g.out_h * g.out_w * p.out_stride;
+    a.line_begin = range.line_begin, a.line_end = range.line_end;
+    a.channel_begin = range.channel_begin, a.channel_end = range.channel_end;
     run(a);
   }
   return KernelCode::kOk;
@@ -96,7 +89,7 @@ bool IsFlat(const ColumnDepthwise& p) {
   const bool few = g.in_c <= p.kernels->flat_channels || (g.in_c < 64 && g.in_c % 16 != 0);
   return few && p.dw.multiplier == 1 && p.out_stride == g.in_c &&
          g.kernel_h + g.stride_h <= simd::kMostFlatTaps && g.kernel_w <= simd::kMostFlatTaps &&
-         p.channel_tasks == 1 && RingBytes(g) <= kMostRingBytes;
+         p.tasks.channel_tasks == 1 && RingBytes(g) <= kMostRingBytes;
 }
 
 const char* WhyNot(const PrepareContext& ctx, const Depthwise& dw) {
@@ -115,19 +108,10 @@ const char* WhyNot(const PrepareContext& ctx, const Depthwise& dw) {
   return nullptr;
 }
 
-void SetTasks(ColumnDepthwise* p, int64_t threads, int64_t input_bytes) {
-  const ConvGeometry& g = p->dw.g;
-  // Pairs of lines share their input, so tasks have an even number of them.
+/// Pairs of lines share their input, so tasks have an even number of them.
+DepthwiseTasks TasksOf(const ConvGeometry& g, int64_t threads, int64_t input_bytes) {
   const int64_t line_bytes = std::max<int64_t>(1, g.in_w * g.in_c * g.stride_h);
-  const int64_t fits = std::max<int64_t>(2, input_bytes / line_bytes / 2 * 2);
-  const int64_t wanted = CeilDiv(threads, g.batch);  // tasks of each image
-  const int64_t rounds = CeilDiv(g.out_h, fits * wanted);
-  p->lines = std::min(g.out_h, CeilDiv(CeilDiv(g.out_h, rounds * wanted), 2) * 2);
-  p->image_tasks = CeilDiv(g.out_h, p->lines);
-  if (g.batch * p->image_tasks < threads) {
-    p->lines = g.out_h, p->image_tasks = 1;
-    p->channel_tasks = CeilDiv(g.out_c, kTaskChannels);
-  }
+  return MakeDepthwiseTasks(g, threads, input_bytes / line_bytes / 2 * 2, 2);
 }
 
 }  // namespace
@@ -157,11 +141,12 @@ Status PrepareColumnDepthwise(const PrepareContext& ctx, Prepared* prepared, boo
   p.quant.lo = out.requant.lo, p.quant.hi = out.requant.hi;
   prepared->strided_out = ctx.out_row_elems != 0;
   p.out_stride = prepared->strided_out ? ctx.out_row_elems : p.dw.g.out_c;
-  SetTasks(&p, std::max(1, ctx.max_threads), ShiftedBytes(kTaskInputBytes, ctx.block_shift));
+  p.tasks =
+      TasksOf(p.dw.g, std::max(1, ctx.max_threads), ShiftedBytes(kTaskInputBytes, ctx.block_shift));
   p.flat = IsFlat(p);
   prepared->scratch_per_thread =
       static_cast<size_t>(p.flat ? FlatScratchBytes(p.dw.g) : ScratchBytes(p.dw.g));
-  prepared->tasks = p.dw.g.batch * p.image_tasks * p.channel_tasks;
+  prepared->tasks = p.tasks.count(p.dw.g);
   prepared->macs = reference.macs;
   // A third of the rate of products: half for interleaving, the rest for rounding 9 products.
   prepared->cost_ns = 3 * static_cast<double>(reference.macs) / ctx.tier->int8_rate;

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "kernels/depthwise.h"
+#include "kernels/simd/depthwise_tasks.h"
 #include "kernels/simd/row_blocks.h"
 #include "kernels/simd/tiers.h"
 #include "schema/layout_size.h"
@@ -13,16 +14,12 @@ namespace {
 /// Input lines of one task: while one register of channels after another passes over them they stay
 /// in L2 (256 KB on the smallest targets), with the output beside them.
 constexpr int64_t kTaskInputBytes = 96 * 1024;
-/// Channels of one task where there are too few lines for the threads.
-constexpr int64_t kTaskChannels = 64;
 constexpr auto kFloatBytes = static_cast<int64_t>(sizeof(float));
 
 struct TapsF32 {
   Depthwise dw;
   const simd::F32Kernels* kernels = nullptr;
-  int64_t lines = 1;        // output lines of one task, all in one image
-  int64_t image_tasks = 1;  // of lines
-  int64_t channel_tasks = 1;
+  DepthwiseTasks tasks;
   int64_t out_stride = 0;  // between output pixels
 };
 
@@ -41,15 +38,11 @@ KernelCode Run(const RunContext& ctx) {
   a.lo = p.dw.out.lo, a.hi = p.dw.out.hi;
   a.out_w = g.out_w, a.out_stride = p.out_stride;
   for (int64_t t = ctx.tasks.begin; t < ctx.tasks.end; ++t) {
-    const int64_t line_task = t / p.channel_tasks, channels = t % p.channel_tasks;
-    const int64_t image = line_task / p.image_tasks;
-    a.x = ctx.in[0].as<float>() + image * g.in_h * g.in_w * g.in_c;
-    a.out = ctx.out[0].mut<float>() + image * g.out_h * g.out_w * p.out_stride;
-    a.line_begin = line_task % p.image_tasks * p.lines;
-    a.line_end = std::min(a.line_begin + p.lines, g.out_h);
-    a.channel_begin = p.channel_tasks == 1 ? 0 : channels * kTaskChannels;
-    a.channel_end =
-        p.channel_tasks == 1 ? g.out_c : std::min(g.out_c, (channels + 1) * kTaskChannels);
+    const DepthwiseTasks::Range range = p.tasks.At(t, g);
+    a.x = ctx.in[0].as<float>() + range.image * g.in_h * g.in_w * g.in_c;
+    a.out = ctx.out[0].mut<float>() + range.image * g.out_h * g.out_w * p.out_stride;
+    a.line_begin = range.line_begin, a.line_end = range.line_end;
+    a.channel_begin = range.channel_begin, a.channel_end = range.channel_end;
     p.kernels->depthwise(a);
   }
   return KernelCode::kOk;
@@ -63,18 +56,9 @@ const char* WhyNot(const PrepareContext& ctx, const Depthwise& dw) {
   return nullptr;
 }
 
-void SetTasks(TapsF32* p, int64_t threads, int64_t input_bytes) {
-  const ConvGeometry& g = p->dw.g;
+DepthwiseTasks TasksOf(const ConvGeometry& g, int64_t threads, int64_t input_bytes) {
   const int64_t line_bytes = std::max<int64_t>(1, g.in_w * g.in_c * g.stride_h * kFloatBytes);
-  const int64_t fits = std::max<int64_t>(1, input_bytes / line_bytes);
-  const int64_t wanted = CeilDiv(threads, g.batch);  // tasks of each image
-  const int64_t rounds = CeilDiv(g.out_h, fits * wanted);
-  p->lines = CeilDiv(g.out_h, rounds * wanted);
-  p->image_tasks = CeilDiv(g.out_h, p->lines);
-  if (g.batch * p->image_tasks < threads) {
-    p->lines = g.out_h, p->image_tasks = 1;
-    p->channel_tasks = CeilDiv(g.out_c, kTaskChannels);
-  }
+  return MakeDepthwiseTasks(g, threads, input_bytes / line_bytes, 1);
 }
 
 }  // namespace
@@ -93,8 +77,9 @@ Status PrepareTapsF32(const PrepareContext& ctx, Prepared* prepared, bool* accep
   p.kernels = ctx.tier->f32;
   prepared->strided_out = ctx.out_row_elems != 0;
   p.out_stride = prepared->strided_out ? ctx.out_row_elems : p.dw.g.out_c;
-  SetTasks(&p, std::max(1, ctx.max_threads), ShiftedBytes(kTaskInputBytes, ctx.block_shift));
-  prepared->tasks = p.dw.g.batch * p.image_tasks * p.channel_tasks;
+  p.tasks =
+      TasksOf(p.dw.g, std::max(1, ctx.max_threads), ShiftedBytes(kTaskInputBytes, ctx.block_shift));
+  prepared->tasks = p.tasks.count(p.dw.g);
   prepared->macs = reference.macs;
   // Half the rate of products: an output has few of them, and takes a store and a clamp.
   prepared->cost_ns = 2 * static_cast<double>(reference.macs) / ctx.tier->float_rate;
