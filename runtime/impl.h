@@ -33,9 +33,15 @@ struct Model::Impl {
 std::vector<TensorView> InterfaceViews(const Graph& graph, const std::vector<IoDef>& ios,
                                        std::vector<std::vector<int64_t>>* shapes);
 
-/// One step with every address resolved.
+/// One step with every address resolved: what its threads share, written before the first run and
+/// only read after it, so that no cache line of it travels between cores run after run.
 struct BoundStep {
   std::vector<View> in, out;
+  const Prepared* prepared = nullptr;
+  RunContext ctx;  // but for tasks and scratch
+  uint8_t* scratch = nullptr;
+  uint64_t scratch_stride = 0;  // between threads
+  uint8_t code = 0;             // KernelCode of a thread that failed
 };
 
 struct Runner::Impl {
@@ -46,6 +52,7 @@ struct Runner::Impl {
   std::unique_ptr<ThreadPool> pool;
   bool has_run = false;           // to the end: what is made once is there
   size_t last_parallel_step = 0;  // after it the workers sleep until the next run
+  size_t first_parallel_step = SIZE_MAX;
 
   AlignedBuffer owned_arena;
   std::byte* arena = nullptr;  // tensors, scratch of each thread, variables, their snapshot

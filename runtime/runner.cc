@@ -12,23 +12,15 @@ namespace whit {
 
 namespace {
 
-// What a parallel step shares with its workers.
-struct Work {
-  const Prepared* prepared;
-  RunContext ctx;
-  uint8_t* scratch;
-  uint64_t scratch_stride;
-  std::atomic<uint8_t> code{0};
-};
-
 void RunRange(void* arg, int thread, int64_t begin, int64_t end) {
-  Work& work = *static_cast<Work*>(arg);
-  RunContext ctx = work.ctx;
+  BoundStep& step = *static_cast<BoundStep*>(arg);
+  RunContext ctx = step.ctx;
   ctx.tasks = {begin, end};
-  ctx.scratch = work.scratch + work.scratch_stride * static_cast<uint64_t>(thread);
-  const KernelCode code = work.prepared->run(ctx);
-  if (code != KernelCode::kOk)
-    work.code.store(static_cast<uint8_t>(code), std::memory_order_relaxed);
+  ctx.scratch = step.scratch + step.scratch_stride * static_cast<uint64_t>(thread);
+  const KernelCode code = step.prepared->run(ctx);
+  if (code != KernelCode::kOk) {
+    std::atomic_ref(step.code).store(static_cast<uint8_t>(code), std::memory_order_relaxed);
+  }
 }
 
 const char* Describe(KernelCode code) {
@@ -46,6 +38,9 @@ const char* Describe(KernelCode code) {
   }
   return "no error";
 }
+
+// Of the first parallel step, per thread.
+constexpr int kPortionsOfLate = 8;
 
 constexpr const char* kTuningUsed = "used";
 
@@ -145,7 +140,9 @@ void Runner::Impl::Bind() {
   }
   if (plan.snapshots_variables) variable_snapshot = at;
   for (size_t i = 0; i < plan.steps.size(); ++i) {
-    if (plan.steps[i].threads > 1) last_parallel_step = i;
+    if (plan.steps[i].threads <= 1) continue;
+    if (first_parallel_step > i) first_parallel_step = i;
+    last_parallel_step = i;
   }
   for (const Step& step : plan.steps) {
     BoundStep bound;
@@ -156,6 +153,12 @@ void Runner::Impl::Bind() {
     };
     for (const Slot& slot : step.in) bound.in.push_back(bind(slot));
     for (const Slot& slot : step.out) bound.out.push_back(bind(slot));
+    bound.prepared = &step.prepared;
+    bound.ctx.params = step.prepared.params.get();
+    bound.ctx.in = bound.in, bound.ctx.out = bound.out;
+    bound.ctx.variables = variables;
+    if (step.prepared.whole && pool != nullptr) bound.ctx.thread_pool = pool->native();
+    bound.scratch = scratch, bound.scratch_stride = plan.scratch_bytes;
     steps.push_back(std::move(bound));
   }
   ResetVariables();
@@ -183,22 +186,19 @@ void Runner::Impl::ResetVariables() {
 
 KernelCode Runner::Impl::RunStep(size_t i) {
   const Step& step = plan.steps[i];
-  Work work;
-  work.prepared = &step.prepared;
-  work.ctx.params = step.prepared.params.get();
-  work.ctx.in = steps[i].in;
-  work.ctx.out = steps[i].out;
-  work.ctx.variables = variables;
-  work.scratch = scratch;
-  work.scratch_stride = plan.scratch_bytes;
+  BoundStep& bound = steps[i];
   if (step.prepared.whole || step.threads <= 1 || pool == nullptr) {
-    if (step.prepared.whole && pool != nullptr) work.ctx.thread_pool = pool->native();
-    RunRange(&work, 0, 0, step.prepared.tasks);
+    RunRange(&bound, 0, 0, step.prepared.tasks);
   } else {
-    const int64_t grain = (step.prepared.tasks + step.threads - 1) / step.threads;
-    pool->ParallelFor(step.prepared.tasks, grain, &RunRange, &work, i == last_parallel_step);
+    // Workers sleep between runs and come late to the first step: small portions let this thread
+    // take more of it. Later ones are dealt out evenly.
+    const int64_t portions = step.threads * (i == first_parallel_step ? kPortionsOfLate : 1);
+    const int64_t grain = (step.prepared.tasks + portions - 1) / portions;
+    pool->ParallelFor(step.prepared.tasks, grain, &RunRange, &bound, i == last_parallel_step);
   }
-  return static_cast<KernelCode>(work.code.load(std::memory_order_relaxed));
+  const auto code = static_cast<KernelCode>(bound.code);
+  if (code != KernelCode::kOk) bound.code = 0;
+  return code;
 }
 
 Status Runner::Impl::Failed(size_t step, KernelCode code) const {
