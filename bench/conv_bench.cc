@@ -20,8 +20,10 @@ std::unique_ptr<OpBench> MakeInt8(const Conv& c, Data data) {
   fbs::ConvOptionsT o;
   o.stride_h = o.stride_w = static_cast<uint32_t>(c.stride);
   const int64_t pad_h = pad(c.h, out_h), pad_w = pad(c.w, out_w);
-  o.pad_top = static_cast<uint32_t>(pad_h / 2), o.pad_bottom = static_cast<uint32_t>(pad_h - pad_h / 2);
-  o.pad_left = static_cast<uint32_t>(pad_w / 2), o.pad_right = static_cast<uint32_t>(pad_w - pad_w / 2);
+  o.pad_top = static_cast<uint32_t>(pad_h / 2),
+  o.pad_bottom = static_cast<uint32_t>(pad_h - pad_h / 2);
+  o.pad_left = static_cast<uint32_t>(pad_w / 2),
+  o.pad_right = static_cast<uint32_t>(pad_w - pad_w / 2);
   o.weights = 0, o.bias = 0, o.multiplier = 1;
   const OpType type = c.depthwise ? OpType::kDepthwiseConv2D : OpType::kConv2D;
   auto op = std::make_unique<OpBench>(type, o);
@@ -53,6 +55,9 @@ constexpr Conv kConvs[] = {
     {"pointwise 112x112 32->16 zw", 112, 112, 32, 16, 1, 1, false, 5},
     {"pointwise 112x112 16->96", 112, 112, 16, 96, 1, 1},
     {"pointwise 112x112 16->96 zw", 112, 112, 16, 96, 1, 1, false, 5},
+    {"pointwise 48x48 8->16", 48, 48, 8, 16, 1, 1},
+    {"pointwise 24x24 16->32", 24, 24, 16, 32, 1, 1},
+    {"first 96x96x1->8 s2", 96, 96, 1, 8, 3, 2},
     {"pointwise 56x56 24->144", 56, 56, 24, 144, 1, 1},
     {"pointwise 56x56 144->24", 56, 56, 144, 24, 1, 1},
     {"pointwise 28x28 192->32", 28, 28, 192, 32, 1, 1},

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cstring>
+#include <numeric>
 #include <vector>
 
 #include "kernels/binary.h"
@@ -23,6 +24,7 @@ struct PanelConv {
 
   RowBlocks blocks;
   std::vector<int32_t> offsets;  // of steps from a pixel's first tap
+  int64_t range_pixels = 1;      // whose channels fill whole registers, where few do
 
   int64_t out_stride = 0;  // between output pixels
   bool joins_add = false;
@@ -75,24 +77,48 @@ class Worker {
       const int64_t used = p_.blocks.band_lines(rows_.lines());
       range.stride = range.k, range.count = used * (p_.blocks.line_bytes / range.k);
     }
-    p_.kernels->column_range(range);
+    if (p_.range_pixels > 1 && range.stride == range.k) {
+      FindDenseRange(range);
+    } else {
+      p_.kernels->column_range(range);
+    }
     if (p_.blocks.flat && d_.groups == 1) Centre(range);
   }
 
-  /// Subtracts the smallest activation of every channel, where that is worth a pass over the block:
-  /// it costs what one more row costs.
+  /// Pixels without gaps between them: as many at once as fill whole registers.
+  void FindDenseRange(const simd::ColumnRange& range) {
+    uint8_t* __restrict lo = range.smallest;
+    uint8_t* __restrict hi = range.largest;
+    const int64_t k = range.k, rest = range.count % p_.range_pixels;
+    simd::ColumnRange wide = range;
+    wide.k = wide.stride = k * p_.range_pixels, wide.count = range.count / p_.range_pixels;
+    p_.kernels->column_range(wide);
+    for (int64_t i = k; i < wide.k; i += k) {
+      for (int64_t j = 0; j < k; ++j) {
+        lo[j] = std::min(lo[j], lo[i + j]), hi[j] = std::max(hi[j], hi[i + j]);
+      }
+    }
+    const uint8_t* __restrict x = range.x + wide.count * wide.stride;
+    for (int64_t i = 0; i < rest; ++i, x += k) {
+      for (int64_t j = 0; j < k; ++j) lo[j] = std::min(lo[j], x[j]), hi[j] = std::max(hi[j], x[j]);
+    }
+  }
+
+  /// Subtracts the smallest activation of every channel, where that is worth a pass over the block.
   void Centre(const simd::ColumnRange& range) {
     if (rows_.count() < kLeastRowsToCentre) return;
     uint8_t* __restrict lo = range.smallest;
     uint8_t* __restrict hi = range.largest;
     const int64_t k = range.k;
     uint8_t any = 0;
+    for (int64_t j = 0; j < k; ++j) any |= lo[j];
+    if (any == 0) return;
+    StepMaxima(0);
+    if (!WorthCentring()) return;
     for (int64_t j = 0; j < k; ++j) {
       lo[j] = std::min<uint8_t>(lo[j], 127);
-      any |= lo[j];
       hi[j] = static_cast<uint8_t>(hi[j] - lo[j]);
     }
-    if (any == 0) return;
     std::memset(lo + k, 0, static_cast<size_t>(RoundUp64(k) - k));
     simd::SubtractColumns s;
     s.x = range.x, s.stride = range.stride, s.count = range.count, s.k = k;
@@ -101,6 +127,26 @@ class Worker {
     p_.kernels->subtract_columns(s);
     for (int64_t i = 0; i < s.count; ++i) rows_.rows()[i] = s.y + i * s.y_stride;
     centred_ = true;
+  }
+
+  /// Whether a row spends more instructions on pairs and steps that do not fit 16-bit sums (of two
+  /// registers: 2 more a pair, 6 more a step) than on being centred.
+  bool WorthCentring() const {
+    const uint8_t* __restrict step = p_.step_max.In<uint8_t>(scratch_);
+    const uint8_t* __restrict pair = p_.pair_max.In<uint8_t>(scratch_);
+    const uint8_t* limit1 = p_.product.limits;
+    const uint8_t* limit2 = p_.product.limits + Limit1Bytes(d_);
+    const int64_t steps = d_.steps(), pairs = d_.step_pairs();
+    const int64_t centring = 12 + d_.k() / 8;
+    int64_t wasted = 0;
+    for (int64_t q = 0; q < d_.panels() && wasted <= centring; ++q) {
+      int32_t single = 0, wide = 0;
+      for (int64_t i = 0; i < pairs; ++i) single += pair[i] > limit2[i];
+      for (int64_t i = 0; i < steps; ++i) wide += step[i] > limit1[i];
+      wasted += 4 * single + 12 * wide;
+      limit1 += steps, limit2 += pairs;
+    }
+    return wasted > centring;
   }
 
   void BeginGroup(int64_t group) {
@@ -230,8 +276,11 @@ void SetScratch(PanelConv* p) {
   p->blocks.TakeScratch(&parts);
   if (p->product.out.weight_zero_point != 0) p->row_sums = parts.Take(4 * rows + 16);
   if (p->kernels->sums_in_16_bits) {
-    p->smallest = parts.Take(channels + 64);
-    p->largest = parts.Take(channels + 256);  // read by whole registers of four times four
+    constexpr int64_t kRegister = 32, kMost = 512;  // bytes
+    const int64_t period = std::lcm(p->product.g.in_c, kRegister);
+    if (period <= kMost) p->range_pixels = period / p->product.g.in_c;
+    p->smallest = parts.Take(std::max(channels, kMost) + 64);
+    p->largest = parts.Take(std::max(channels, kMost) + 256);  // read four times four registers
     p->step_max = parts.Take(RoundUp64(d.steps()) + 128);
     p->pair_max = parts.Take(d.step_pairs() + 64);
     p->lists = parts.Take(simd::kListBytesPerStep * (d.steps() + 1));
