@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <numeric>
+#include <utility>
 
 #include "kernels/depthwise.h"
 #include "kernels/simd/depthwise_tasks.h"
@@ -108,6 +109,14 @@ const char* WhyNot(const PrepareContext& ctx, const Depthwise& dw) {
   return nullptr;
 }
 
+/// An image of one column is one line to the kernels, which share columns between outputs.
+void LieDown(ConvGeometry* g) {
+  if (g->in_w != 1 || g->out_w != 1 || g->kernel_w != 1 || g->pad_left != 0) return;
+  std::swap(g->in_h, g->in_w), std::swap(g->out_h, g->out_w);
+  std::swap(g->kernel_h, g->kernel_w), std::swap(g->stride_h, g->stride_w);
+  std::swap(g->dilation_h, g->dilation_w), std::swap(g->pad_top, g->pad_left);
+}
+
 /// Pairs of lines share their input, so tasks have an even number of them.
 DepthwiseTasks TasksOf(const ConvGeometry& g, int64_t threads, int64_t input_bytes) {
   const int64_t line_bytes = std::max<int64_t>(1, g.in_w * g.in_c * g.stride_h);
@@ -127,6 +136,7 @@ Status PrepareColumnDepthwise(const PrepareContext& ctx, Prepared* prepared, boo
     *why_not = why;
     return OkStatus();
   }
+  LieDown(&p.dw.g);
   p.kernels = ctx.tier->kernels;
   const ChannelOutput& out = p.dw.out;
   p.quant.bias = reinterpret_cast<const int32_t*>(out.bias);

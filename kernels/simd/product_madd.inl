@@ -135,25 +135,45 @@ WHIT_INLINE void MaddSteps(const ProductI8& p, const Channels<T, kV>& c, const S
   }
   for (const Step *s = lists.singles, *end = s + lists.num_singles; s != end; ++s) {
     const int64_t at = s->a;
-    V x[kM];
-#pragma GCC unroll 8
-    for (int i = 0; i < kM; ++i) x[i] = T::Broadcast(a[i] + at);
+    if constexpr (kV <= 2) {
+      V v[kV];
 #pragma GCC unroll 4
-    for (int h = 0; h < kV; ++h) {
-      const V v = T::Load(c.Register(c.w + s->w, h));
+      for (int h = 0; h < kV; ++h) v[h] = T::Load(c.Register(c.w + s->w, h));
 #pragma GCC unroll 8
-      for (int i = 0; i < kM; ++i) T::AddSingle(acc[i][h], x[i], v);
+      for (int i = 0; i < kM; ++i) {
+        const V x = T::Broadcast(a[i] + at);
+#pragma GCC unroll 4
+        for (int h = 0; h < kV; ++h) T::AddSingle(acc[i][h], x, v[h]);
+      }
+    } else {
+      V x[kM];
+#pragma GCC unroll 8
+      for (int i = 0; i < kM; ++i) x[i] = T::Broadcast(a[i] + at);
+#pragma GCC unroll 4
+      for (int h = 0; h < kV; ++h) {
+        const V v = T::Load(c.Register(c.w + s->w, h));
+#pragma GCC unroll 8
+        for (int i = 0; i < kM; ++i) T::AddSingle(acc[i][h], x[i], v);
+      }
     }
   }
   for (const Step *s = lists.wides, *end = s + lists.num_wides; s != end; ++s) {
     const int64_t at = s->a;
+    // Weights of two registers at a time stay widened while rows pass.
+    constexpr int kAtOnce = kV < 2 ? kV : 2;
 #pragma GCC unroll 4
-    for (int h = 0; h < kV; ++h) {
-      const V v = T::Load(c.Register(c.w + s->w, h)), e = T::EvenS8(v), o = T::OddS8(v);
+    for (int first = 0; first < kV; first += kAtOnce) {
+      V e[kAtOnce], o[kAtOnce];
+#pragma GCC unroll 2
+      for (int h = 0; h < kAtOnce; ++h) {
+        const V v = T::Load(c.Register(c.w + s->w, first + h));
+        e[h] = T::EvenS8(v), o[h] = T::OddS8(v);
+      }
 #pragma GCC unroll 8
       for (int i = 0; i < kM; ++i) {
-        const V x = T::Broadcast(a[i] + at);
-        AddWide<T>(acc[i][h], T::EvenU8(x), T::OddU8(x), e, o);
+        const V x = T::Broadcast(a[i] + at), lo = T::EvenU8(x), hi = T::OddU8(x);
+#pragma GCC unroll 2
+        for (int h = 0; h < kAtOnce; ++h) AddWide<T>(acc[i][first + h], lo, hi, e[h], o[h]);
       }
     }
   }

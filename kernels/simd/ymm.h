@@ -8,6 +8,7 @@ struct Ymm {
   using F = __m256;                 // 8 floats
   static constexpr int kLanes = 8;  // 32-bit ones
   static constexpr int kRegisters = 16;
+  typedef int32_t Unaligned32 __attribute__((may_alias, aligned(1)));
 
   static WHIT_INLINE V Load(const void* p) { return _mm256_loadu_si256(static_cast<const V*>(p)); }
   static WHIT_INLINE void Store(void* p, V v) { _mm256_storeu_si256(static_cast<V*>(p), v); }
@@ -16,10 +17,11 @@ struct Ymm {
   static WHIT_INLINE V Splat16(int v) { return _mm256_set1_epi16(static_cast<int16_t>(v)); }
   static WHIT_INLINE V Splat8(int v) { return _mm256_set1_epi8(static_cast<char>(v)); }
   /// Four bytes of memory in every lane.
+  /// In assembly because gcc 12 else loads many of them into general registers first.
   static WHIT_INLINE V Broadcast(const void* p) {
-    int32_t v;
-    __builtin_memcpy(&v, p, 4);
-    return _mm256_set1_epi32(v);
+    V v;
+    asm("vpbroadcastd %1, %0" : "=x"(v) : "m"(*static_cast<const Unaligned32*>(p)));
+    return v;
   }
   static WHIT_INLINE V Add32(V a, V b) { return _mm256_add_epi32(a, b); }
   static WHIT_INLINE V Sub32(V a, V b) { return _mm256_sub_epi32(a, b); }
