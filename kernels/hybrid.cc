@@ -22,9 +22,11 @@ DynamicQuant QuantOf(const float* x, int64_t count) {
     least[0] = x[i] < least[0] ? x[i] : least[0];
     most[0] = x[i] > most[0] ? x[i] : most[0];
   }
-  const float lo = *std::min_element(least, least + kLanes);
-  const float hi = *std::max_element(most, most + kLanes);
+  return QuantOfRange(*std::min_element(least, least + kLanes),
+                      *std::max_element(most, most + kLanes));
+}
 
+DynamicQuant QuantOfRange(float lo, float hi) {
   DynamicQuant q;
   if (lo == hi) return q;  // all zero
   q.inverse = 255.0f / (hi - lo);

@@ -17,6 +17,9 @@ struct DynamicQuant {
 /// included.
 DynamicQuant QuantOf(const float* x, int64_t count);
 
+/// The same from the smallest and the largest of the values and 0, NaN left out.
+DynamicQuant QuantOfRange(float lo, float hi);
+
 /// dst[0 .. WidenedLength(length)) = q - zero_point in the order of product.h.
 void WidenQuantized(const float* src, int64_t length, const DynamicQuant& quant, int16_t* dst);
 

@@ -16,6 +16,7 @@ namespace {
 #include "kernels/simd/product_f32.inl"
 //
 #include "kernels/simd/depthwise_f32.inl"
+#include "kernels/simd/rows_f32.inl"
 
 // 6 rows x 16 channels: 12 accumulators cover the latency of 4 or 5 at two multiply-adds a cycle,
 // with 8 loads for 12; 2 weights and 1 row of 16 registers. One or two rows take several panels at
@@ -38,8 +39,15 @@ void RunDepthwise(const DepthwiseF32& p) {
   for (int64_t c = p.channel_begin; c < p.channel_end; c += 8) FloatDepthwiseUnit<Ymm>(p, c);
 }
 
+void RunRange(const float* x, int64_t n, float* lo, float* hi) { FloatRange<Ymm>(x, n, lo, hi); }
+void RunQuantize(const QuantizeF32& q) { QuantizeFloats<Ymm>(q); }
+
 }  // namespace
 
-const F32Kernels kAvx2F32 = {.tier = "avx2", .product = &RunProduct, .depthwise = &RunDepthwise};
+const F32Kernels kAvx2F32 = {.tier = "avx2",
+                             .product = &RunProduct,
+                             .depthwise = &RunDepthwise,
+                             .range = &RunRange,
+                             .quantize = &RunQuantize};
 
 }  // namespace whit::simd

@@ -17,6 +17,7 @@ namespace {
 #include "kernels/simd/product_f32.inl"
 //
 #include "kernels/simd/depthwise_f32.inl"
+#include "kernels/simd/rows_f32.inl"
 
 // 12 rows x 32 channels: 24 accumulators, 2 weights and 1 row of 32 registers, 14 loads for 24
 // multiply-adds. Few rows take more panels at once; a last panel of 8 lies in half a register.
@@ -41,9 +42,15 @@ void RunDepthwise(const DepthwiseF32& p) {
   for (; c < p.channel_end; c += 8) FloatDepthwiseUnit<Ymm>(p, c);
 }
 
+void RunRange(const float* x, int64_t n, float* lo, float* hi) { FloatRange<Zmm>(x, n, lo, hi); }
+void RunQuantize(const QuantizeF32& q) { QuantizeFloats<Zmm>(q); }
+
 }  // namespace
 
-const F32Kernels kAvx512VnniF32 = {
-    .tier = "avx512vnni", .product = &RunProduct, .depthwise = &RunDepthwise};
+const F32Kernels kAvx512VnniF32 = {.tier = "avx512vnni",
+                                   .product = &RunProduct,
+                                   .depthwise = &RunDepthwise,
+                                   .range = &RunRange,
+                                   .quantize = &RunQuantize};
 
 }  // namespace whit::simd

@@ -40,6 +40,18 @@ struct Residual8 {
   float lo = 0, hi = 0;    // of the sum, less its zero point
 };
 
+/// Accumulators become floats, of activations that were quantized row by row (docs/arithmetic.md,
+/// 3.1): out[i][n] = clamp(f32(acc) * (scale[i] * multiplier[n]) + bias[n]), where acc is the sum
+/// less zero[i] * (sums[n] - sums_minus). Of Requantize8 it takes multiplier, sums, sums_minus and
+/// whole_panels; act_bias is -1 and bias null, so that start = sums - sums_minus. NaN passes.
+struct Dequantize {
+  const float* scale = nullptr;   // [count]
+  const int32_t* zero = nullptr;  // [count], stored zero points
+  const float* bias = nullptr;    // at channel 0 of the group; null: 0
+  float lo = 0, hi = 0;
+  float* out = nullptr;  // row i at out + i * out_stride
+};
+
 /// Rows of 8-bit activations times panels of panel16_i8 (docs/layout.md, 3 and 6).
 /// out[i][n] = requantize(start[n] + row_start[i] + sum over steps of 4 bytes at rows[i] +
 /// offsets[s] times step s of channel n), for `count` rows and the panels [panel_begin, panel_end).
@@ -58,6 +70,7 @@ struct ProductI8 {
 
   Requantize8 quant;
   const Residual8* residual = nullptr;
+  const Dequantize* dequantize = nullptr;  // floats instead of bytes; no residual
   uint8_t* out = nullptr;  // row i at out + i * out_stride, channel 0 of the group first
   int64_t out_stride = 0;
 

@@ -58,11 +58,24 @@ struct DepthwiseF32 {
   int64_t channel_begin = 0, channel_end = 0;  // begin is a multiple of 16
 };
 
+/// out[i] = zero + rne(clamp(x[i] * inverse, lo, hi)), i < n; NaN becomes zero + lo. 64 bytes
+/// behind x may be read, 15 behind out written.
+struct QuantizeF32 {
+  const float* x = nullptr;
+  int64_t n = 0;
+  float inverse = 0, lo = 0, hi = 0;  // |lo|, |hi| <= 255, integers
+  int32_t zero = 0;                   // 0 to 255, as zero + lo and zero + hi
+  uint8_t* out = nullptr;
+};
+
 /// The functions of one tier.
 struct F32Kernels {
   const char* tier = "";  // whose code this is: tiers may share a table
   void (*product)(const ProductF32&) = nullptr;
   void (*depthwise)(const DepthwiseF32&) = nullptr;
+  /// Smallest and largest of n values and 0; NaN is left out.
+  void (*range)(const float* x, int64_t n, float* lo, float* hi) = nullptr;
+  void (*quantize)(const QuantizeF32&) = nullptr;
 };
 
 }  // namespace whit::simd

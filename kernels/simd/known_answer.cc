@@ -171,6 +171,68 @@ bool WideProductIsRight(const Kernels& k) {
   return true;
 }
 
+/// 3 rows of 7 k times 20 channels as floats. Weights are small enough for every way to sum.
+bool DequantizeIsRight(const Kernels& k) {
+  constexpr int kRows = 3, kN = 20, kK = 7, kSteps = 2, kStride = 12;
+  Numbers numbers;
+  std::array<uint8_t, kRows * kStride + 64> x;
+  alignas(64) std::array<int8_t, kSteps*(64 + 32)> w{};
+  std::array<int32_t, 32> sums{};
+  std::array<float, 32> multiplier{}, bias{};
+  std::array<float, kRows * kN> out{};
+  Fill(&x, &numbers, 0, 255);
+  Fill(&bias, &numbers, -20, 20);
+  const auto place = [](int n, int i) {
+    return n < 16 ? 64 * (i / 4) + 4 * n + i % 4
+                  : 64 * kSteps + 32 * (i / 4) + 4 * (n - 16) + i % 4;
+  };
+  for (int n = 0; n < kN; ++n) {
+    multiplier[static_cast<size_t>(n)] = 0.125f * static_cast<float>(n + 1);
+    for (int i = 0; i < kK; ++i) {
+      const int v = numbers.Next(-60, 60);
+      w[static_cast<size_t>(place(n, i))] = static_cast<int8_t>(v);
+      sums[static_cast<size_t>(n)] += v;
+    }
+  }
+  const std::array<const uint8_t*, kRows> rows = {x.data(), x.data() + kStride,
+                                                  x.data() + 2 * kStride};
+  const std::array<int32_t, kSteps> offsets = {0, 4};
+  const std::array<float, kRows> scale = {0.5f, 0.25f, 2.0f};
+  const std::array<int32_t, kRows> zero = {0, 255, 131};
+  std::array<uint8_t, 128> step_max{}, pair_max{}, limit1{}, limit2{};
+  std::array<uint8_t, kListBytesPerStep*(kSteps + 1)> lists;
+  step_max[0] = step_max[1] = 255;
+  pair_max[0] = 255;
+  limit1.fill(255);
+  Dequantize d;
+  d.scale = scale.data(), d.zero = zero.data(), d.bias = bias.data();
+  d.lo = -3000, d.hi = 3000, d.out = out.data();
+  ProductI8 p;
+  p.rows = rows.data(), p.count = kRows;
+  p.offsets = offsets.data(), p.steps = kSteps, p.one_run = true;
+  p.weights = w.data(), p.n = kN, p.panel_end = 2;
+  p.quant.sums = sums.data(), p.quant.multiplier = multiplier.data(), p.quant.act_bias = -1;
+  p.dequantize = &d;
+  p.out = reinterpret_cast<uint8_t*>(out.data()), p.out_stride = kN;
+  p.step_max = step_max.data(), p.pair_max = pair_max.data();
+  p.limit1 = limit1.data(), p.limit2 = limit2.data(), p.lists = lists.data();
+  k.product_i8(p);
+  for (int i = 0; i < kRows; ++i) {
+    for (int n = 0; n < kN; ++n) {
+      const auto row = static_cast<size_t>(i), channel = static_cast<size_t>(n);
+      int32_t acc = 0;
+      for (int j = 0; j < kK; ++j) {
+        const int weight = w[static_cast<size_t>(place(n, j))];
+        acc += (x[static_cast<size_t>(i * kStride + j)] - zero[row]) * weight;
+      }
+      const float y = static_cast<float>(acc) * (scale[row] * multiplier[channel]);
+      const float want = std::clamp(y + bias[channel], d.lo, d.hi);
+      if (out[static_cast<size_t>(i * kN + n)] != want) return false;
+    }
+  }
+  return true;
+}
+
 /// 3x3 over 5x7 pixels of 24 channels with padding of 1 at strides 1 and 2, weights with a zero
 /// point.
 bool DepthwiseIsRight(void (*depthwise)(const DepthwiseI8&), int32_t act_bias) {
@@ -275,6 +337,8 @@ const char* FirstWrongKernel(const Kernels& k, int32_t act_bias) {
   if (k.depthwise_flat_i8 != nullptr && !DepthwiseIsRight(k.depthwise_flat_i8, act_bias)) {
     return "depthwise_flat_i8";
   }
+  // Float activations are quantized to uint8 (simd::QuantizeF32).
+  if (k.product_i8 != nullptr && act_bias == 128 && !DequantizeIsRight(k)) return "dequantize";
   if (!RowsAreRight(k)) return "rows";
   return nullptr;
 }

@@ -2,6 +2,7 @@
 // kernels. All values are small integers, whose sums floats hold exactly in any order.
 #include <algorithm>
 #include <array>
+#include <cmath>
 
 #include "kernels/simd/tiers.h"
 
@@ -98,6 +99,31 @@ bool DepthwiseIsRight(const F32Kernels& k) {
   return true;
 }
 
+/// Range and codes of 75 values, whose ends lie in the middle and behind the whole registers.
+bool QuantizeIsRight(const F32Kernels& k) {
+  constexpr size_t kCount = 75;
+  Numbers numbers;
+  std::array<float, kCount + 16> x;
+  std::array<uint8_t, kCount + 16> codes;
+  numbers.Fill(&x);
+  x[30] = 21, x[kCount - 1] = -17.5f;
+  x[kCount] = 99, x[kCount + 1] = -99;  // behind the end
+  float lo = 1, hi = -1;
+  k.range(x.data(), kCount, &lo, &hi);
+  if (lo != -17.5f || hi != 21) return false;
+  k.range(x.data() + 29, 2, &lo, &hi);
+  if (lo != std::min(0.0f, x[29]) || hi != 21) return false;
+  QuantizeF32 q;
+  q.x = x.data(), q.n = kCount, q.inverse = 8.25f, q.lo = -100, q.hi = 155, q.zero = 100;
+  q.out = codes.data();
+  k.quantize(q);
+  for (size_t i = 0; i < kCount; ++i) {
+    const float v = std::nearbyint(std::clamp(x[i] * q.inverse, q.lo, q.hi));
+    if (codes[i] != static_cast<uint8_t>(q.zero + static_cast<int>(v))) return false;
+  }
+  return true;
+}
+
 }  // namespace
 
 const char* FirstWrongKernel(const F32Kernels& k) {
@@ -105,6 +131,7 @@ const char* FirstWrongKernel(const F32Kernels& k) {
     if (!ProductIsRight(k, rows)) return "product (float32)";
   }
   if (!DepthwiseIsRight(k)) return "depthwise (float32)";
+  if (!QuantizeIsRight(k)) return "quantize (float32)";
   return nullptr;
 }
 

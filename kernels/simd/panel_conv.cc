@@ -8,6 +8,7 @@
 #include "kernels/binary.h"
 #include "kernels/pack.h"
 #include "kernels/row_product.h"
+#include "kernels/simd/quantized_rows.h"
 #include "kernels/simd/row_blocks.h"
 #include "kernels/simd/tiers.h"
 
@@ -23,6 +24,7 @@ struct PanelConv {
   simd::Requantize8 quant;
 
   RowBlocks blocks;
+  QuantizedRows quantized;       // float activations
   std::vector<int32_t> offsets;  // of steps from a pixel's first tap
   int64_t range_pixels = 1;      // whose channels fill whole registers, where few do
 
@@ -32,6 +34,8 @@ struct PanelConv {
 
   Part centred, row_sums, smallest, largest, step_max, pair_max, lists;
   int64_t scratch_bytes = 0;
+
+  bool is_float() const { return quantized.kernels != nullptr; }
 };
 
 class Worker {
@@ -39,14 +43,19 @@ class Worker {
   explicit Worker(const RunContext& ctx)
       : p_(ctx.As<PanelConv>()),
         d_(p_.product.dims),
-        y_(ctx.out[0].mut<uint8_t>()),
+        y_(ctx.out[0]),
         addend_(p_.joins_add ? ctx.in.back().as<uint8_t>() : nullptr),
         scratch_(ctx.scratch),
-        rows_(p_.blocks, ctx.in[0].as<uint8_t>(), p_.product.in.stored_zero_point(), scratch_),
+        rows_(p_.blocks, ctx.in[0].as<uint8_t>(), scratch_),
+        quantizer_(p_.quantized, p_.blocks, ctx.in[0].as<float>(), scratch_),
         weight_zero_point_(p_.product.out.weight_zero_point) {}
 
   void BeginBlock(int64_t block) {
-    rows_.Begin(block);
+    if (p_.is_float()) {
+      quantizer_.Begin(block, &rows_);
+    } else {
+      rows_.Begin(block, p_.product.in.stored_zero_point());
+    }
     group_ = -1;
     centred_ = false;
     if (weight_zero_point_ != 0 && d_.groups == 1) SumRows(0);  // before centring
@@ -82,7 +91,7 @@ class Worker {
     } else {
       p_.kernels->column_range(range);
     }
-    if (p_.blocks.flat && d_.groups == 1) Centre(range);
+    if (p_.blocks.flat && d_.groups == 1 && !p_.is_float()) Centre(range);
   }
 
   /// Pixels without gaps between them: as many at once as fill whole registers.
@@ -210,7 +219,14 @@ class Worker {
     a.quant = p_.quant;
     if (a.quant.bias != nullptr) a.quant.bias += group * n;
     a.quant.sums += group * n, a.quant.multiplier += group * n;
-    a.out = y_ + rows_.first_pixel() * p_.out_stride + group * n, a.out_stride = p_.out_stride;
+    const int64_t first = rows_.first_pixel() * p_.out_stride + group * n;
+    a.out = y_.mut<uint8_t>() + first, a.out_stride = p_.out_stride;
+    simd::Dequantize floats;
+    if (p_.is_float()) {
+      floats = DequantizeOf(group);
+      floats.out = y_.mut<float>() + first;
+      a.dequantize = &floats;
+    }
     simd::Residual8 residual = p_.residual;
     if (p_.joins_add) {
       residual.b_stride = d_.n;
@@ -228,12 +244,23 @@ class Worker {
     p_.kernels->product_i8(a);
   }
 
+  simd::Dequantize DequantizeOf(int64_t group) const {
+    const ChannelOutput& out = p_.product.out;
+    simd::Dequantize d;
+    d.scale = quantizer_.scale(), d.zero = quantizer_.zero();
+    if (out.bias != nullptr)
+      d.bias = reinterpret_cast<const float*>(out.bias) + group * d_.group_n();
+    d.lo = out.lo, d.hi = out.hi;
+    return d;
+  }
+
   const PanelConv& p_;
   const WeightDims& d_;
-  uint8_t* y_;
+  const View& y_;
   const uint8_t* addend_;  // of a joined Add, as large as y
   uint8_t* scratch_;
   BlockRows rows_;
+  RowQuantizer quantizer_;
   const int32_t weight_zero_point_;
   int64_t group_ = -1;
   bool centred_ = false;
@@ -248,13 +275,19 @@ KernelCode Run(const RunContext& ctx) {
 /// Why this step is left to another implementation, or null.
 const char* WhyNot(const PrepareContext& ctx, const RowProduct& p) {
   if (ctx.tier == nullptr || ctx.tier->kernels == nullptr) return "no SIMD tier";
-  if (p.out.kind != ProductKind::kInt8) return "serves 8-bit activations with int8 weights";
-  if (ctx.in[0].type != DType::kUint8 || ctx.out[0].type != DType::kUint8) {
+  const bool hybrid = p.out.kind == ProductKind::kHybrid;
+  if (!hybrid && p.out.kind != ProductKind::kInt8) {
+    return "serves 8-bit or float activations with int8 weights";
+  }
+  if (!hybrid && (ctx.in[0].type != DType::kUint8 || ctx.out[0].type != DType::kUint8)) {
     return "serves activations stored as uint8 only";
+  }
+  if (hybrid && (ctx.tier->f32 == nullptr || ctx.tier->act_bias != 128)) {
+    return "a tier that does not quantize floats to uint8";
   }
   if (p.sums == nullptr || p.limits == nullptr) return "weights without their derived arrays";
   if (p.g.out_pixels() == 0) return "no output pixels";
-  if (RangeOfMultipliers(p.out.multiplier, p.dims.n) == MultiplierRange::kInvalid) {
+  if (!hybrid && RangeOfMultipliers(p.out.multiplier, p.dims.n) == MultiplierRange::kInvalid) {
     return "a multiplier that is not positive and finite";
   }
   if (ctx.in[0].data != nullptr) return "a constant input, which must not be over-read";
@@ -274,6 +307,7 @@ void SetScratch(PanelConv* p) {
   const int64_t rows = p->blocks.block_rows(), channels = RoundUp64(p->product.g.in_c);
   ScratchParts parts;
   p->blocks.TakeScratch(&parts);
+  if (p->is_float()) p->quantized.TakeScratch(p->blocks, &parts);
   if (p->product.out.weight_zero_point != 0) p->row_sums = parts.Take(4 * rows + 16);
   if (p->kernels->sums_in_16_bits) {
     constexpr int64_t kRegister = 32, kMost = 512;  // bytes
@@ -293,7 +327,8 @@ void SetScratch(PanelConv* p) {
 /// Takes a joined Add over. Not where channels end inside a register: the addend is read past them,
 /// and in place that would be what another thread writes.
 Status JoinAdd(const PrepareContext& ctx, PanelConv* p, Prepared* prepared) {
-  if (ctx.joined_add == nullptr || p->product.g.out_c % 8 != 0 || !p->quant.whole_panels) {
+  if (ctx.joined_add == nullptr || p->is_float() || p->product.g.out_c % 8 != 0 ||
+      !p->quant.whole_panels) {
     return OkStatus();
   }
   WHIT_ASSIGN_OR_RETURN(const QuantizedAdd add, ReadQuantizedAdd(*ctx.joined_add));
@@ -326,12 +361,18 @@ Status PreparePanelConv(const PrepareContext& ctx, Prepared* prepared, bool* acc
   }
   p.kernels = ctx.tier->kernels;
   const ChannelOutput& out = p.product.out;
-  p.quant.bias = reinterpret_cast<const int32_t*>(out.bias);
+  if (out.kind == ProductKind::kHybrid) {
+    p.quantized.kernels = ctx.tier->f32;
+    p.quantized.pixels = p.product.quantize_pixels;
+    p.quant.act_bias = -1;  // simd::Dequantize wants the sums as start values
+  } else {
+    p.quant.bias = reinterpret_cast<const int32_t*>(out.bias);
+    p.quant.act_bias = ctx.act_bias;
+  }
   p.quant.sums = p.product.sums;
   p.quant.multiplier = out.multiplier;
   p.quant.large_multipliers =
       RangeOfMultipliers(out.multiplier, p.product.dims.n) == MultiplierRange::kLarge;
-  p.quant.act_bias = ctx.act_bias;
   p.quant.sums_minus = static_cast<int32_t>(p.product.dims.k() * out.weight_zero_point);
   p.quant.zero_point = out.requant.zero_point;
   p.quant.lo = out.requant.lo, p.quant.hi = out.requant.hi;
@@ -339,7 +380,9 @@ Status PreparePanelConv(const PrepareContext& ctx, Prepared* prepared, bool* acc
   prepared->strided_out = ctx.out_row_elems != 0;
   p.out_stride = prepared->strided_out ? ctx.out_row_elems : p.product.dims.n;
   WHIT_RETURN_IF_ERROR(JoinAdd(ctx, &p, prepared));
-  p.blocks = MakeRowBlocks(p.product, 1, 1, BlockLimits{}.Shifted(ctx.block_shift),
+  const ElementBytes bytes =
+      p.is_float() ? ElementBytes{.source = 4, .read = 1, .out = 4} : ElementBytes{};
+  p.blocks = MakeRowBlocks(p.product, bytes, BlockLimits{}.Shifted(ctx.block_shift),
                            std::max(1, ctx.max_threads));
   SetOffsets(&p);
   SetScratch(&p);

@@ -29,9 +29,9 @@ class Worker {
         d_(p_.product.dims),
         y_(ctx.out[0].mut<float>()),
         addend_(p_.joins_add ? ctx.in.back().as<float>() : nullptr),
-        rows_(p_.blocks, ctx.in[0].as<uint8_t>(), 0, ctx.scratch) {}
+        rows_(p_.blocks, ctx.in[0].as<uint8_t>(), ctx.scratch) {}
 
-  void BeginBlock(int64_t block) { rows_.Begin(block); }
+  void BeginBlock(int64_t block) { rows_.Begin(block, 0); }
 
   void RunPanels(int64_t group, int64_t begin, int64_t end) {
     const int64_t n = d_.group_n();
@@ -115,7 +115,7 @@ Status PreparePanelF32(const PrepareContext& ctx, Prepared* prepared, bool* acce
   prepared->strided_out = ctx.out_row_elems != 0;
   p.out_stride = prepared->strided_out ? ctx.out_row_elems : p.product.dims.n;
   WHIT_RETURN_IF_ERROR(JoinAdd(ctx, &p, prepared));
-  p.blocks = MakeRowBlocks(p.product, kFloatBytes, kFloatBytes,
+  p.blocks = MakeRowBlocks(p.product, {kFloatBytes, kFloatBytes, kFloatBytes},
                            BlockLimits{}.Shifted(ctx.block_shift), std::max(1, ctx.max_threads));
   ScratchParts parts;
   p.blocks.TakeScratch(&parts);

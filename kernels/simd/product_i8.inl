@@ -148,10 +148,47 @@ WHIT_INLINE void StoreTile(const typename T::V (&acc)[kM][kV], const Rounding<T>
   }
 }
 
+/// A tile's rows to floats. `c.start` holds the sums of the weights, which are part of the
+/// accumulators once.
+template <class T, int kM, int kV>
+WHIT_INLINE void FinishFloats(const ProductI8& p, const Channels<T, kV>& c, int64_t row,
+                              const typename T::V (&acc)[kM][kV]) {
+  using V = typename T::V;
+  using F = typename T::F;
+  const Dequantize& d = *p.dequantize;
+  const F lo = T::SplatF(d.lo), hi = T::SplatF(d.hi);
+  const int64_t n = c.out - p.out;
+#pragma GCC unroll 4
+  for (int v = 0; v < kV; ++v) {
+    const int at = v * T::kLanes, left = c.count - at;
+    if (left <= 0) continue;
+    F bias = T::SplatF(0);
+    if (d.bias != nullptr) {
+      bias = left >= T::kLanes ? T::LoadF(d.bias + n + at) : T::LoadFewF(d.bias + n + at, left);
+    }
+    const V sums = T::Load(c.start + at);
+    const F multiplier = T::LoadF(c.multiplier + at);
+#pragma GCC unroll 16
+    for (int i = 0; i < kM; ++i) {
+      const V zero = T::Mul32(T::Splat32(d.zero[row + i] + 1), sums);
+      const F scale = T::MulF(T::SplatF(d.scale[row + i]), multiplier);
+      const F y = T::AddF(T::MulF(T::ToFloat(T::Sub32(acc[i][v], zero)), scale), bias);
+      const F clamped = T::MinF(hi, T::MaxF(lo, y));  // in this order NaN passes
+      float* const out = d.out + (row + i) * p.out_stride + n + at;
+      if (left >= T::kLanes) {
+        T::StoreF(out, clamped);
+      } else {
+        T::StoreFewF(out, clamped, left);
+      }
+    }
+  }
+}
+
 /// A tile's rows from accumulators to memory.
 template <class T, int kM, int kV>
 WHIT_INLINE void FinishTile(const ProductI8& p, const Channels<T, kV>& c, int64_t row,
                             const typename T::V (&acc)[kM][kV]) {
+  if (p.dequantize != nullptr) return FinishFloats<T, kM, kV>(p, c, row, acc);
   typename T::F m[kV];
 #pragma GCC unroll 4
   for (int v = 0; v < kV; ++v) m[v] = T::LoadF(c.multiplier + v * T::kLanes);

@@ -12,10 +12,10 @@ void SetLines(RowBlocks* b) {
   const int64_t wanted_w = (g.out_w - 1) * g.stride_w + (g.kernel_w - 1) * g.dilation_w + 1;
   const int64_t wanted_h = (g.out_h - 1) * g.stride_h + (g.kernel_h - 1) * g.dilation_h + 1;
   const int64_t pixel = g.in_c * b->element_bytes;
-  b->padded = g.pad_top > 0 || g.pad_left > 0 || wanted_w > g.in_w || wanted_h > g.in_h;
-  b->flat = !taps && !b->padded && g.stride_h == 1 && g.stride_w == 1;
-  b->padded_w = b->padded ? wanted_w : g.in_w;
-  b->line_bytes = b->padded_w * pixel;
+  const bool padded = g.pad_top > 0 || g.pad_left > 0 || wanted_w > g.in_w || wanted_h > g.in_h;
+  b->flat = !taps && !padded && g.stride_h == 1 && g.stride_w == 1;
+  b->copied = padded || b->source_bytes != b->element_bytes;
+  b->line_bytes = (padded ? wanted_w : g.in_w) * pixel;
   b->pixel_bytes = (b->flat ? 1 : g.stride_w) * pixel;
   b->images = b->flat ? 1 : g.batch;
   b->image_lines = b->flat ? g.out_pixels() : g.out_h;
@@ -71,66 +71,68 @@ BlockLimits BlockLimits::Shifted(int shift) const {
 
 void RowBlocks::TakeScratch(ScratchParts* parts) {
   rows = parts->Take(block_rows() * static_cast<int64_t>(sizeof(void*)));
-  if (padded) band = parts->Take(band_lines(block_lines) * line_bytes + 64);
+  if (!copied) return;
+  band =
+      parts->Take((flat ? block_lines * pixel_bytes : band_lines(block_lines) * line_bytes) + 64);
 }
 
-RowBlocks MakeRowBlocks(const RowProduct& product, int64_t in_element_bytes,
-                        int64_t out_element_bytes, const BlockLimits& limits, int64_t threads) {
+RowBlocks MakeRowBlocks(const RowProduct& product, const ElementBytes& bytes,
+                        const BlockLimits& limits, int64_t threads) {
   RowBlocks b;
   b.g = product.g;
-  b.element_bytes = in_element_bytes;
+  b.element_bytes = bytes.read, b.source_bytes = bytes.source;
   b.cin = b.g.in_c / product.dims.groups;
   b.panels = product.dims.panels(), b.group_panels = product.dims.group_panels();
   SetLines(&b);
   SetRunOffsets(product, &b);
-  SetBlocks(limits, b.g.out_c * out_element_bytes, threads, &b);
+  SetBlocks(limits, b.g.out_c * bytes.out, threads, &b);
   return b;
 }
 
-void BlockRows::Begin(int64_t block) {
-  const ConvGeometry& g = b_.g;
-  const int64_t image = block / b_.image_blocks, pixel = g.in_c * b_.element_bytes;
+void BlockRows::Place(int64_t block) {
+  image_ = block / b_.image_blocks;
   line0_ = block % b_.image_blocks * b_.block_lines;
   lines_ = std::min(b_.block_lines, b_.image_lines - line0_);
   count_ = lines_ * b_.line_pixels;
-  first_pixel_ = (image * b_.image_lines + line0_) * b_.line_pixels;
-  base_ = x_ + image * g.in_h * g.in_w * pixel;
-  if (b_.flat) {
-    base_ = x_ + first_pixel_ * pixel;
-  } else if (b_.padded) {
-    base_ = CopyBand(base_);
-  } else {
-    base_ += line0_ * g.stride_h * b_.line_bytes;
-  }
-  const int64_t line_step = b_.flat ? b_.pixel_bytes : g.stride_h * b_.line_bytes;
+  first_pixel_ = (image_ * b_.image_lines + line0_) * b_.line_pixels;
+}
+
+void BlockRows::Point(const uint8_t* base) {
+  base_ = base;
+  const int64_t line_step = b_.flat ? b_.pixel_bytes : b_.g.stride_h * b_.line_bytes;
   const uint8_t** row = rows_;
   for (int64_t l = 0; l < lines_; ++l) {
-    const uint8_t* at = base_ + l * line_step;
+    const uint8_t* at = base + l * line_step;
     for (int64_t i = 0; i < b_.line_pixels; ++i, at += b_.pixel_bytes) *row++ = at;
   }
 }
 
-/// The input rows of the block with their padding; returns the first.
-const uint8_t* BlockRows::CopyBand(const uint8_t* image) const {
-  const ConvGeometry& g = b_.g;
-  const int64_t pixel = g.in_c * b_.element_bytes, in_line = g.in_w * pixel;
-  const int64_t width = b_.line_bytes;
-  // With strides above 1 all outputs may lie in a wide padding.
-  const int64_t left = std::min(width, g.pad_left * pixel);
-  const int64_t inside = std::min(width - left, in_line);
-  const int64_t y0 = line0_ * g.stride_h - g.pad_top, count = b_.band_lines(lines_);
-  for (int64_t i = 0; i < count; ++i) {
-    uint8_t* to = band_ + i * width;
-    const int64_t y = y0 + i;
-    if (y < 0 || y >= g.in_h) {
-      std::memset(to, zero_, static_cast<size_t>(width));
-      continue;
-    }
-    std::memset(to, zero_, static_cast<size_t>(left));
-    std::memcpy(to + left, image + y * in_line, static_cast<size_t>(inside));
-    std::memset(to + left + inside, zero_, static_cast<size_t>(width - left - inside));
+namespace {
+
+struct PlainCopy {
+  int64_t element_bytes;
+  uint8_t zero;
+  void Line(const uint8_t* source, int64_t elements, uint8_t* target) const {
+    std::memcpy(target, source, static_cast<size_t>(elements * element_bytes));
   }
-  return band_;
+  void Padding(int64_t elements, uint8_t* target) const {
+    std::memset(target, zero, static_cast<size_t>(elements * element_bytes));
+  }
+};
+
+}  // namespace
+
+void BlockRows::Begin(int64_t block, uint8_t zero) {
+  Place(block);
+  const ConvGeometry& g = b_.g;
+  if (b_.copied) {
+    const PlainCopy copy{b_.element_bytes, zero};
+    Fill(&copy);
+  } else if (b_.flat) {
+    Point(x_ + first_pixel_ * b_.pixel_bytes);
+  } else {
+    Point(x_ + (image_ * g.in_h + line0_ * g.stride_h) * b_.line_bytes);
+  }
 }
 
 }  // namespace whit

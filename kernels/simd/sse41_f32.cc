@@ -14,6 +14,7 @@ namespace {
 #include "kernels/simd/product_f32.inl"
 //
 #include "kernels/simd/depthwise_f32.inl"
+#include "kernels/simd/rows_f32.inl"
 
 // 2 rows x 16 channels: 8 accumulators, 4 weights, 1 row and a product of 16 registers. A panel of
 // 8 channels takes 4 rows.
@@ -31,8 +32,15 @@ void RunDepthwise(const DepthwiseF32& p) {
   for (int64_t c = p.channel_begin; c < p.channel_end; c += 4) FloatDepthwiseUnit<Xmm>(p, c);
 }
 
+void RunRange(const float* x, int64_t n, float* lo, float* hi) { FloatRange<Xmm>(x, n, lo, hi); }
+void RunQuantize(const QuantizeF32& q) { QuantizeFloats<Xmm>(q); }
+
 }  // namespace
 
-const F32Kernels kSse41F32 = {.tier = "sse41", .product = &RunProduct, .depthwise = &RunDepthwise};
+const F32Kernels kSse41F32 = {.tier = "sse41",
+                              .product = &RunProduct,
+                              .depthwise = &RunDepthwise,
+                              .range = &RunRange,
+                              .quantize = &RunQuantize};
 
 }  // namespace whit::simd

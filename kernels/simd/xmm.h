@@ -57,6 +57,9 @@ struct Xmm {
   static WHIT_INLINE F BroadcastF(const float* p) { return _mm_set1_ps(*p); }
   /// Two roundings: there is no fused multiply-add.
   static WHIT_INLINE F MulAddF(F a, F b, F c) { return _mm_add_ps(c, _mm_mul_ps(a, b)); }
+  static WHIT_INLINE F SwapHalvesF(F v) { return _mm_movehl_ps(v, v); }
+  static WHIT_INLINE F SwapPairsF(F v) { return _mm_shuffle_ps(v, v, _MM_SHUFFLE(2, 3, 0, 1)); }
+  static WHIT_INLINE float FirstF(F v) { return _mm_cvtss_f32(v); }
   static WHIT_INLINE F LoadFewF(const float* p, int count) {
     float v[kLanes] = {};
     for (int i = 0; i < count; ++i) v[i] = p[i];

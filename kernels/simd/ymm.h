@@ -98,6 +98,9 @@ struct Ymm {
   static WHIT_INLINE void StoreFewF(float* p, F v, int count) {
     _mm256_maskstore_ps(p, FewMask(count), v);
   }
+  using Half = Xmm;
+  static WHIT_INLINE Half::F LowerF(F v) { return _mm256_castps256_ps128(v); }
+  static WHIT_INLINE Half::F UpperF(F v) { return _mm256_extractf128_ps(v, 1); }
   static WHIT_INLINE V FewMask(int count) {
     return _mm256_cmpgt_epi32(Splat32(count), _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7));
   }

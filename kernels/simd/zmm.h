@@ -43,6 +43,9 @@ struct Zmm {
   static WHIT_INLINE void StoreFewF(float* p, F v, int count) {
     _mm512_mask_storeu_ps(p, FewMask(count), v);
   }
+  using Half = Ymm;
+  static WHIT_INLINE Half::F LowerF(F v) { return _mm512_castps512_ps256(v); }
+  static WHIT_INLINE Half::F UpperF(F v) { return _mm512_extractf32x8_ps(v, 1); }
   static WHIT_INLINE __mmask16 FewMask(int count) {
     return static_cast<__mmask16>((1u << count) - 1);
   }

@@ -83,6 +83,51 @@ TEST(F32Test, ManyTasks) {
   Check(r, c, true, 0, 6);
 }
 
+/// Float activations times int8 weights: the bytes of the reference, whose float operations are the
+/// same ones.
+void CheckHybrid(Random& r, const ConvCase& c, int32_t weight_zero_point, bool bias) {
+  SCOPED_TRACE(c.ToString() + " zw " + std::to_string(weight_zero_point));
+  PackedArrays packed = c.Pack(r.Integers<int8_t>(c.w_shape().elements(), -128, 127, r.Chance(4)));
+  packed.zero_point = weight_zero_point;
+  fbs::ConvOptionsT options = c.Options();
+  options.weights = 0, options.multiplier = 0, options.bias = bias ? 1 : -1;
+  options.lo = r.Chance(2) ? 0.0f : -kInfinity;
+  OpTester t(OpType::kConv2D, options);
+  t.Input(Plain<float>(c.x_shape(), r.Reals(c.x_shape().elements(), r.Chance(2) ? 0 : -3, 5)));
+  t.Output(DType::kFloat32, c.y_shape());
+  t.Weights(packed.View());
+  t.Blob(r.Reals(c.cout, 0.001f, 2));
+  t.Blob(r.Reals(c.cout, -1, 1));
+  t.FloatTolerance(0);
+  const Status status = t.Run();
+  ASSERT_TRUE(status.ok()) << status.message();
+  if (RunnableTiers().empty()) return;
+  const std::vector<std::string> want = {"panel"};
+  EXPECT_EQ(t.alternatives_run(), want);
+}
+
+TEST(F32Test, HybridEqualsTheReference) {
+  Random r(6);
+  for (int i = 0; i < 150; ++i) {
+    ConvCase c;
+    c.batch = r.In(1, 3), c.h = r.In(1, 8), c.w = r.In(1, 14), c.kh = r.In(1, 3), c.kw = r.In(1, 3);
+    c.groups = r.Chance(4) ? r.In(2, 3) : 1;
+    c.cin = c.groups * r.In(1, 40), c.cout = c.groups * r.In(1, 40);
+    c.stride_h = r.In(1, 2), c.stride_w = r.In(1, 2);
+    if (i % 2 == 0) c.kh = c.kw = c.stride_h = c.stride_w = 1;  // every pixel for itself
+    c.top = c.left = c.bottom = c.right = c.kh / 2;
+    c.right = std::max(c.right, c.kw - c.w - c.left), c.bottom = std::max(c.bottom, c.kh - c.h);
+    const auto zero_point = static_cast<int32_t>(r.Chance(3) ? r.In(-128, 127) : 0);
+    CheckHybrid(r, c, zero_point, r.Chance(2));
+  }
+  ConvCase large;  // many blocks
+  large.batch = 2, large.h = 33, large.w = 60, large.cin = 24, large.cout = 33;
+  large.kh = large.kw = 3, large.top = large.left = large.bottom = large.right = 1;
+  CheckHybrid(r, large, 0, true);
+  large.kh = large.kw = 1, large.top = large.left = large.bottom = large.right = 0;
+  CheckHybrid(r, large, 0, true);
+}
+
 /// A clamp passes NaN, and outputs do not see their neighbours'.
 TEST(F32Test, NanStaysInItsPlace) {
   constexpr int64_t kRows = 15, kIn = 5, kOut = 40;

@@ -25,18 +25,18 @@ TEST(RowBlocksTest, RowsReadWhatTheConvolutionReads) {
   for (const int64_t stride : {1, 2}) {
     const RowProduct p = ThreeByThree(21, 18, 5, stride);
     RowBlocks b =
-        MakeRowBlocks(p, 4, 4, {.input_bytes = 4000, .output_bytes = 96000, .rows = 512}, 1);
+        MakeRowBlocks(p, {4, 4, 4}, {.input_bytes = 4000, .output_bytes = 96000, .rows = 512}, 1);
     ASSERT_GT(b.image_blocks, 1);
     std::vector<float> x(static_cast<size_t>(21 * 18 * 5));
     for (size_t i = 0; i < x.size(); ++i) x[i] = static_cast<float>(i + 1);
     ScratchParts parts;
     b.TakeScratch(&parts);
     std::vector<uint64_t> scratch(static_cast<size_t>(parts.bytes) / 8);
-    BlockRows rows(b, reinterpret_cast<const uint8_t*>(x.data()), 0,
+    BlockRows rows(b, reinterpret_cast<const uint8_t*>(x.data()),
                    reinterpret_cast<uint8_t*>(scratch.data()));
     int64_t pixel = 0;
     for (int64_t block = 0; block < b.image_blocks; ++block) {
-      rows.Begin(block);
+      rows.Begin(block, 0);
       ASSERT_EQ(rows.first_pixel(), pixel);
       for (int64_t i = 0; i < rows.count(); ++i, ++pixel) {
         for (int64_t k = 0; k < 45; ++k) {
@@ -57,10 +57,10 @@ TEST(RowBlocksTest, RowsReadWhatTheConvolutionReads) {
 
 TEST(RowBlocksTest, TuningScalesBlocks) {
   const RowProduct p = ThreeByThree(64, 64, 16, 1);
-  const int64_t usual = MakeRowBlocks(p, 1, 1, BlockLimits{}, 1).block_lines;
-  EXPECT_GT(MakeRowBlocks(p, 1, 1, BlockLimits{}.Shifted(1), 1).block_lines, usual);
-  EXPECT_LT(MakeRowBlocks(p, 1, 1, BlockLimits{}.Shifted(-1), 1).block_lines, usual);
-  EXPECT_EQ(MakeRowBlocks(p, 1, 1, BlockLimits{}.Shifted(-3), 1).block_lines, 1);
+  const int64_t usual = MakeRowBlocks(p, {}, BlockLimits{}, 1).block_lines;
+  EXPECT_GT(MakeRowBlocks(p, {}, BlockLimits{}.Shifted(1), 1).block_lines, usual);
+  EXPECT_LT(MakeRowBlocks(p, {}, BlockLimits{}.Shifted(-1), 1).block_lines, usual);
+  EXPECT_EQ(MakeRowBlocks(p, {}, BlockLimits{}.Shifted(-3), 1).block_lines, 1);
 }
 
 TEST(RowBlocksTest, OutputsMayLieInThePadding) {
