@@ -32,8 +32,8 @@ void RunProduct(const ProductF32& p) {
     for (; q + 4 <= end; q += 4) FloatPanels<Zmm, 5, 4>(p, q);
   }
   for (; q + 2 <= end; q += 2) FloatPanels<Zmm, 12, 2>(p, q);
-  for (; q < end; ++q) FloatPanels<Zmm, 12, 1>(p, q);
-  for (; q < p.panel_end; ++q) FloatPanels<Ymm, 12, 1>(p, q);
+  for (; q < end; ++q) FloatPanels<Zmm, 10, 1>(p, q);
+  for (; q < p.panel_end; ++q) FloatPanels<Ymm, 10, 1>(p, q);
 }
 
 void RunDepthwise(const DepthwiseF32& p) {

@@ -48,11 +48,14 @@ WHIT_INLINE void MultiplyRuns(const ProductF32& p, const FloatChannels<T, kV>& c
                               typename T::F (&acc)[kM][kV]) {
   using F = typename T::F;
   const float* w = c.w;
+  const uint8_t* const* rows = p.rows + row;
   for (int64_t r = 0; r < p.runs; ++r) {
+    // Rows are read again for every run: gcc 12 would keep them in vector registers.
+    asm volatile("" : "+r"(rows));
     const int64_t at = p.row_shift + p.offsets[r];
     const float* a[kM];
 #pragma GCC unroll 16
-    for (int i = 0; i < kM; ++i) a[i] = reinterpret_cast<const float*>(p.rows[row + i] + at);
+    for (int i = 0; i < kM; ++i) a[i] = reinterpret_cast<const float*>(rows[i] + at);
     for (int64_t k = 0; k < p.run_length; ++k, w += 16) {
       F b[kV];
 #pragma GCC unroll 8
@@ -67,30 +70,35 @@ WHIT_INLINE void MultiplyRuns(const ProductF32& p, const FloatChannels<T, kV>& c
   }
 }
 
-/// Register v of a row: clamp, the residual, store.
-template <class T, bool kAdd, int kV>
-WHIT_INLINE void FinishRow(const ProductF32& p, const FloatChannels<T, kV>& c, int64_t row,
-                           const typename T::F (&acc)[kV]) {
+/// A tile's rows from accumulators to memory: clamp, the residual, store. kFull: every register is
+/// stored whole. Decided once a tile: gcc 12 otherwise asks, and finds every address, row by row.
+template <class T, bool kAdd, bool kFull, int kM, int kV>
+WHIT_INLINE void StoreFloats(const ProductF32& p, const FloatChannels<T, kV>& c, int64_t row,
+                             const typename T::F (&acc)[kM][kV]) {
   using F = typename T::F;
   const F lo = T::SplatF(p.lo), hi = T::SplatF(p.hi);
-  float* const out = c.out + row * p.out_stride;
-  const float* const addend = kAdd ? c.addend + row * p.addend_stride : nullptr;
+  const F sum_lo = T::SplatF(p.sum_lo), sum_hi = T::SplatF(p.sum_hi);
+  const int count = c.count;
+  const int64_t stride = p.out_stride, addend_stride = p.addend_stride;
+  float* out = c.out + row * stride;
+  const float* addend = kAdd ? c.addend + row * addend_stride : nullptr;
+#pragma GCC unroll 16
+  for (int i = 0; i < kM; ++i, out += stride, addend += kAdd ? addend_stride : 0) {
 #pragma GCC unroll 8
-  for (int v = 0; v < kV; ++v) {
-    const int at = v * T::kLanes, left = c.count - at;
-    F y = T::MinF(hi, T::MaxF(lo, acc[v]));  // in this order NaN passes
-    if (left >= T::kLanes) {
+    for (int v = 0; v < kV; ++v) {
+      const int at = v * T::kLanes, left = count - at;
+      const bool whole = kFull || left >= T::kLanes;
+      F y = T::MinF(hi, T::MaxF(lo, acc[i][v]));  // in this order NaN passes
+      if (!whole && left <= 0) continue;
       if constexpr (kAdd) {
-        y = T::AddF(y, T::LoadF(addend + at));
-        y = T::MinF(T::SplatF(p.sum_hi), T::MaxF(T::SplatF(p.sum_lo), y));
+        y = T::AddF(y, whole ? T::LoadF(addend + at) : T::LoadFewF(addend + at, left));
+        y = T::MinF(sum_hi, T::MaxF(sum_lo, y));
       }
-      T::StoreF(out + at, y);
-    } else if (left > 0) {
-      if constexpr (kAdd) {
-        y = T::AddF(y, T::LoadFewF(addend + at, left));
-        y = T::MinF(T::SplatF(p.sum_hi), T::MaxF(T::SplatF(p.sum_lo), y));
+      if (whole) {
+        T::StoreF(out + at, y);
+      } else {
+        T::StoreFewF(out + at, y, left);
       }
-      T::StoreFewF(out + at, y, left);
     }
   }
 }
@@ -98,6 +106,7 @@ WHIT_INLINE void FinishRow(const ProductF32& p, const FloatChannels<T, kV>& c, i
 template <class T, int kM, int kV>
 __attribute__((noinline)) void FloatTiles(const ProductF32& p, const FloatChannels<T, kV>& c,
                                           int64_t row, int64_t tiles) {
+  const bool full = c.count == c.kCount, add = c.addend != nullptr;
   for (; tiles > 0; --tiles, row += kM) {
     typename T::F acc[kM][kV];
 #pragma GCC unroll 16
@@ -106,12 +115,14 @@ __attribute__((noinline)) void FloatTiles(const ProductF32& p, const FloatChanne
       for (int v = 0; v < kV; ++v) acc[i][v] = T::LoadF(c.start + v * T::kLanes);
     }
     MultiplyRuns<T, kM, kV>(p, c, row, acc);
-    if (c.addend == nullptr) {
-#pragma GCC unroll 16
-      for (int i = 0; i < kM; ++i) FinishRow<T, false, kV>(p, c, row + i, acc[i]);
+    if (full && !add) {
+      StoreFloats<T, false, true, kM, kV>(p, c, row, acc);
+    } else if (full) {
+      StoreFloats<T, true, true, kM, kV>(p, c, row, acc);
+    } else if (!add) {
+      StoreFloats<T, false, false, kM, kV>(p, c, row, acc);
     } else {
-#pragma GCC unroll 16
-      for (int i = 0; i < kM; ++i) FinishRow<T, true, kV>(p, c, row + i, acc[i]);
+      StoreFloats<T, true, false, kM, kV>(p, c, row, acc);
     }
   }
 }
