@@ -1,7 +1,7 @@
 """Operators that copy values (docs/arithmetic.md, Movement), as the models state them."""
 import numpy as np
 
-from arith import f32, requantized, wrap
+from arith import Approx, f32, requantized, wrap
 
 
 def data(n, i=0):
@@ -154,6 +154,18 @@ def read_variable(n):
     return n.variables[data(n)[0]]
 
 
+def carrying_slack(move):
+    """What moves elements moves what is allowed around them too."""
+    def moved(n):
+        y, x = move(n), n.inputs[0]
+        if x.slack is None:
+            return y
+        exact, x.data = x.data, np.broadcast_to(x.slack, x.data.shape)
+        slack, x.data = move(n), exact
+        return Approx(y, slack)
+    return moved
+
+
 OPERATORS = {
     "RESHAPE": reshape, "SQUEEZE": reshape, "EXPAND_DIMS": reshape,
     "TRANSPOSE": lambda n: data(n).transpose(n.ints(1)), "SLICE": slices, "STRIDED_SLICE": strided_slice,
@@ -161,7 +173,7 @@ OPERATORS = {
     "SPLIT_V": split_v, "UNPACK": unpack, "GATHER": gather, "GATHER_ND": gather_nd,
     "TILE": lambda n: np.tile(data(n), n.ints(1)), "BROADCAST_TO": lambda n: np.broadcast_to(data(n), n.out.shape),
     "REVERSE_V2": lambda n: np.flip(data(n), n.ints(1)), "SPACE_TO_BATCH_ND": space_to_batch,
-    "BATCH_TO_SPACE_ND": batch_to_space, "SPACE_TO_DEPTH": space_to_depth, "DEPTH_TO_SPACE": depth_to_space,
+    "BATCH_TO_SPACE_ND": carrying_slack(batch_to_space), "SPACE_TO_DEPTH": space_to_depth, "DEPTH_TO_SPACE": depth_to_space,
     "ONE_HOT": one_hot, "CUMSUM": cumsum, "FILL": fill, "RANGE": numbers, "SHAPE": shape_of,
     "RANK": lambda n: np.array(len(n.inputs[0].shape), np.int64), "ZEROS_LIKE": lambda n: np.zeros_like(data(n)),
     "EMBEDDING_LOOKUP": lambda n: data(n, 1)[data(n)],

@@ -28,6 +28,11 @@ namespace {
 Status LowerSpaceBatch(Lowering& l) {
   WHIT_RETURN_IF_ERROR(l.Expect(3, 3, 1));
   const bool to_batch = l.code() == BuiltinOperator::SPACE_TO_BATCH_ND;
+  if (l.state().spread.contains(l.in(0))) {  // the convolution before it was dilated instead
+    WHIT_RETURN_IF_ERROR(l.PassThrough(0));
+    WHIT_RETURN_IF_ERROR(l.SetShape(l.out(0), l.input(0).shape));
+    return l.EmitReshape(l.in(0), l.out(0));
+  }
   std::vector<int64_t> dims = Dims(l.input(0).shape);
   WHIT_ASSIGN_OR_RETURN(const std::vector<int64_t> block, l.Ints(1, "the block"));
   if (dims.size() != block.size() + 1 && dims.size() != block.size() + 2) {

@@ -1,6 +1,7 @@
 // CONV_2D, DEPTHWISE_CONV_2D, TRANSPOSE_CONV, and the 2D pools that share their padding rule.
 #include <algorithm>
 
+#include "tools/import/dilation.h"
 #include "tools/import/packing.h"
 
 namespace whit::tools {
@@ -88,14 +89,60 @@ struct ConvGeometry {
   tflite::ActivationFunctionType activation;
 };
 
+// Of Conv2DOptionsT or DepthwiseConv2DOptionsT.
+template <typename Options>
+ConvGeometry GeometryOf(const Options& o) {
+  return {o.padding,           o.stride_h,          o.stride_w,
+          o.dilation_h_factor, o.dilation_w_factor, o.fused_activation_function};
+}
+
+// Where a convolution reads and writes.
+struct Placed {
+  int x = -1;  // the tensor that is read
+  Window h, w;
+};
+
+// As the operator says, or dilated, with the blocks around it taken away. `hybrid` arithmetic sees
+// every image's largest value, and blocks are images of their own.
+Result<Placed> PlaceConv(Lowering& l, ConvGeometry* g, int64_t kernel_h, int64_t kernel_w,
+                         bool hybrid) {
+  const bool plain = g->padding == tflite::Padding::VALID && g->stride_h == 1 && g->stride_w == 1 &&
+                     g->dilation_h == 1 && g->dilation_w == 1;
+  const auto spread = plain && !hybrid ? FindSpreadConv(l) : std::nullopt;
+  Placed p;
+  p.x = spread ? spread->x : l.in(0);
+  if (spread) {
+    g->dilation_h = static_cast<int32_t>(spread->dilation[0]);
+    g->dilation_w = static_cast<int32_t>(spread->dilation[1]);
+  }
+  const Shape in = l.tensor(p.x).shape;
+  p.h = {in[1], kernel_h, g->stride_h, g->dilation_h};
+  p.w = {in[2], kernel_w, g->stride_w, g->dilation_w};
+  if (!spread) {
+    WHIT_RETURN_IF_ERROR(Place(l, "height", g->padding, &p.h));
+    WHIT_RETURN_IF_ERROR(Place(l, "width", g->padding, &p.w));
+    return p;
+  }
+  p.h.before = spread->before[0], p.h.after = spread->after[0];
+  p.w.before = spread->before[1], p.w.after = spread->after[1];
+  for (Window* w : {&p.h, &p.w}) {
+    w->out = w->in + w->before + w->after - w->extent() + 1;
+    const bool fits = w->dilation <= kMaxWindow && w->out >= 1 && w->before < w->extent() &&
+                      w->after < w->extent();
+    if (fits) continue;
+    ConvGeometry own = *g;  // windows in the padding altogether: the blocks stay
+    own.stride_h = own.stride_w = own.dilation_h = own.dilation_w = 1;
+    *g = own;
+    return PlaceConv(l, g, kernel_h, kernel_w, true);
+  }
+  l.state().spread.insert(l.out(0));
+  return p;
+}
+
 // What CONV_2D and DEPTHWISE_CONV_2D share once weights and channels are known.
-Status FinishConv(Lowering& l, OpType type, const ConvGeometry& g, WeightSource source,
-                  int64_t kernel_h, int64_t kernel_w) {
-  const Shape in = l.input(0).shape;
-  Window h{in[1], kernel_h, g.stride_h, g.dilation_h}, w{in[2], kernel_w, g.stride_w, g.dilation_w};
-  WHIT_RETURN_IF_ERROR(Place(l, "height", g.padding, &h));
-  WHIT_RETURN_IF_ERROR(Place(l, "width", g.padding, &w));
-  WHIT_RETURN_IF_ERROR(l.SetShape(l.out(0), Shape{in[0], h.out, w.out, source.n}));
+Status FinishConv(Lowering& l, OpType type, const ConvGeometry& g, WeightSource source, Placed p) {
+  const Shape in = l.tensor(p.x).shape;
+  WHIT_RETURN_IF_ERROR(l.SetShape(l.out(0), Shape{in[0], p.h.out, p.w.out, source.n}));
   WHIT_ASSIGN_OR_RETURN(const ProductKind kind, KindOf(l, l.input(0), l.input(1), l.output(0)));
   WHIT_ASSIGN_OR_RETURN(const Clamp clamp, l.Activation(g.activation, l.output(0)));
 
@@ -104,11 +151,11 @@ Status FinishConv(Lowering& l, OpType type, const ConvGeometry& g, WeightSource 
   WHIT_ASSIGN_OR_RETURN(
       const ProductBlobs blobs,
       AddProductBlobs(l, kind, l.input(0), o.weights, l.has(2) ? l.in(2) : -1, l.output(0), true));
-  const int x = AbsorbPad(l, l.in(0), &h, &w);
-  SetPadding(o, h, w);
+  const int x = AbsorbPad(l, p.x, &p.h, &p.w);
+  SetPadding(o, p.h, p.w);
   o.bias = blobs.bias, o.multiplier = blobs.multiplier;
-  o.dilation_h = static_cast<uint32_t>(h.dilation),
-  o.dilation_w = static_cast<uint32_t>(w.dilation);
+  o.dilation_h = static_cast<uint32_t>(p.h.dilation);
+  o.dilation_w = static_cast<uint32_t>(p.w.dilation);
   o.lo = clamp.lo, o.hi = clamp.hi;
   return l.Emit(type, std::move(o), {x}, {l.out(0)});
 }
@@ -137,13 +184,13 @@ Status LowerConv(Lowering& l) {
   source.values = *weights.constant;
   source.n = ws[0];
   source.groups = channels / ws[3];
-  const Runs runs = ConvRuns(ws[1], ws[2], ws[3], source.groups, opt.dilation_w_factor);
+  ConvGeometry geometry = GeometryOf(opt);
+  const bool hybrid = l.input(0).is_float() && !weights.is_float();
+  WHIT_ASSIGN_OR_RETURN(const Placed placed, PlaceConv(l, &geometry, ws[1], ws[2], hybrid));
+  const Runs runs = ConvRuns(ws[1], ws[2], ws[3], source.groups, geometry.dilation_w);
   source.runs = runs.runs, source.run_length = runs.run_length;
   source.shape = {ws[0], ws[1], ws[2], ws[3]};
-  return FinishConv(l, OpType::kConv2D,
-                    {opt.padding, opt.stride_h, opt.stride_w, opt.dilation_h_factor,
-                     opt.dilation_w_factor, opt.fused_activation_function},
-                    source, ws[1], ws[2]);
+  return FinishConv(l, OpType::kConv2D, geometry, source, placed);
 }
 
 Status LowerDepthwise(Lowering& l) {
@@ -158,30 +205,29 @@ Status LowerDepthwise(Lowering& l) {
     return l.Invalid("weights " + ws.ToString() + " do not fit an input of " +
                      std::to_string(channels) + " channels");
   }
-  const ConvGeometry geometry = {opt.padding,           opt.stride_h,
-                                 opt.stride_w,          opt.dilation_h_factor,
-                                 opt.dilation_w_factor, opt.fused_activation_function};
+  ConvGeometry geometry = GeometryOf(opt);
+  const bool hybrid = l.input(0).is_float() && !weights.is_float();
+  WHIT_ASSIGN_OR_RETURN(const Placed placed, PlaceConv(l, &geometry, ws[1], ws[2], hybrid));
   WeightSource source;
   source.tensor = &weights;
   source.n = ws[3];
   // One input channel: every output channel reads it, so this is an ordinary convolution, which has
   // a product to run as. Not in hybrid arithmetic, whose rules for the two differ.
-  const bool hybrid = l.input(0).is_float() && !weights.is_float();
   if (channels == 1 && !hybrid) {
     WHIT_ASSIGN_OR_RETURN(const Bytes turned, TransposedMatrix(l, *weights.constant, ws[1] * ws[2],
                                                                ws[3], DTypeSize(weights.type)));
     source.values = turned, source.transposed = true;
-    const Runs runs = ConvRuns(ws[1], ws[2], 1, 1, opt.dilation_w_factor);
+    const Runs runs = ConvRuns(ws[1], ws[2], 1, 1, geometry.dilation_w);
     source.runs = runs.runs, source.run_length = runs.run_length;
     source.shape = {ws[3], ws[1], ws[2], 1};
-    return FinishConv(l, OpType::kConv2D, geometry, source, ws[1], ws[2]);
+    return FinishConv(l, OpType::kConv2D, geometry, source, placed);
   }
   source.values = *weights.constant;
   source.depthwise = true;
   source.runs = ws[1] * ws[2];
   source.run_length = 1;
   source.shape = {ws[1], ws[2], ws[3]};
-  return FinishConv(l, OpType::kDepthwiseConv2D, geometry, source, ws[1], ws[2]);
+  return FinishConv(l, OpType::kDepthwiseConv2D, geometry, source, placed);
 }
 
 // The output size is given; what the full product overhangs is cut off, as much before as after

@@ -61,6 +61,7 @@ struct ImportState {
   /// Constants by buffer, form and number of elements, so that tensors which share a buffer share
   /// memory.
   std::map<std::tuple<uint32_t, ConstantForm, int64_t>, SharedBytes> constants;
+  std::set<int> spread;  // outputs of convolutions that have their BATCH_TO_SPACE_ND in them
   std::set<int32_t> initialized;  // subgraphs that a CALL_ONCE has run
   uint64_t folded_bytes = 0;
   size_t label_files = 0;  // looked for in the archive behind the model
