@@ -5,8 +5,10 @@
 
 #include "kernels/op.h"
 #include "kernels/simd/column_depthwise.h"
+#include "kernels/simd/matmul_f32.h"
 #include "kernels/simd/panel_conv.h"
 #include "kernels/simd/panel_f32.h"
+#include "kernels/simd/phases_f32.h"
 #include "kernels/simd/taps_f32.h"
 #include "kernels/simd/vector_map.h"
 #include "kernels/simd/vector_rows.h"
@@ -74,7 +76,9 @@ constexpr Row kOurs[] = {
     {OpType::kArgMin, {"vector", &PrepareVectorArg}},
     {OpType::kConv2D, {"wide", &PrepareWideProduct}},
     {OpType::kFullyConnected, {"wide", &PrepareWideProduct}},
+    {OpType::kTransposeConv2D, {"phases_f32", &PreparePhasesF32}},
     {OpType::kTransposeConv2D, {"wide", &PrepareWideProduct}},
+    {OpType::kBatchMatMul, {"panel_f32", &PrepareMatMulF32}},
     {OpType::kBatchMatMul, {"wide", &PrepareWideBatchMatMul}},
     {OpType::kLstm, {"wide", &PrepareWideLstm}},
     {OpType::kSvdf, {"wide", &PrepareWideSvdf}},

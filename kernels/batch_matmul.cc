@@ -21,20 +21,6 @@ namespace {
 
 constexpr int64_t kBlockRows = 12;
 
-struct MatMul {
-  int64_t m = 1, k = 1, n = 1, panels = 1;
-  bool adj_x = false, adj_y = false;
-  Shape batch;  // broadcast axes of the output
-  std::array<int64_t, kMaxRank> x_stride{},
-      y_stride{};  // elements a step along them, 0 where broadcast
-  InputCode x_code, y_code;
-  float multiplier = 1;
-  Requant requant;
-  float lo = 0, hi = 0;
-  size_t panel_bytes = 0;  // scratch in front of the rows
-  WideProductFn wide = nullptr;
-};
-
 // The four kinds. P: a panel's element, A: a row's element.
 struct Int8Kind {
   using Src = uint8_t;

@@ -2,10 +2,29 @@
 #ifndef WHIT_KERNELS_BATCH_MATMUL_H_
 #define WHIT_KERNELS_BATCH_MATMUL_H_
 
+#include <array>
+
 #include "kernels/op.h"
 #include "kernels/product.h"
+#include "kernels/requantize.h"
+#include "kernels/weighted.h"
 
 namespace whit {
+
+/// Parameters of the step as the reference fills them.
+struct MatMul {
+  int64_t m = 1, k = 1, n = 1, panels = 1;
+  bool adj_x = false, adj_y = false;
+  Shape batch;  // broadcast axes of the output
+  std::array<int64_t, kMaxRank> x_stride{},
+      y_stride{};  // elements a step along them, 0 where broadcast
+  InputCode x_code, y_code;
+  float multiplier = 1;
+  Requant requant;
+  float lo = 0, hi = 0;
+  size_t panel_bytes = 0;  // scratch in front of the rows
+  WideProductFn wide = nullptr;
+};
 
 /// `wide` multiplies 8-bit operands; null: portable code.
 Status PrepareBatchMatMulOn(const PrepareContext& ctx, WideProductFn wide, Prepared* prepared);

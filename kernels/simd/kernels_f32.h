@@ -21,6 +21,9 @@ struct ProductF32 {
   int64_t row_shift = 0;             // bytes added to every row: first channel of the group
   const int32_t* offsets = nullptr;  // [runs], bytes
   int64_t runs = 0, run_length = 0;
+  // Which runs of the panels these are, of `panel_runs` each; null: all of them in order.
+  const int32_t* run_index = nullptr;
+  int64_t panel_runs = 0;
 
   const float* weights = nullptr;  // panel 0 of the group
   int64_t n = 0;                   // channels of the group

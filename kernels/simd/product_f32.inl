@@ -24,7 +24,7 @@ template <class T, int kV>
 WHIT_INLINE void SetFloatChannels(const ProductF32& p, int64_t q, FloatChannels<T, kV>* c) {
   const int64_t n = 16 * q;
   c->count = static_cast<int>(Min<int64_t>(p.n - n, c->kCount));
-  c->panel = 16 * p.runs * p.run_length;
+  c->panel = 16 * (p.run_index != nullptr ? p.panel_runs : p.runs) * p.run_length;
   c->w = p.weights + c->panel * q;
   c->out = p.out + n;
   c->addend = p.addend != nullptr ? p.addend + n : nullptr;
@@ -53,6 +53,7 @@ WHIT_INLINE void MultiplyRuns(const ProductF32& p, const FloatChannels<T, kV>& c
     // Rows are read again for every run: gcc 12 would keep them in vector registers.
     asm volatile("" : "+r"(rows));
     const int64_t at = p.row_shift + p.offsets[r];
+    if (p.run_index != nullptr) w = c.w + 16 * p.run_length * p.run_index[r];
     const float* a[kM];
 #pragma GCC unroll 16
     for (int i = 0; i < kM; ++i) a[i] = reinterpret_cast<const float*>(rows[i] + at);

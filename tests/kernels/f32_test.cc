@@ -18,7 +18,10 @@ void Check(Random& r, const ConvCase& c, bool bias, float lo, float hi) {
   fbs::ConvOptionsT options = c.Options();
   options.weights = 0, options.bias = bias ? 0 : -1;
   options.lo = lo, options.hi = hi;
-  OpTester t(c.depthwise ? OpType::kDepthwiseConv2D : OpType::kConv2D, options);
+  OpTester t(c.depthwise    ? OpType::kDepthwiseConv2D
+             : c.transposed ? OpType::kTransposeConv2D
+                            : OpType::kConv2D,
+             options);
   t.Input(Plain<float>(c.x_shape(), r.Reals(c.x_shape().elements(), -1, 1)));
   t.Output(DType::kFloat32, c.y_shape());
   t.Weights(packed.View());
@@ -26,7 +29,9 @@ void Check(Random& r, const ConvCase& c, bool bias, float lo, float hi) {
   const Status status = t.Run();
   ASSERT_TRUE(status.ok()) << status.message();
   if (RunnableTiers().empty()) return;
-  const std::vector<std::string> want = {c.depthwise ? "taps_f32" : "panel_f32"};
+  const std::vector<std::string> want = {c.depthwise    ? "taps_f32"
+                                         : c.transposed ? "phases_f32"
+                                                        : "panel_f32"};
   EXPECT_EQ(t.alternatives_run(), want);
 }
 
@@ -70,6 +75,42 @@ TEST(F32Test, DepthwiseOfEveryKernel) {
     c.bottom = std::max(c.bottom, (c.kh - 1) * c.dil_h + 1 - c.h - c.top);
     c.right = std::max(c.right, (c.kw - 1) * c.dil_w + 1 - c.w - c.left);
     Check(r, c, true, -kInfinity, kInfinity);
+  }
+}
+
+TEST(F32Test, TransposedOfEveryKernel) {
+  Random r(7);
+  for (int i = 0; i < 150; ++i) {
+    ConvCase c;
+    c.transposed = true;
+    c.batch = r.In(1, 2), c.h = r.In(1, 5), c.w = r.In(1, 20), c.kh = r.In(1, 6), c.kw = r.In(1, 6);
+    c.stride_h = r.In(1, 4), c.stride_w = r.In(1, 4);
+    c.cin = r.In(1, 20), c.cout = r.In(1, 40);
+    c.top = r.In(0, c.kh - 1), c.left = r.In(0, c.kw - 1);
+    c.bottom = r.In(0, c.kh - 1), c.right = r.In(0, c.kw - 1);
+    if (c.out_h() <= 0) c.top = c.bottom = 0;
+    if (c.out_w() <= 0) c.left = c.right = 0;
+    Check(r, c, r.Chance(2), -kInfinity, kInfinity);
+  }
+}
+
+TEST(F32Test, ProductsOfActivations) {
+  Random r(8);
+  for (int i = 0; i < 100; ++i) {
+    const int64_t m = r.In(1, 30), k = r.In(1, 70), n = r.In(1, 180), batch = r.In(1, 3);
+    const bool adj_x = r.Chance(2), adj_y = r.Chance(2), broadcast = r.Chance(2);
+    SCOPED_TRACE(std::to_string(m) + " x " + std::to_string(k) + " x " + std::to_string(n));
+    fbs::BatchMatMulOptionsT options;
+    options.adj_x = adj_x, options.adj_y = adj_y, options.lo = -2;
+    OpTester t(OpType::kBatchMatMul, options);
+    const Shape x = adj_x ? Shape{batch, k, m} : Shape{batch, m, k};
+    const Shape y = adj_y ? Shape{broadcast ? 1 : batch, n, k} : Shape{broadcast ? 1 : batch, k, n};
+    t.Input(Plain<float>(x, r.Reals(x.elements(), -1, 1)));
+    t.Input(Plain<float>(y, r.Reals(y.elements(), -1, 1)));
+    t.Output(DType::kFloat32, {batch, m, n});
+    ASSERT_TRUE(t.Run().ok());
+    if (RunnableTiers().empty()) continue;
+    EXPECT_EQ(t.alternatives_run(), std::vector<std::string>{"panel_f32"});
   }
 }
 
