@@ -186,7 +186,8 @@ void ThreadPool::RunSlot(void* arg, size_t slot) {
   loop->finished.fetch_add(1, std::memory_order_release);
 }
 
-void ThreadPool::ParallelFor(int64_t tasks, int64_t grain, TaskFn fn, void* ctx, bool rest) {
+void ThreadPool::ParallelFor(int64_t tasks, int64_t grain, TaskFn fn, void* ctx, bool rest,
+                             int most_threads) {
   if (tasks <= 0) return;
   loop_.next.store(0, std::memory_order_relaxed);
   loop_.tasks = tasks;
@@ -199,7 +200,8 @@ void ThreadPool::ParallelFor(int64_t tasks, int64_t grain, TaskFn fn, void* ctx,
   loop_.started.fetch_add(1, std::memory_order_release);
   const int64_t ranges = (tasks - 1) / loop_.grain + 1;
   if (pool_ == nullptr || ranges == 1) return RunSlot(&loop_, 0);
-  const size_t slots = static_cast<size_t>(std::min<int64_t>(threads_, ranges));
+  const size_t slots =
+      static_cast<size_t>(std::min<int64_t>(std::min(threads_, most_threads), ranges));
   pthreadpool_parallelize_1d(static_cast<pthreadpool_t>(pool_), RunSlot, &loop_, slots,
                              rest ? PTHREADPOOL_FLAG_YIELD_WORKERS : 0);
   loop_.finished.load(std::memory_order_acquire);

@@ -52,8 +52,9 @@ class ThreadPool {
   /// Calls fn over disjoint ranges that cover [0, tasks), each of at most `grain` tasks (grain < 1
   /// counts as 1), in any order and on any thread, and returns when all are done. Workers then wait
   /// for the next call by spinning for a moment, so that it finds them awake; after a call with
-  /// `rest` they go to sleep at once.
-  void ParallelFor(int64_t tasks, int64_t grain, TaskFn fn, void* ctx, bool rest = false);
+  /// `rest` they go to sleep at once. Threads are numbered below `most_threads`.
+  void ParallelFor(int64_t tasks, int64_t grain, TaskFn fn, void* ctx, bool rest = false,
+                   int most_threads = kMaxThreads);
 
   /// The pthreadpool_t below, for libraries that thread by themselves; null without a pool.
   void* native() const { return pool_; }

@@ -194,7 +194,9 @@ KernelCode Runner::Impl::RunStep(size_t i) {
     // take more of it. Later ones are dealt out evenly.
     const int64_t portions = step.threads * (i == first_parallel_step ? kPortionsOfLate : 1);
     const int64_t grain = (step.prepared.tasks + portions - 1) / portions;
-    pool->ParallelFor(step.prepared.tasks, grain, &RunRange, &bound, i == last_parallel_step);
+    // Scratch is there for the plan's threads, which may be fewer than the pool's.
+    pool->ParallelFor(step.prepared.tasks, grain, &RunRange, &bound, i == last_parallel_step,
+                      step.threads);
   }
   const auto code = static_cast<KernelCode>(bound.code);
   if (code != KernelCode::kOk) bound.code = 0;

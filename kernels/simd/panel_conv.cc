@@ -313,8 +313,9 @@ void SetScratch(PanelConv* p) {
     constexpr int64_t kRegister = 32, kMost = 512;  // bytes
     const int64_t period = std::lcm(p->product.g.in_c, kRegister);
     if (period <= kMost) p->range_pixels = period / p->product.g.in_c;
-    p->smallest = parts.Take(std::max(channels, kMost) + 64);
-    p->largest = parts.Take(std::max(channels, kMost) + 256);  // read four times four registers
+    const int64_t columns = std::max(channels, p->range_pixels * p->product.g.in_c);
+    p->smallest = parts.Take(columns + 64);
+    p->largest = parts.Take(columns + 256);  // read by whole registers of four times four
     p->step_max = parts.Take(RoundUp64(d.steps()) + 128);
     p->pair_max = parts.Take(d.step_pairs() + 64);
     p->lists = parts.Take(simd::kListBytesPerStep * (d.steps() + 1));
