@@ -9,7 +9,7 @@ set -eu
 [ $# -ge 3 ] || { sed -n '2,/^set/{/^set/d;s/^# \{0,1\}//;p;}' "$0" >&2; exit 1; }
 arch=$1
 mkdir -p "$2"
-folder=$(cd "$2" && pwd)
+folder=$(cd "$2" && pwd -P)
 shift 2
 
 wanted="$arch $*"
@@ -41,7 +41,7 @@ for deb in "$folder"/.debs/*.deb; do
 done
 rm -rf "$folder/.debs"
 # Absolute links lead out of the folder: make them relative to it.
-find "$folder" -type l -lname '/*' | while read -r link; do
+find "$folder/" -type l -lname '/*' | while read -r link; do
   target=$(readlink "$link")
   ln -snf "$folder$target" "$link"
 done
