@@ -14,6 +14,7 @@
 #include "kernels/simd/vector_rows.h"
 #include "kernels/simd/vector_window.h"
 #include "kernels/simd/wide_product.h"
+#include "kernels/simd/winograd_f32.h"
 
 #if defined(WHIT_XNNPACK)
 #include "kernels/xnnpack/xnnpack.h"
@@ -29,6 +30,7 @@ struct Row {
 
 constexpr Row kOurs[] = {
     {OpType::kConv2D, {"panel", &PreparePanelConv}},
+    {OpType::kConv2D, {"winograd_f32", &PrepareWinogradF32}},
     {OpType::kConv2D, {"panel_f32", &PreparePanelF32}},
     {OpType::kDepthwiseConv2D, {"columns", &PrepareColumnDepthwise}},
     {OpType::kDepthwiseConv2D, {"taps_f32", &PrepareTapsF32}},

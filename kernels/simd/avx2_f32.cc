@@ -17,6 +17,8 @@ namespace {
 //
 #include "kernels/simd/depthwise_f32.inl"
 #include "kernels/simd/rows_f32.inl"
+//
+#include "kernels/simd/winograd_f32.inl"
 
 // 6 rows x 16 channels: 12 accumulators cover the latency of 4 or 5 at two multiply-adds a cycle,
 // with 8 loads for 12; 2 weights and 1 row of 16 registers. One or two rows take several panels at
@@ -42,12 +44,19 @@ void RunDepthwise(const DepthwiseF32& p) {
 void RunRange(const float* x, int64_t n, float* lo, float* hi) { FloatRange<Ymm>(x, n, lo, hi); }
 void RunQuantize(const QuantizeF32& q) { QuantizeFloats<Ymm>(q); }
 
+void RunWinogradWeights(const WinogradWeights& p) { TransformWeights<Ymm>(p); }
+void RunWinogradInput(const WinogradInput& p) { TransformInput<Ymm>(p); }
+void RunWinogradOutput(const WinogradOutput& p) { TransformOutput<Ymm>(p); }
+
 }  // namespace
 
 const F32Kernels kAvx2F32 = {.tier = "avx2",
                              .product = &RunProduct,
                              .depthwise = &RunDepthwise,
                              .range = &RunRange,
-                             .quantize = &RunQuantize};
+                             .quantize = &RunQuantize,
+                             .winograd_weights = &RunWinogradWeights,
+                             .winograd_input = &RunWinogradInput,
+                             .winograd_output = &RunWinogradOutput};
 
 }  // namespace whit::simd

@@ -18,6 +18,8 @@ namespace {
 //
 #include "kernels/simd/depthwise_f32.inl"
 #include "kernels/simd/rows_f32.inl"
+//
+#include "kernels/simd/winograd_f32.inl"
 
 // 12 rows x 32 channels: 24 accumulators, 2 weights and 1 row of 32 registers, 14 loads for 24
 // multiply-adds. Few rows take more panels at once; a last panel of 8 lies in half a register.
@@ -45,12 +47,19 @@ void RunDepthwise(const DepthwiseF32& p) {
 void RunRange(const float* x, int64_t n, float* lo, float* hi) { FloatRange<Zmm>(x, n, lo, hi); }
 void RunQuantize(const QuantizeF32& q) { QuantizeFloats<Zmm>(q); }
 
+void RunWinogradWeights(const WinogradWeights& p) { TransformWeights<Zmm>(p); }
+void RunWinogradInput(const WinogradInput& p) { TransformInput<Zmm>(p); }
+void RunWinogradOutput(const WinogradOutput& p) { TransformOutput<Zmm>(p); }
+
 }  // namespace
 
 const F32Kernels kAvx512VnniF32 = {.tier = "avx512vnni",
                                    .product = &RunProduct,
                                    .depthwise = &RunDepthwise,
                                    .range = &RunRange,
-                                   .quantize = &RunQuantize};
+                                   .quantize = &RunQuantize,
+                                   .winograd_weights = &RunWinogradWeights,
+                                   .winograd_input = &RunWinogradInput,
+                                   .winograd_output = &RunWinogradOutput};
 
 }  // namespace whit::simd

@@ -71,6 +71,40 @@ struct QuantizeF32 {
   uint8_t* out = nullptr;
 };
 
+// Winograd's F(2x2, 3x3). A matrix of 4 x 4 is 16 positions, `step` floats apart.
+
+/// One panel of a 3x3 kernel, [9][cin][16], to 16 of [cin][16].
+struct WinogradWeights {
+  const float* panel = nullptr;
+  int64_t cin = 0;
+  float* u = nullptr;
+  int64_t u_step = 0;
+};
+
+/// 4 x 4 pixels. Channels are read and written 16 at a time.
+struct WinogradInput {
+  const float* x = nullptr;
+  int64_t line = 0, pixel = 0;  // floats between lines and pixels
+  int64_t channels = 0;
+  float* v = nullptr;
+  int64_t v_step = 0;
+};
+
+/// Up to 2 x 2 outputs.
+struct WinogradOutput {
+  const float* m = nullptr;
+  int64_t m_step = 0;
+  int64_t channels = 0;
+  const float* bias = nullptr;  // null: 0; 16 entries may be read from any multiple of 16
+  float lo = 0, hi = 0;
+  const float* addend = nullptr;  // as in ProductF32
+  int64_t addend_line = 0, addend_pixel = 0;
+  float sum_lo = 0, sum_hi = 0;
+  float* out = nullptr;
+  int64_t out_line = 0, out_pixel = 0;
+  int lines = 2, pixels = 2;  // that exist
+};
+
 /// The functions of one tier.
 struct F32Kernels {
   const char* tier = "";  // whose code this is: tiers may share a table
@@ -79,6 +113,9 @@ struct F32Kernels {
   /// Smallest and largest of n values and 0; NaN is left out.
   void (*range)(const float* x, int64_t n, float* lo, float* hi) = nullptr;
   void (*quantize)(const QuantizeF32&) = nullptr;
+  void (*winograd_weights)(const WinogradWeights&) = nullptr;
+  void (*winograd_input)(const WinogradInput&) = nullptr;
+  void (*winograd_output)(const WinogradOutput&) = nullptr;
 };
 
 }  // namespace whit::simd

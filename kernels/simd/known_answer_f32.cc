@@ -99,6 +99,55 @@ bool DepthwiseIsRight(const F32Kernels& k) {
   return true;
 }
 
+/// One tile of 19 input and 21 output channels. Weights are multiples of 4, so that all
+/// intermediate values are integers.
+bool WinogradIsRight(const F32Kernels& k) {
+  constexpr int kIn = 19, kOut = 21, kPanels = 2, kStep = kIn * 16 * kPanels, kInStep = 32;
+  Numbers numbers;
+  std::array<float, 16 * kIn + 16> x;
+  alignas(64) std::array<float, kPanels * 9 * kIn * 16> w;
+  std::array<float, 32> bias;
+  std::array<float, 4 * kOut> b, out{};
+  static thread_local std::array<float, 16 * kStep> u;
+  alignas(64) std::array<float, 16 * kInStep> v;
+  alignas(64) std::array<float, 16 * kInStep> m{};
+  numbers.Fill(&x), numbers.Fill(&w), numbers.Fill(&bias), numbers.Fill(&b);
+  for (float& value : w) value *= 4;
+  for (int q = 0; q < kPanels; ++q) {
+    k.winograd_weights({w.data() + q * 9 * kIn * 16, kIn, u.data() + q * kIn * 16, kStep});
+  }
+  k.winograd_input({x.data(), 4 * kIn, kIn, kIn, v.data(), kInStep});
+  for (int position = 0; position < 16; ++position) {
+    for (int n = 0; n < kOut; ++n) {
+      for (int c = 0; c < kIn; ++c) {
+        m[static_cast<size_t>(position * kInStep + n)] +=
+            v[static_cast<size_t>(position * kInStep + c)] *
+            u[static_cast<size_t>(position * kStep + (n / 16 * kIn + c) * 16 + n % 16)];
+      }
+    }
+  }
+  WinogradOutput o;
+  o.m = m.data(), o.m_step = kInStep, o.channels = kOut;
+  o.bias = bias.data(), o.lo = -600, o.hi = 700;
+  o.addend = b.data(), o.addend_line = 2 * kOut, o.addend_pixel = kOut;
+  o.sum_lo = -598, o.sum_hi = 705;
+  o.out = out.data(), o.out_line = 2 * kOut, o.out_pixel = kOut;
+  k.winograd_output(o);
+  for (int i = 0; i < 4 * kOut; ++i) {
+    const int n = i % kOut, ox = i / kOut % 2, oy = i / kOut / 2;
+    float want = bias[static_cast<size_t>(n)];
+    for (int tap = 0; tap < 9; ++tap) {
+      for (int c = 0; c < kIn; ++c) {
+        want += x[static_cast<size_t>(((oy + tap / 3) * 4 + ox + tap % 3) * kIn + c)] *
+                w[static_cast<size_t>(((n / 16 * 9 + tap) * kIn + c) * 16 + n % 16)];
+      }
+    }
+    want = std::clamp(want, o.lo, o.hi) + b[static_cast<size_t>(i)];
+    if (out[static_cast<size_t>(i)] != std::clamp(want, o.sum_lo, o.sum_hi)) return false;
+  }
+  return true;
+}
+
 /// Range and codes of 75 values, whose ends lie in the middle and behind the whole registers.
 bool QuantizeIsRight(const F32Kernels& k) {
   constexpr size_t kCount = 75;
@@ -131,6 +180,7 @@ const char* FirstWrongKernel(const F32Kernels& k) {
     if (!ProductIsRight(k, rows)) return "product (float32)";
   }
   if (!DepthwiseIsRight(k)) return "depthwise (float32)";
+  if (!WinogradIsRight(k)) return "winograd (float32)";
   if (!QuantizeIsRight(k)) return "quantize (float32)";
   return nullptr;
 }

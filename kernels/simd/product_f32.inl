@@ -28,17 +28,16 @@ WHIT_INLINE void SetFloatChannels(const ProductF32& p, int64_t q, FloatChannels<
   c->w = p.weights + c->panel * q;
   c->out = p.out + n;
   c->addend = p.addend != nullptr ? p.addend + n : nullptr;
-  if (p.bias == nullptr || !p.whole_panels) {
-    for (int i = 0; i < c->kCount; ++i) {
-      c->start[i] = p.bias != nullptr && i < c->count ? p.bias[n + i] : 0.0f;
-    }
+  if (p.bias != nullptr && !p.whole_panels) {
+    for (int i = 0; i < c->kCount; ++i) c->start[i] = i < c->count ? p.bias[n + i] : 0.0f;
     return;
   }
 #pragma GCC unroll 8
   for (int v = 0; v < kV; ++v) {
     const int at = v * T::kLanes;
     // Registers behind the last channel repeat the first ones: nothing is read past the array.
-    T::StoreF(c->start + at, T::LoadF(p.bias + n + (at < c->count ? at : 0)));
+    const float* bias = p.bias + n + (at < c->count ? at : 0);
+    T::StoreF(c->start + at, p.bias != nullptr ? T::LoadF(bias) : T::SplatF(0));
   }
 }
 

@@ -15,6 +15,8 @@ namespace {
 //
 #include "kernels/simd/depthwise_f32.inl"
 #include "kernels/simd/rows_f32.inl"
+//
+#include "kernels/simd/winograd_f32.inl"
 
 // 2 rows x 16 channels: 8 accumulators, 4 weights, 1 row and a product of 16 registers. A panel of
 // 8 channels takes 4 rows.
@@ -35,12 +37,19 @@ void RunDepthwise(const DepthwiseF32& p) {
 void RunRange(const float* x, int64_t n, float* lo, float* hi) { FloatRange<Xmm>(x, n, lo, hi); }
 void RunQuantize(const QuantizeF32& q) { QuantizeFloats<Xmm>(q); }
 
+void RunWinogradWeights(const WinogradWeights& p) { TransformWeights<Xmm>(p); }
+void RunWinogradInput(const WinogradInput& p) { TransformInput<Xmm>(p); }
+void RunWinogradOutput(const WinogradOutput& p) { TransformOutput<Xmm>(p); }
+
 }  // namespace
 
 const F32Kernels kSse41F32 = {.tier = "sse41",
                               .product = &RunProduct,
                               .depthwise = &RunDepthwise,
                               .range = &RunRange,
-                              .quantize = &RunQuantize};
+                              .quantize = &RunQuantize,
+                              .winograd_weights = &RunWinogradWeights,
+                              .winograd_input = &RunWinogradInput,
+                              .winograd_output = &RunWinogradOutput};
 
 }  // namespace whit::simd

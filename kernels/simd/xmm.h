@@ -78,6 +78,7 @@ struct Xmm {
   }
   static WHIT_INLINE F MulF(F a, F b) { return _mm_mul_ps(a, b); }
   static WHIT_INLINE F AddF(F a, F b) { return _mm_add_ps(a, b); }
+  static WHIT_INLINE F SubF(F a, F b) { return _mm_sub_ps(a, b); }
   static WHIT_INLINE F MinF(F a, F b) { return _mm_min_ps(a, b); }
   static WHIT_INLINE F MaxF(F a, F b) { return _mm_max_ps(a, b); }
   static WHIT_INLINE V WidenU8(const uint8_t* p) {

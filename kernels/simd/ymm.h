@@ -112,6 +112,7 @@ struct Ymm {
   }
   static WHIT_INLINE F MulF(F a, F b) { return _mm256_mul_ps(a, b); }
   static WHIT_INLINE F AddF(F a, F b) { return _mm256_add_ps(a, b); }
+  static WHIT_INLINE F SubF(F a, F b) { return _mm256_sub_ps(a, b); }
   static WHIT_INLINE F MinF(F a, F b) { return _mm256_min_ps(a, b); }
   static WHIT_INLINE F MaxF(F a, F b) { return _mm256_max_ps(a, b); }
   /// kLanes bytes, zero-extended to 32 bits.

@@ -57,6 +57,7 @@ struct Zmm {
   }
   static WHIT_INLINE F MulF(F a, F b) { return _mm512_mul_ps(a, b); }
   static WHIT_INLINE F AddF(F a, F b) { return _mm512_add_ps(a, b); }
+  static WHIT_INLINE F SubF(F a, F b) { return _mm512_sub_ps(a, b); }
   static WHIT_INLINE F MinF(F a, F b) { return _mm512_min_ps(a, b); }
   static WHIT_INLINE F MaxF(F a, F b) { return _mm512_max_ps(a, b); }
   static WHIT_INLINE V WidenU8(const uint8_t* p) {

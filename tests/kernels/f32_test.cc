@@ -12,7 +12,8 @@ namespace whit {
 namespace {
 
 /// Runs `c` with random values, compared on all tiers by OpTester; `bias` may be absent.
-void Check(Random& r, const ConvCase& c, bool bias, float lo, float hi) {
+/// `winograd`: that implementation accepts it too.
+void Check(Random& r, const ConvCase& c, bool bias, float lo, float hi, bool winograd = false) {
   SCOPED_TRACE(c.ToString());
   const PackedArrays packed = c.Pack(r.Reals(c.w_shape().elements(), -1, 1));
   fbs::ConvOptionsT options = c.Options();
@@ -29,9 +30,9 @@ void Check(Random& r, const ConvCase& c, bool bias, float lo, float hi) {
   const Status status = t.Run();
   ASSERT_TRUE(status.ok()) << status.message();
   if (RunnableTiers().empty()) return;
-  const std::vector<std::string> want = {c.depthwise    ? "taps_f32"
-                                         : c.transposed ? "phases_f32"
-                                                        : "panel_f32"};
+  std::vector<std::string> want;
+  if (winograd) want.emplace_back("winograd_f32");
+  want.emplace_back(c.depthwise ? "taps_f32" : c.transposed ? "phases_f32" : "panel_f32");
   EXPECT_EQ(t.alternatives_run(), want);
 }
 
@@ -114,12 +115,25 @@ TEST(F32Test, ProductsOfActivations) {
   }
 }
 
+TEST(F32Test, WinogradOfEverySizeAndPadding) {
+  Random r(9);
+  for (int i = 0; i < 60; ++i) {
+    ConvCase c;
+    c.kh = c.kw = 3;
+    c.batch = r.In(1, 2), c.h = r.In(6, 12), c.w = r.In(7, 13);
+    c.cin = r.In(16, 40), c.cout = r.In(12, 70);
+    c.top = r.In(0, 3), c.bottom = r.In(0, 3), c.left = r.In(0, 3), c.right = r.In(0, 3);
+    const int64_t tiles = c.batch * ((c.out_h() + 1) / 2) * ((c.out_w() + 1) / 2);
+    Check(r, c, r.Chance(2), -kInfinity, r.Chance(2) ? 1 : kInfinity, tiles >= 12);
+  }
+}
+
 TEST(F32Test, ManyTasks) {
   Random r(4);
   ConvCase c;
   c.batch = 2, c.h = 40, c.w = 37, c.cin = 20, c.cout = 37, c.kh = 3, c.kw = 3;
   c.top = c.left = c.bottom = c.right = 1;
-  Check(r, c, true, 0, 6);
+  Check(r, c, true, 0, 6, true);
   c.depthwise = true, c.cin = c.cout = 37;
   Check(r, c, true, 0, 6);
 }

@@ -121,7 +121,7 @@ TEST(FloatFusion, AddJoinsTheProductAndWritesAPiece) {
 TEST(FloatFusion, SumInPlace) {
   std::mt19937 rng(2);
   ModelBuilder b;
-  const Spec spec = {fbs::DType::float32, {1, 6, 6, 20}};
+  const Spec spec = {fbs::DType::float32, {1, 9, 11, 20}};  // enough tiles for Winograd
   const int x = b.Tensor("x", spec), y = b.Tensor("y", spec), a = b.Tensor("a", spec);
   const int sum = b.Tensor("sum", spec), out = b.Tensor("out", spec);
   FloatConv(&b, "y", x, y, 20, 20, 3, &rng);
