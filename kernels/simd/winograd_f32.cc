@@ -78,8 +78,9 @@ class Worker {
       FindPatch(first + i, &in);
       p_.kernels->winograd_input(in);
     }
-    for (int position = 0; position < 16; ++position) Multiply(position, count);
-    for (int64_t i = 0; i < count; ++i) Store(first + i, sums_ + i * p_.cout, Step(count * p_.cout));
+    Multiply(count);
+    for (int64_t i = 0; i < count; ++i)
+      Store(first + i, sums_ + i * p_.cout, Step(count * p_.cout));
   }
 
   /// The 4 x 4 inputs of a tile: as they lie, or a copy with zeros outside the image.
@@ -103,20 +104,25 @@ class Worker {
     }
   }
 
-  void Multiply(int position, int64_t count) {
+  /// The 16 products of a block.
+  void Multiply(int64_t count) {
     static constexpr int32_t kNoOffset = 0;
-    const float* v = inputs_ + position * Step(count * p_.cin);
     for (int64_t i = 0; i < count; ++i) {
-      rows_[i] = reinterpret_cast<const uint8_t*>(v + i * p_.cin);
+      rows_[i] = reinterpret_cast<const uint8_t*>(inputs_ + i * p_.cin);
     }
     simd::ProductF32 a;
     a.rows = rows_, a.count = count;
     a.offsets = &kNoOffset, a.runs = 1, a.run_length = g_.in_c;
-    a.weights = weights_ + position * Step(g_.in_c * p_.cout);
+    a.weights = weights_;
     a.n = g_.out_c, a.panel_end = p_.cout / 16;
     a.lo = -std::numeric_limits<float>::infinity(), a.hi = -a.lo;
-    a.out = sums_ + position * Step(count * p_.cout), a.out_stride = p_.cout;
-    p_.kernels->product(a);
+    a.out = sums_, a.out_stride = p_.cout;
+    for (int position = 0; position < 16; ++position) {
+      p_.kernels->product(a);
+      a.row_shift += Step(count * p_.cin) * kFloatBytes;
+      a.weights += Step(g_.in_c * p_.cout);
+      a.out += Step(count * p_.cout);
+    }
   }
 
   void Store(int64_t tile, const float* sums, int64_t step) const {
