@@ -94,6 +94,18 @@ void RegisterRows() {
     Register("softmax float " + s.ToString(), OpType::kSoftmax, fbs::SoftmaxOptionsT{}, {{kF32, s}},
              {kF32, s});
   }
+  fbs::ReduceOptionsT last;
+  last.axes = {1};
+  fbs::TransposeOptionsT nchw;
+  nchw.perm = {0, 3, 1, 2};
+  for (const DType t : {kI8, kF32}) {
+    const std::string of = t == kI8 ? " int8" : " float";
+    Register("mean of rows 128x1024" + of, OpType::kMean, last, {{t, {128, 1024}}}, {t, {128}});
+    Register("l2 norm 8x512" + of, OpType::kL2Normalization, fbs::L2NormOptionsT{}, {{t, {8, 512}}},
+             {t, {8, 512}});
+    Register("transpose 56x56x64 to channels first" + of, OpType::kTranspose, nchw,
+             {{t, {1, 56, 56, 64}}}, {t, {1, 64, 56, 56}});
+  }
   fbs::AxisOptionsT axis;
   axis.axis = 1;
   Register("argmax int8 [1,2304,17]", OpType::kArgMax, axis, {{kI8, {1, 2304, 17}}},

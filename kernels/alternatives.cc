@@ -12,6 +12,7 @@
 #include "kernels/simd/taps_f32.h"
 #include "kernels/simd/vector_map.h"
 #include "kernels/simd/vector_rows.h"
+#include "kernels/simd/vector_transpose.h"
 #include "kernels/simd/vector_window.h"
 #include "kernels/simd/wide_product.h"
 #include "kernels/simd/winograd_f32.h"
@@ -72,6 +73,9 @@ constexpr Row kOurs[] = {
     {OpType::kMean, {"vector", &PrepareVectorReduce}},
     {OpType::kSum, {"vector", &PrepareVectorReduce}},
     {OpType::kReduceMax, {"vector", &PrepareVectorReduce}},
+    {OpType::kReduceMin, {"vector", &PrepareVectorReduce}},
+    {OpType::kL2Normalization, {"vector", &PrepareVectorL2Norm}},
+    {OpType::kTranspose, {"vector", &PrepareVectorTranspose}},
     {OpType::kResizeBilinear, {"vector", &PrepareVectorResize}},
     {OpType::kSoftmax, {"vector", &PrepareVectorSoftmax}},
     {OpType::kArgMax, {"vector", &PrepareVectorArg}},

@@ -1,8 +1,8 @@
 // Concatenation: the inputs one behind the other along one axis. All quantizations are equal: the
 // importer inserts Quantize where they are not.
 #include <algorithm>
-#include <cstring>
 
+#include "kernels/copy_short.h"
 #include "kernels/options.h"
 
 namespace whit {
@@ -27,7 +27,7 @@ KernelCode RunConcat(const RunContext& ctx) {
     if (bytes > 0 && from != first) {
       for (int64_t task = ctx.tasks.begin; task < ctx.tasks.end; ++task) {
         const auto row = static_cast<size_t>(task);
-        std::memcpy(first + row * params.row_bytes, from + row * bytes, bytes);
+        CopyShort(first + row * params.row_bytes, from + row * bytes, bytes);
       }
     }
     first += bytes;

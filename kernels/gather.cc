@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cstring>
 
+#include "kernels/copy_short.h"
 #include "kernels/options.h"
 #include "kernels/strides.h"
 
@@ -26,16 +27,6 @@ struct GatherNdParams {
   std::array<int64_t, kMaxRank> dims{}, strides{};  // of x, in copies of inner_bytes
   size_t inner_bytes = 0;
 };
-
-// Sub-arrays as short as rows of an embedding are copied without a call.
-void CopyShort(uint8_t* to, const uint8_t* from, size_t bytes) {
-  constexpr size_t kUnit = 16;
-  if (bytes % kUnit != 0 || bytes > 16 * kUnit) {
-    std::memcpy(to, from, bytes);
-    return;
-  }
-  for (size_t i = 0; i < bytes; i += kUnit) std::memcpy(to + i, from + i, kUnit);
-}
 
 // A task is one copied sub-array: [batch][outer][index].
 template <typename Index>

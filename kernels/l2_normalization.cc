@@ -5,6 +5,7 @@
 #include <cstdint>
 
 #include "kernels/elementwise.h"
+#include "kernels/l2_normalization.h"
 #include "kernels/op.h"
 #include "kernels/options.h"
 #include "kernels/requantize.h"
@@ -13,16 +14,6 @@
 namespace whit {
 
 namespace {
-
-struct L2Params {
-  int64_t depth = 1;
-  float lo = 0, hi = 0;
-  OperandInfo in;
-  double inverse_scale = 1;  // 1 / s_out
-  Requant requant;
-};
-
-constexpr float kSmallestNorm = 1e-6f;  // a zero vector stays zero
 
 KernelCode RunFloat(const RunContext& ctx) {
   const auto& p = ctx.As<L2Params>();

@@ -2,8 +2,8 @@
 // weights are computed once, in prepare, by IEEE operations in a stated order (docs/arithmetic.md,
 // 4).
 #include <algorithm>
-#include <cstring>
 
+#include "kernels/copy_short.h"
 #include "kernels/options.h"
 #include "kernels/requantize.h"
 #include "kernels/resize.h"
@@ -103,7 +103,7 @@ KernelCode RunNearest(const RunContext& ctx) {
     const uint8_t* row = ctx.in[0].as<uint8_t>() + static_cast<size_t>(first) * bytes;
     uint8_t* to = ctx.out[0].mut<uint8_t>() + static_cast<size_t>(task * params.out_w) * bytes;
     for (const Tap& x : params.columns) {
-      std::memcpy(to, row + static_cast<size_t>(x.low) * bytes, bytes);
+      CopyShort(to, row + static_cast<size_t>(x.low) * bytes, bytes);
       to += bytes;
     }
   }

@@ -1,8 +1,10 @@
 // SpaceToBatchNd and BatchToSpaceNd trade spatial extent for batch, SpaceToDepth and DepthToSpace
 // for channels.
+#include <algorithm>
 #include <cstring>
 
 #include "kernels/copy_op.h"
+#include "kernels/copy_short.h"
 #include "kernels/options.h"
 
 namespace whit {
@@ -26,10 +28,20 @@ struct SpaceBatchParams {
   size_t element_bytes = 1;
 };
 
-// Where pixel `at` (row-major over [batch * prod(block), small...]) of the batch side lies on the
-// space side; -1 in the border.
-int64_t SpacePixel(const SpaceBatchParams& params, int64_t at) {
+// Neighbouring pixels of the output along the last spatial axis, and the pixels of the input that
+// they are: the first one (it may lie in the border) and what is between them.
+struct PixelRun {
+  int64_t count = 1;
+  bool inside = true;  // of the other axes
+  int64_t row = 0;     // pixel of the input at 0 of the last axis
+  int64_t at = 0;      // of the first on the space side's last axis
+};
+
+// Pixels `at` and on of the batch side ([batch * prod(block), small...] row-major).
+PixelRun SpaceRun(const SpaceBatchParams& params, int64_t at) {
   std::array<int64_t, kMaxRank> position{};
+  PixelRun run;
+  if (params.m > 0) run.count = params.small[params.m - 1] - at % params.small[params.m - 1];
   for (size_t a = params.m; a-- > 0;) {
     position[a] = at % params.small[a] * params.block[a] - params.before[a];
     at /= params.small[a];
@@ -39,46 +51,88 @@ int64_t SpacePixel(const SpaceBatchParams& params, int64_t at) {
     position[a] += phase % params.block[a];
     phase /= params.block[a];
   }
-  int64_t pixel = at % params.batch;
+  run.row = at % params.batch;
   for (size_t a = 0; a < params.m; ++a) {
-    if (position[a] < 0 || position[a] >= params.space[a]) return -1;
-    pixel = pixel * params.space[a] + position[a];
+    const bool last = a + 1 == params.m;
+    run.inside = run.inside && (last || (position[a] >= 0 && position[a] < params.space[a]));
+    run.row = run.row * params.space[a] + (last ? 0 : position[a]);
   }
-  return pixel;
+  run.at = params.m > 0 ? position[params.m - 1] : 0;
+  return run;
 }
 
-// Where pixel `at` of the space side lies on the batch side.
-int64_t BatchPixel(const SpaceBatchParams& params, int64_t at) {
+// Pixels `at` and on of the space side, as far as the last axis goes: `row` is the batch side's
+// pixel of phase 0 and place 0 there.
+PixelRun BatchRun(const SpaceBatchParams& params, int64_t at) {
   std::array<int64_t, kMaxRank> position{};
+  PixelRun run;
+  if (params.m > 0) run.count = params.space[params.m - 1] - at % params.space[params.m - 1];
   for (size_t a = params.m; a-- > 0;) {
     position[a] = at % params.space[a] + params.before[a];
     at /= params.space[a];
   }
   int64_t phase = 0;
-  for (size_t a = 0; a < params.m; ++a)
-    phase = phase * params.block[a] + position[a] % params.block[a];
-  int64_t pixel = phase * params.batch + at;
   for (size_t a = 0; a < params.m; ++a) {
-    pixel = pixel * params.small[a] + position[a] / params.block[a];
+    const bool last = a + 1 == params.m;
+    phase = phase * params.block[a] + (last ? 0 : position[a] % params.block[a]);
   }
-  return pixel;
+  run.row = phase * params.batch + at;
+  for (size_t a = 0; a < params.m; ++a) {
+    const bool last = a + 1 == params.m;
+    run.row = run.row * params.small[a] + (last ? 0 : position[a] / params.block[a]);
+  }
+  run.at = params.m > 0 ? position[params.m - 1] : 0;
+  return run;
+}
+
+void FillBorder(const SpaceBatchParams& params, uint8_t* to) {
+  for (size_t at = 0; at < params.pixel_bytes; at += params.element_bytes) {
+    CopyShort(to + at, params.border.data(), params.element_bytes);
+  }
 }
 
 // A task is one pixel of the output.
-template <bool kToBatch>
-KernelCode RunSpaceBatch(const RunContext& ctx) {
+KernelCode RunToBatch(const RunContext& ctx) {
   const auto& params = ctx.As<SpaceBatchParams>();
   const size_t bytes = params.pixel_bytes;
-  for (int64_t task = ctx.tasks.begin; task < ctx.tasks.end; ++task) {
-    uint8_t* to = ctx.out[0].mut<uint8_t>() + static_cast<size_t>(task) * bytes;
-    const int64_t from = kToBatch ? SpacePixel(params, task) : BatchPixel(params, task);
-    if (from >= 0) {
-      std::memcpy(to, ctx.in[0].as<uint8_t>() + static_cast<size_t>(from) * bytes, bytes);
-      continue;
+  const auto* x = ctx.in[0].as<uint8_t>();
+  uint8_t* to = ctx.out[0].mut<uint8_t>() + static_cast<size_t>(ctx.tasks.begin) * bytes;
+  const int64_t step = params.m > 0 ? params.block[params.m - 1] : 1;
+  const int64_t width = params.m > 0 ? params.space[params.m - 1] : 1;
+  for (int64_t task = ctx.tasks.begin; task < ctx.tasks.end;) {
+    const PixelRun run = SpaceRun(params, task);
+    const int64_t count = std::min(run.count, ctx.tasks.end - task);
+    for (int64_t i = 0; i < count; ++i, to += bytes) {
+      const int64_t column = run.at + i * step;
+      if (run.inside && column >= 0 && column < width) {
+        CopyShort(to, x + static_cast<size_t>(run.row + column) * bytes, bytes);
+      } else {
+        FillBorder(params, to);
+      }
     }
-    for (size_t at = 0; at < bytes; at += params.element_bytes) {
-      std::memcpy(to + at, params.border.data(), params.element_bytes);
+    task += count;
+  }
+  return KernelCode::kOk;
+}
+
+KernelCode RunToSpace(const RunContext& ctx) {
+  const auto& params = ctx.As<SpaceBatchParams>();
+  const size_t bytes = params.pixel_bytes;
+  const auto* x = ctx.in[0].as<uint8_t>();
+  uint8_t* to = ctx.out[0].mut<uint8_t>() + static_cast<size_t>(ctx.tasks.begin) * bytes;
+  const int64_t block = params.m > 0 ? params.block[params.m - 1] : 1;
+  int64_t phase_pixels = params.batch;  // from one phase of the last axis to the next
+  for (size_t a = 0; a < params.m; ++a) phase_pixels *= params.small[a];
+  for (int64_t task = ctx.tasks.begin; task < ctx.tasks.end;) {
+    const PixelRun run = BatchRun(params, task);
+    const int64_t count = std::min(run.count, ctx.tasks.end - task);
+    int64_t phase = run.at % block, place = run.at / block;
+    for (int64_t i = 0; i < count; ++i, to += bytes) {
+      const int64_t from = run.row + phase * phase_pixels + place;
+      CopyShort(to, x + static_cast<size_t>(from) * bytes, bytes);
+      if (++phase == block) phase = 0, ++place;
     }
+    task += count;
   }
   return KernelCode::kOk;
 }
@@ -136,7 +190,7 @@ Status PrepareSpaceBatch(const PrepareContext& ctx, Prepared* p) {
   }
   p->tasks = y.elements() == 0 ? 0 : y.shape.Product(0, first);
   p->macs = y.elements();
-  p->run = &RunSpaceBatch<kToBatch>;
+  p->run = kToBatch ? &RunToBatch : &RunToSpace;
   p->SetParams(params);
   return OkStatus();
 }

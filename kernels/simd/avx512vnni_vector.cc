@@ -27,6 +27,7 @@ WHIT_INLINE void Leave() { _mm256_zeroupper(); }
 #include "kernels/simd/vector_math.inl"
 //
 #include "kernels/simd/vector_rows.inl"
+#include "kernels/simd/vector_transpose.inl"
 #include "kernels/simd/vector_window.inl"
 
 void RunBinaryU8(const BinaryU8& p) { PickBinary<ZmmVector>(p); }
@@ -117,6 +118,25 @@ void RunColumnSumsF32(const ColumnSumsF32& p) {
   ColumnSums<ZmmVector>(p);
   Leave();
 }
+void RunRowsU8(const RowsU8& p) {
+  ReduceRows<YmmVector>(p);
+  Leave();
+}
+void RunRowsF32(const RowsF32& p) {
+  ReduceRows<ZmmVector>(p);
+  Leave();
+}
+void RunL2NormU8(const L2NormU8& p) {
+  L2Norm<ZmmVector>(p);
+  Leave();
+}
+void RunL2NormF32(const L2NormF32& p) {
+  for (int64_t r = 0; r < p.rows; ++r) {
+    L2NormRow<ZmmVector>(p, p.in + r * p.depth, p.out + r * p.depth);
+  }
+  Leave();
+}
+void RunTranspose(const TransposeTiles& p) { Transpose(p); }
 void RunArgU8(const ArgU8& p) {
   p.smallest ? Places<ZmmVector, true>(p) : Places<ZmmVector, false>(p);
   Leave();
@@ -149,6 +169,11 @@ const VectorKernels kAvx512VnniVector = {
     .softmax_f32 = &RunSoftmaxF32,
     .column_sums_f32 = &RunColumnSumsF32,
     .arg_u8 = &RunArgU8,
+    .rows_u8 = &RunRowsU8,
+    .rows_f32 = &RunRowsF32,
+    .l2_norm_u8 = &RunL2NormU8,
+    .l2_norm_f32 = &RunL2NormF32,
+    .transpose = &RunTranspose,
 };
 
 }  // namespace whit::simd

@@ -146,7 +146,8 @@ struct PoolColumns {
   int64_t in = 0, out = 0, filter = 1, stride = 1, pad = 0;
 };
 struct PoolU8 {
-  bool average = true;                                     // else the largest
+  bool average = true;                                     // else an extreme
+  bool smallest = false;                                   // which
   const uint8_t* x = nullptr;                              // first pixel of the window's first row
   int64_t rows = 0;                                        // real rows of the window
   int64_t row_stride = 0, pixel_stride = 0, channels = 0;  // bytes
@@ -161,6 +162,7 @@ struct PoolU8 {
 };
 struct PoolF32 {
   bool average = true;
+  bool smallest = false;
   const float* x = nullptr;
   int64_t rows = 0;
   int64_t row_stride = 0, pixel_stride = 0, channels = 0;  // elements
@@ -223,6 +225,50 @@ struct ColumnSumsF32 {
   float* out = nullptr;
 };
 
+/// Rows of n elements, n > 0, `stride` apart: their sum or an extreme. Floats are summed in double
+/// and divided.
+enum class RowKind : uint8_t { kSum, kLargest, kSmallest };
+struct RowsF32 {
+  RowKind kind = RowKind::kSum;
+  const float* x = nullptr;
+  int64_t stride = 0, rows = 0, n = 0;
+  double divisor = 1;
+  float* out = nullptr;
+};
+struct RowsU8 {
+  RowKind kind = RowKind::kSum;
+  const uint8_t* x = nullptr;
+  int64_t stride = 0, rows = 0, n = 0;
+  int64_t* out = nullptr;  // not rescaled
+};
+
+/// Rows divided by their norm (docs/arithmetic.md, L2Normalization).
+struct L2NormF32 {
+  const float* in = nullptr;
+  float* out = nullptr;
+  int64_t rows = 0, depth = 0;
+  float smallest_norm = 0;
+  float lo = 0, hi = 0;
+};
+struct L2NormU8 {
+  const uint8_t* in = nullptr;
+  uint8_t* out = nullptr;
+  int64_t rows = 0, depth = 0;
+  int32_t zero_point = 0;
+  double inverse_scale = 1;
+  Store store;
+};
+
+/// out[c][r] = in[r][c] of elements of 1, 2 or 4 bytes; strides in bytes between rows of `in` and
+/// of `out`.
+struct TransposeTiles {
+  const uint8_t* in = nullptr;
+  uint8_t* out = nullptr;
+  int64_t in_stride = 0, out_stride = 0;
+  int64_t rows = 0, columns = 0;  // of `in`
+  int element_bytes = 1;
+};
+
 /// at[c] = the first i where x[i * stride + c] is largest (or smallest), for n columns; count > 0.
 /// Up to 64 bytes behind the last column may be read.
 struct ArgU8 {
@@ -258,6 +304,11 @@ struct VectorKernels {
   void (*softmax_f32)(const SoftmaxF32&) = nullptr;
   void (*column_sums_f32)(const ColumnSumsF32&) = nullptr;
   void (*arg_u8)(const ArgU8&) = nullptr;
+  void (*rows_u8)(const RowsU8&) = nullptr;
+  void (*rows_f32)(const RowsF32&) = nullptr;
+  void (*l2_norm_u8)(const L2NormU8&) = nullptr;
+  void (*l2_norm_f32)(const L2NormF32&) = nullptr;
+  void (*transpose)(const TransposeTiles&) = nullptr;
 };
 
 }  // namespace whit::simd

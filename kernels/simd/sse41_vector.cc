@@ -20,6 +20,7 @@ WHIT_INLINE void Leave() {}
 #include "kernels/simd/vector_math.inl"
 //
 #include "kernels/simd/vector_rows.inl"
+#include "kernels/simd/vector_transpose.inl"
 #include "kernels/simd/vector_window.inl"
 
 void RunBinaryU8(const BinaryU8& p) { PickBinary<XmmVector>(p); }
@@ -86,6 +87,25 @@ void RunColumnSumsF32(const ColumnSumsF32& p) {
   ColumnSums<XmmVector>(p);
   Leave();
 }
+void RunRowsU8(const RowsU8& p) {
+  ReduceRows<XmmVector>(p);
+  Leave();
+}
+void RunRowsF32(const RowsF32& p) {
+  ReduceRows<XmmVector>(p);
+  Leave();
+}
+void RunL2NormU8(const L2NormU8& p) {
+  L2Norm<XmmVector>(p);
+  Leave();
+}
+void RunL2NormF32(const L2NormF32& p) {
+  for (int64_t r = 0; r < p.rows; ++r) {
+    L2NormRow<XmmVector>(p, p.in + r * p.depth, p.out + r * p.depth);
+  }
+  Leave();
+}
+void RunTranspose(const TransposeTiles& p) { Transpose(p); }
 void RunArgU8(const ArgU8& p) {
   p.smallest ? Places<XmmVector, true>(p) : Places<XmmVector, false>(p);
   Leave();
@@ -95,7 +115,7 @@ void RunArgU8(const ArgU8& p) {
 
 const VectorKernels kSse41Vector = {
     .tier = "sse41",
-    .sums_per_ns = 2,
+    .sums_per_ns = 3,
     .binary_u8 = &RunBinaryU8,
     .binary_i16 = &RunBinaryI16,
     .binary_f32 = &RunBinaryF32,
@@ -116,6 +136,11 @@ const VectorKernels kSse41Vector = {
     .softmax_f32 = &RunSoftmaxF32,
     .column_sums_f32 = &RunColumnSumsF32,
     .arg_u8 = &RunArgU8,
+    .rows_u8 = &RunRowsU8,
+    .rows_f32 = &RunRowsF32,
+    .l2_norm_u8 = &RunL2NormU8,
+    .l2_norm_f32 = &RunL2NormF32,
+    .transpose = &RunTranspose,
 };
 
 }  // namespace whit::simd

@@ -140,7 +140,7 @@ template <typename Args>
 void FinishBinary(const PrepareContext& ctx, const Prepared& reference, VectorBinary<Args> p,
                   Prepared* prepared) {
   FindShortRows(&p);
-  TakeOver(ctx, reference, p.args.kind == BinaryKind::kDiv ? 2 : 1, prepared);
+  TakeOver(ctx, reference, p.args.kind == BinaryKind::kDiv ? 0.9 : 0.7, prepared);
   if (p.short_rows) prepared->scratch_per_thread = 2 * kOperandScratch;
   prepared->run = &RunBinary<Args>;
   prepared->SetParams(p);
@@ -254,17 +254,17 @@ constexpr UnaryRow kUnary[] = {
     {OpType::kRelu6, UnaryKind::kRelu6, 0.7},
     {OpType::kReluN1To1, UnaryKind::kReluN1To1, 0.7},
     {OpType::kLeakyRelu, UnaryKind::kLeakyRelu, 0.8},
-    {OpType::kHardSwish, UnaryKind::kHardSwish, 2},
-    {OpType::kLogistic, UnaryKind::kLogistic, 6},
-    {OpType::kTanh, UnaryKind::kTanh, 8},
-    {OpType::kExp, UnaryKind::kExp, 5},
+    {OpType::kHardSwish, UnaryKind::kHardSwish, 0.8},
+    {OpType::kLogistic, UnaryKind::kLogistic, 3},
+    {OpType::kTanh, UnaryKind::kTanh, 4.5},
+    {OpType::kExp, UnaryKind::kExp, 2.5},
     {OpType::kAbs, UnaryKind::kAbs, 0.7},
     {OpType::kNeg, UnaryKind::kNeg, 0.7},
     {OpType::kSquare, UnaryKind::kSquare, 0.7},
-    {OpType::kSqrt, UnaryKind::kSqrt, 2},
-    {OpType::kRsqrt, UnaryKind::kRsqrt, 4},
-    {OpType::kGelu, UnaryKind::kGeluTanh, 8},
-    {OpType::kElu, UnaryKind::kElu, 7},
+    {OpType::kSqrt, UnaryKind::kSqrt, 1},
+    {OpType::kRsqrt, UnaryKind::kRsqrt, 2},
+    {OpType::kGelu, UnaryKind::kGeluTanh, 4},
+    {OpType::kElu, UnaryKind::kElu, 3.5},
     {OpType::kFloor, UnaryKind::kFloor, 0.7},
     {OpType::kCeil, UnaryKind::kCeil, 0.7},
     {OpType::kRound, UnaryKind::kRound, 0.7},
@@ -348,8 +348,8 @@ bool QuantizeByTypes(const PrepareContext& ctx, const Prepared& reference, Prepa
     return true;
   };
   if (in == DType::kFloat32) {
-    if (out == DType::kUint8) return finish(k.quantize_u8, QuantizeArgs<uint8_t>(p), 2);
-    if (out == DType::kInt16) return finish(k.quantize_i16, QuantizeArgs<int16_t>(p), 2);
+    if (out == DType::kUint8) return finish(k.quantize_u8, QuantizeArgs<uint8_t>(p), 0.6);
+    if (out == DType::kInt16) return finish(k.quantize_i16, QuantizeArgs<int16_t>(p), 0.6);
   }
   if (in == DType::kUint8 && out == DType::kInt16) {
     return finish(k.rescale_u8_to_i16, RescaleArgs<uint8_t, int16_t>(p), 1);

@@ -2,8 +2,10 @@
 
 #include <algorithm>
 #include <array>
+#include <type_traits>
 
 #include "kernels/arg.h"
+#include "kernels/l2_normalization.h"
 #include "kernels/simd/vector_driver.h"
 #include "kernels/softmax.h"
 #include "schema/layout_size.h"
@@ -55,6 +57,24 @@ VectorSoftmaxBytes SoftmaxBytesOf(const simd::VectorKernels& kernels, const Soft
     v.reals[d] = static_cast<float>(static_cast<int64_t>(p.table[d]));
   }
   return v;
+}
+
+template <typename Args>  // simd::L2NormU8 or simd::L2NormF32
+struct VectorL2Norm {
+  void (*run)(const Args&) = nullptr;
+  Args args;
+};
+
+template <typename Args>
+KernelCode RunL2Norm(const RunContext& ctx) {
+  using T = std::remove_pointer_t<decltype(Args::out)>;
+  const auto& p = ctx.As<VectorL2Norm<Args>>();
+  Args args = p.args;
+  args.in = ctx.in[0].as<T>() + ctx.tasks.begin * args.depth;
+  args.out = ctx.out[0].mut<T>() + ctx.tasks.begin * args.depth;
+  args.rows = ctx.tasks.end - ctx.tasks.begin;
+  p.run(args);
+  return KernelCode::kOk;
 }
 
 // Outputs of one call: their places are int64 on the stack before they get the output's type.
@@ -111,6 +131,38 @@ Status PrepareVectorSoftmax(const PrepareContext& ctx, Prepared* prepared, bool*
   // By the number of all rows, so that no byte depends on how they are split.
   const bool turned = p.depth <= simd::kMostTurned && reference.tasks >= 8;
   prepared->SetParams(VectorSoftmax{kernels->softmax_f32, p.depth, p.beta, turned});
+  *accepted = true;
+  return OkStatus();
+}
+
+Status PrepareVectorL2Norm(const PrepareContext& ctx, Prepared* prepared, bool* accepted,
+                           std::string* why_not) {
+  *accepted = false;
+  Prepared reference;
+  WHIT_RETURN_IF_ERROR(RowOf(ctx.type).prepare(ctx, &reference));
+  const simd::VectorKernels* kernels = VectorOf(ctx);
+  if (kernels == nullptr) return Decline(why_not, "no SIMD tier");
+  const auto& p = *static_cast<const L2Params*>(reference.params.get());
+  if (ctx.in[0].type == DType::kFloat32) {
+    VectorL2Norm<simd::L2NormF32> v{kernels->l2_norm_f32, {}};
+    v.args.depth = p.depth;
+    v.args.smallest_norm = kSmallestNorm;
+    v.args.lo = p.lo, v.args.hi = p.hi;
+    TakeOver(ctx, reference, 2, prepared);
+    prepared->run = &RunL2Norm<simd::L2NormF32>;
+    prepared->SetParams(v);
+  } else if (IsStoredU8(ctx.in[0]) && IsStoredU8(ctx.out[0])) {
+    VectorL2Norm<simd::L2NormU8> v{kernels->l2_norm_u8, {}};
+    v.args.depth = p.depth;
+    v.args.zero_point = p.in.zero_point + p.in.flip;
+    v.args.inverse_scale = p.inverse_scale;
+    v.args.store = StoreOf(p.requant);
+    TakeOver(ctx, reference, 1, prepared);
+    prepared->run = &RunL2Norm<simd::L2NormU8>;
+    prepared->SetParams(v);
+  } else {
+    return Decline(why_not, "serves float32 and 8-bit activations stored as uint8");
+  }
   *accepted = true;
   return OkStatus();
 }

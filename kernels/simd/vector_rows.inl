@@ -1,18 +1,22 @@
 // Softmax, sums of columns, places of extremes.
 
-template <class T>
-WHIT_INLINE uint8_t LargestByte(const uint8_t* x, int64_t n) {
+template <class T, bool kSmallest>
+WHIT_INLINE uint8_t ExtremeByte(const uint8_t* x, int64_t n) {
   constexpr int kB = T::kBytes;
+  const auto better = [](uint8_t a, uint8_t b)
+                          WHIT_LAMBDA_INLINE { return kSmallest ? Min(a, b) : Max(a, b); };
   uint8_t best = x[0];
   if (n < kB) {
-    for (int64_t i = 1; i < n; ++i) best = Max(best, x[i]);
+    for (int64_t i = 1; i < n; ++i) best = better(best, x[i]);
     return best;
   }
   typename T::V v = T::Load(x + n - kB);
-  for (int64_t i = 0; i + kB <= n; i += kB) v = T::Max8(v, T::Load(x + i));
+  for (int64_t i = 0; i + kB <= n; i += kB) {
+    v = kSmallest ? T::Min8(v, T::Load(x + i)) : T::Max8(v, T::Load(x + i));
+  }
   alignas(64) uint8_t lanes[kB];
   T::Store(lanes, v);
-  for (int k = 0; k < kB; ++k) best = Max(best, lanes[k]);
+  for (int k = 0; k < kB; ++k) best = better(best, lanes[k]);
   return best;
 }
 
@@ -97,7 +101,7 @@ template <class T>
 WHIT_INLINE void SoftmaxBytesRow(const SoftmaxU8& p, const uint8_t* in, uint8_t* out) {
   const int64_t n = p.depth;
   const uint32_t* const table = p.table;
-  const uint8_t largest = LargestByte<T>(in, n);
+  const uint8_t largest = ExtremeByte<T, false>(in, n);
   uint64_t sum[4] = {0, 0, 0, 0};
   int64_t i = 0;
   for (; i + 4 <= n; i += 4) {
@@ -172,26 +176,12 @@ WHIT_INLINE void ColumnSums(const ColumnSumsF32& p) {
 /// One row of bytes: its extreme, then the first place where it stands.
 template <class T, bool kSmallest>
 WHIT_INLINE int64_t PlaceInRow(const uint8_t* x, int64_t n) {
-  using V = typename T::V;
-  constexpr int kB = T::kBytes;
-  uint8_t best = x[0];
+  const uint8_t best = ExtremeByte<T, kSmallest>(x, n);
+  const typename T::V wanted = T::Splat8(best);
   int64_t i = 0;
-  if (n >= kB) {
-    V v = T::Load(x + n - kB);
-    for (; i + kB <= n; i += kB) {
-      v = kSmallest ? T::Min8(v, T::Load(x + i)) : T::Max8(v, T::Load(x + i));
-    }
-    alignas(64) uint8_t lanes[kB];
-    T::Store(lanes, v);
-    best = lanes[0];
-    for (int k = 1; k < kB; ++k) best = kSmallest ? Min(best, lanes[k]) : Max(best, lanes[k]);
-    const V wanted = T::Splat8(best);
-    for (i = 0; i + kB <= n; i += kB) {
-      const uint64_t equal = T::EqualBytes(T::Load(x + i), wanted);
-      if (equal != 0) return i + __builtin_ctzll(equal);
-    }
-  } else {
-    for (int64_t k = 1; k < n; ++k) best = kSmallest ? Min(best, x[k]) : Max(best, x[k]);
+  for (; i + T::kBytes <= n; i += T::kBytes) {
+    const uint64_t equal = T::EqualBytes(T::Load(x + i), wanted);
+    if (equal != 0) return i + __builtin_ctzll(equal);
   }
   while (x[i] != best) ++i;
   return i;
@@ -223,4 +213,156 @@ WHIT_INLINE void Places(const ArgU8& p) {
     return;
   }
   for (int64_t c = 0; c < p.n; c += T::kBytes) PlacesInColumns<T, kSmallest>(p, c);
+}
+
+// ---- sums and extremes of rows ----
+
+template <class T>
+WHIT_INLINE double SumRow(const float* x, int64_t n) {
+  using D = typename T::D;
+  constexpr int kD = T::kLanes / 2;
+  D sum[4];
+#pragma GCC unroll 4
+  for (int k = 0; k < 4; ++k) sum[k] = T::SplatD(0);
+  int64_t i = 0;
+  for (; i + 4 * kD <= n; i += 4 * kD) {
+#pragma GCC unroll 4
+    for (int k = 0; k < 4; ++k) sum[k] = T::AddD(sum[k], T::LoadAsD(x + i + k * kD));
+  }
+  double total = T::SumOfD(T::AddD(T::AddD(sum[0], sum[1]), T::AddD(sum[2], sum[3])));
+  for (; i < n; ++i) total += static_cast<double>(x[i]);
+  return total;
+}
+
+/// Begins at the infinity that loses; a NaN never wins.
+template <class T, bool kSmallest>
+WHIT_INLINE float ExtremeOfRow(const float* x, int64_t n) {
+  constexpr int kL = T::kLanes;
+  const float start = kSmallest ? __builtin_inff() : -__builtin_inff();
+  typename T::F a = T::SplatF(start), b = a;
+  const auto better = [](typename T::F v, typename T::F best) WHIT_LAMBDA_INLINE {
+    return kSmallest ? T::MinF(v, best) : T::MaxF(v, best);
+  };
+  int64_t i = 0;
+  for (; i + 2 * kL <= n; i += 2 * kL) {
+    a = better(T::LoadF(x + i), a);
+    b = better(T::LoadF(x + i + kL), b);
+  }
+  alignas(64) float lanes[kL];
+  T::StoreF(lanes, better(a, b));
+  float best = start;
+  for (int k = 0; k < kL; ++k) {
+    best = (kSmallest ? lanes[k] < best : lanes[k] > best) ? lanes[k] : best;
+  }
+  for (; i < n; ++i) best = (kSmallest ? x[i] < best : x[i] > best) ? x[i] : best;
+  return best;
+}
+
+template <class T>
+WHIT_INLINE void ReduceRows(const RowsF32& p) {
+  for (int64_t r = 0; r < p.rows; ++r) {
+    const float* const x = p.x + r * p.stride;
+    if (p.kind == RowKind::kSum) {
+      p.out[r] = static_cast<float>(SumRow<T>(x, p.n) / p.divisor);
+    } else {
+      p.out[r] = p.kind == RowKind::kLargest ? ExtremeOfRow<T, false>(x, p.n)
+                                             : ExtremeOfRow<T, true>(x, p.n);
+    }
+  }
+}
+
+/// N: the widest registers that sum bytes.
+template <class N>
+WHIT_INLINE int64_t SumRow(const uint8_t* x, int64_t n) {
+  typename N::V sum = N::Zero();
+  int64_t i = 0;
+  for (; i + N::kBytes <= n; i += N::kBytes) sum = N::SumBytes(sum, N::Load(x + i));
+  const __m128i two = N::FoldSums(sum);
+  int64_t total = _mm_cvtsi128_si64(two) + _mm_extract_epi64(two, 1);
+  for (; i < n; ++i) total += x[i];
+  return total;
+}
+
+template <class N>
+WHIT_INLINE void ReduceRows(const RowsU8& p) {
+  for (int64_t r = 0; r < p.rows; ++r) {
+    const uint8_t* const x = p.x + r * p.stride;
+    if (p.kind == RowKind::kSum) {
+      p.out[r] = SumRow<N>(x, p.n);
+    } else {
+      p.out[r] = p.kind == RowKind::kLargest ? ExtremeByte<N, false>(x, p.n)
+                                             : ExtremeByte<N, true>(x, p.n);
+    }
+  }
+}
+
+// ---- L2 norms ----
+
+template <class T>
+WHIT_INLINE void L2NormRow(const L2NormF32& p, const float* in, float* out) {
+  using F = typename T::F;
+  constexpr int kL = T::kLanes;
+  F even = T::SplatF(0), odd = even;
+  int64_t i = 0;
+  for (; i + 2 * kL <= p.depth; i += 2 * kL) {
+    const F a = T::LoadF(in + i), b = T::LoadF(in + i + kL);
+    even = T::AddF(even, T::MulF(a, a));
+    odd = T::AddF(odd, T::MulF(b, b));
+  }
+  for (; i + kL <= p.depth; i += kL) {
+    const F a = T::LoadF(in + i);
+    even = T::AddF(even, T::MulF(a, a));
+  }
+  if (i < p.depth) {
+    const F a = T::LoadPartF(in + i, p.depth - i);
+    odd = T::AddF(odd, T::MulF(a, a));
+  }
+  const float norm = __builtin_sqrtf(T::SumOfLanes(T::AddF(even, odd)));
+  const F divisor = T::SplatF(norm < p.smallest_norm ? p.smallest_norm : norm);  // NaN stays
+  const Clamped<T> clamp(p.lo, p.hi);
+  MapToFloats<T>(
+      out, p.depth,
+      [&](int64_t k) WHIT_LAMBDA_INLINE { return clamp(T::DivF(T::LoadF(in + k), divisor)); },
+      [&](int64_t k, int64_t n)
+          WHIT_LAMBDA_INLINE { return clamp(T::DivF(T::LoadPartF(in + k, n), divisor)); });
+}
+
+/// The sum of (x - zero)^2: in 32 bits for as long as it fits, 255^2 * 4 * 8192 < 2^31.
+template <class T>
+WHIT_INLINE uint64_t SquaresOfRow(const uint8_t* x, int64_t n, int32_t zero_point) {
+  using V = typename T::V;
+  constexpr int kB = T::kBytes;
+  const V zero = T::Zero(), minus = T::Splat16(zero_point);
+  uint64_t total = 0;
+  int64_t i = 0;
+  while (i + kB <= n) {
+    V sum = zero;
+    const int64_t end = Min(n, i + 8192 * kB);
+    for (; i + kB <= end; i += kB) {
+      const V v = T::Load(x + i);
+      const V low = T::Sub16(T::UnpackLo8(v, zero), minus);
+      const V high = T::Sub16(T::UnpackHi8(v, zero), minus);
+      sum = T::Add32(sum, T::Add32(T::MulAdd16(low, low), T::MulAdd16(high, high)));
+    }
+    alignas(64) uint32_t lanes[T::kLanes];
+    T::Store(lanes, sum);
+    for (int k = 0; k < T::kLanes; ++k) total += lanes[k];
+  }
+  for (; i < n; ++i) {
+    const int64_t v = x[i] - zero_point;
+    total += static_cast<uint64_t>(v * v);
+  }
+  return total;
+}
+
+template <class T>
+WHIT_INLINE void L2Norm(const L2NormU8& p) {
+  for (int64_t r = 0; r < p.rows; ++r) {
+    const uint8_t* const in = p.in + r * p.depth;
+    const uint64_t sum = SquaresOfRow<T>(in, p.depth, p.zero_point);
+    const double norm = __builtin_sqrt(static_cast<double>(sum == 0 ? 1 : sum));
+    const float multiplier = static_cast<float>(p.inverse_scale / norm);
+    Rescale<T>(RescaleCodes<uint8_t, uint8_t>{in, p.out + r * p.depth, p.depth, p.zero_point,
+                                              multiplier, p.store});
+  }
 }

@@ -1,6 +1,7 @@
 #include "kernels/simd/vector_window.h"
 
 #include <algorithm>
+#include <cmath>
 #include <vector>
 
 #include "kernels/pool.h"
@@ -52,7 +53,7 @@ void FinishPool(const PrepareContext& ctx, const Prepared& reference, const Pool
   args.row_stride = p.w.in * p.channels;
   args.w = {p.w.in, p.w.out, p.w.filter, p.w.stride, p.w.pad};
   TakeOver(ctx, reference, cost, prepared);
-  prepared->cost_ns += 4.0 * static_cast<double>(ctx.out[0].elements() / p.channels);
+  prepared->cost_ns += 2.0 * static_cast<double>(ctx.out[0].elements() / p.channels);
   prepared->run = &RunPool<Args>;
   prepared->SetParams(VectorPool<Args>{run, args, p.h, p.h.in * p.w.in * p.channels});
 }
@@ -72,8 +73,12 @@ struct VectorReduce {
   const simd::VectorKernels* kernels = nullptr;
   ReduceGeometry geometry;
   int64_t chunks = 1;  // of columns
-  simd::PoolU8 bytes;
-  double divisor = 1;
+  simd::PoolU8 bytes;  // columns of bytes
+  simd::PoolF32 pool;  // columns of floats: extremes
+  double divisor = 1;  // columns and rows of floats: sums
+  simd::RowKind kind = simd::RowKind::kSum;
+  Rescale rescale;  // rows of bytes
+  float multiplier = 1;
 };
 
 // A task is a chunk of neighbouring outputs: columns of count rows that lie a stride apart.
@@ -88,7 +93,7 @@ void ForColumns(const RunContext& ctx, const VectorReduce& p, const Run& run) {
   }
 }
 
-KernelCode RunReduceBytes(const RunContext& ctx) {
+KernelCode RunColumnsOfBytes(const RunContext& ctx) {
   const auto& p = ctx.As<VectorReduce>();
   simd::PoolU8 args = p.bytes;
   ForColumns<uint8_t>(ctx, p, [&](const uint8_t* x, uint8_t* out, int64_t n) {
@@ -98,25 +103,79 @@ KernelCode RunReduceBytes(const RunContext& ctx) {
   return KernelCode::kOk;
 }
 
-KernelCode RunReduceFloats(const RunContext& ctx) {
+KernelCode RunColumnsOfFloats(const RunContext& ctx) {
   const auto& p = ctx.As<VectorReduce>();
   const ReduceGeometry& g = p.geometry;
+  simd::PoolF32 args = p.pool;
   ForColumns<float>(ctx, p, [&](const float* x, float* out, int64_t n) {
-    p.kernels->column_sums_f32({x, g.count, g.reduced_stride[0], n, p.divisor, out});
+    if (p.kind == simd::RowKind::kSum) {
+      p.kernels->column_sums_f32({x, g.count, g.reduced_stride[0], n, p.divisor, out});
+      return;
+    }
+    args.x = x, args.out = out, args.channels = n;
+    p.kernels->pool_f32(args);
   });
   return KernelCode::kOk;
 }
 
+// A task is one output: a row of the innermost axis. The kept axes are merged to one.
+KernelCode RunRowsOfFloats(const RunContext& ctx) {
+  const auto& p = ctx.As<VectorReduce>();
+  const int64_t begin = ctx.tasks.begin, stride = p.geometry.run;
+  p.kernels->rows_f32({p.kind, ctx.in[0].as<float>() + begin * stride, stride,
+                       ctx.tasks.end - begin, stride, p.divisor, ctx.out[0].mut<float>() + begin});
+  return KernelCode::kOk;
+}
+
+KernelCode RunRowsOfBytes(const RunContext& ctx) {
+  constexpr int64_t kMost = 128;  // rows of a call
+  const auto& p = ctx.As<VectorReduce>();
+  const int64_t n = p.geometry.run;
+  const int64_t zero = int64_t{p.rescale.in_zero} * (p.kind == simd::RowKind::kSum ? n : 1);
+  uint8_t* const out = ctx.out[0].mut<uint8_t>();
+  int64_t results[kMost];
+  for (int64_t task = ctx.tasks.begin; task < ctx.tasks.end; task += kMost) {
+    const int64_t rows = std::min(kMost, ctx.tasks.end - task);
+    p.kernels->rows_u8({p.kind, ctx.in[0].as<uint8_t>() + task * n, n, rows, n, results});
+    for (int64_t i = 0; i < rows; ++i) {
+      const int32_t y = RequantizeSum<uint8_t>(results[i] - zero, p.multiplier, p.rescale.out);
+      out[task + i] = static_cast<uint8_t>(y);
+    }
+  }
+  return KernelCode::kOk;
+}
+
 const char* WhyNotReduce(const PrepareContext& ctx, const ReduceGeometry& g) {
-  if (ctx.in[0].type == DType::kFloat32) {
-    if (ctx.type == OpType::kReduceMax) return "serves sums of floats only";
-  } else if (!IsStoredU8(ctx.in[0]) || !IsStoredU8(ctx.out[0])) {
+  const bool bytes = IsStoredU8(ctx.in[0]) && IsStoredU8(ctx.out[0]);
+  if (!bytes && ctx.in[0].type != DType::kFloat32) {
     return "serves float32 and 8-bit activations stored as uint8";
   }
-  if (g.run != 1) return "the last axis is reduced";
-  if (g.reduced_rank != 1) return "reduced axes that do not lie together";
-  if (g.count > (int64_t{1} << 23)) return "more than 2^23 elements met by one output";
-  return WhyNotReadBehind(ctx.in[0]);
+  if (g.count == 0 || ctx.out[0].elements() == 0) return "no elements";
+  if (g.reduced_rank != (g.run == 1 ? 1u : 0u)) return "reduced axes that do not lie together";
+  if (g.run == 1 && g.count > (int64_t{1} << 23)) {
+    return "more than 2^23 elements met by one output";
+  }
+  return g.run == 1 ? WhyNotReadBehind(ctx.in[0]) : nullptr;
+}
+
+simd::RowKind KindOf(OpType type) {
+  if (type == OpType::kReduceMax) return simd::RowKind::kLargest;
+  return type == OpType::kReduceMin ? simd::RowKind::kSmallest : simd::RowKind::kSum;
+}
+
+// The arguments of the columns' kernels.
+void SetColumns(VectorReduce* v, bool mean) {
+  const ReduceGeometry& g = v->geometry;
+  const simd::PoolColumns whole = {g.count, 1, g.count, 1, 0};
+  v->chunks = CeilDiv(g.inner, kTaskColumns);
+  v->bytes.average = v->pool.average = v->kind == simd::RowKind::kSum;
+  v->bytes.smallest = v->pool.smallest = v->kind == simd::RowKind::kSmallest;
+  v->bytes.plain_sum = !mean;
+  v->bytes.rows = v->pool.rows = 1;
+  v->bytes.pixel_stride = v->pool.pixel_stride = g.reduced_stride[0];
+  v->bytes.w = v->pool.w = whole;
+  v->pool.lo = -INFINITY, v->pool.hi = INFINITY;
+  SetRescale(v->rescale, &v->bytes);
 }
 
 // ---- bilinear resizing ----
@@ -166,7 +225,7 @@ void FinishResize(const PrepareContext& ctx, const Prepared& reference, const Re
     v.columns.push_back({x.low * p.channels, x.high * p.channels, x.fixed_weight, x.weight});
   }
   TakeOver(ctx, reference, cost, prepared);
-  prepared->cost_ns += 4.0 * static_cast<double>(ctx.out[0].elements() / p.channels);
+  prepared->cost_ns += 2.0 * static_cast<double>(ctx.out[0].elements() / p.channels);
   prepared->run = &RunResize<Args>;
   prepared->SetParams(std::move(v));
 }
@@ -208,26 +267,27 @@ Status PrepareVectorReduce(const PrepareContext& ctx, Prepared* prepared, bool* 
   *accepted = false;
   Prepared reference;
   WHIT_RETURN_IF_ERROR(RowOf(ctx.type).prepare(ctx, &reference));
-  const simd::VectorKernels* kernels = VectorOf(ctx);
-  if (kernels == nullptr) return Decline(why_not, "no SIMD tier");
+  if (VectorOf(ctx) == nullptr) return Decline(why_not, "no SIMD tier");
   const auto& p = *static_cast<const ReduceParams*>(reference.params.get());
   const ReduceGeometry& g = p.geometry;
   if (const char* why = WhyNotReduce(ctx, g)) return Decline(why_not, why);
-  if (reference.tasks == 0 || g.count == 0) return Decline(why_not, "no elements");
   const bool mean = ctx.type == OpType::kMean, floats = ctx.in[0].type == DType::kFloat32;
+  const bool columns = g.run == 1;
   VectorReduce v;
-  v.kernels = kernels;
+  v.kernels = VectorOf(ctx);
   v.geometry = g;
-  v.chunks = CeilDiv(g.inner, kTaskColumns);
+  v.kind = KindOf(ctx.type);
   v.divisor = mean ? static_cast<double>(g.count) : 1.0;
-  v.bytes.average = ctx.type != OpType::kReduceMax;
-  v.bytes.plain_sum = !mean;
-  v.bytes.rows = 1, v.bytes.pixel_stride = g.reduced_stride[0];
-  v.bytes.w = {g.count, 1, g.count, 1, 0};
-  SetRescale(p.rescale, &v.bytes);
+  v.rescale = p.rescale, v.multiplier = p.multiplier;
+  if (columns) SetColumns(&v, mean);
   TakeOver(ctx, reference, floats ? 2 : 0.4, prepared);
-  prepared->tasks = reference.tasks / g.blocks * v.chunks;
-  prepared->run = floats ? &RunReduceFloats : &RunReduceBytes;
+  if (columns) {
+    prepared->tasks = reference.tasks / g.blocks * v.chunks;
+    prepared->run = floats ? &RunColumnsOfFloats : &RunColumnsOfBytes;
+  } else {
+    prepared->run = floats ? &RunRowsOfFloats : &RunRowsOfBytes;
+    prepared->cost_ns += 10.0 * static_cast<double>(reference.tasks);
+  }
   prepared->SetParams(v);
   *accepted = true;
   return OkStatus();

@@ -11,7 +11,7 @@ namespace whit {
 /// AveragePool2D and MaxPool2D of 8 bits and floats.
 Status PrepareVectorPool(const PrepareContext& ctx, Prepared* prepared, bool* accepted,
                          std::string* why_not);
-/// Mean and Sum (8 bits and floats) and ReduceMax (8 bits) where the last axis stays.
+/// Mean, Sum, ReduceMax and ReduceMin of 8 bits and floats over axes that lie together.
 Status PrepareVectorReduce(const PrepareContext& ctx, Prepared* prepared, bool* accepted,
                            std::string* why_not);
 /// ResizeBilinear of 8 bits and floats.

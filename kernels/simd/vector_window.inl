@@ -69,12 +69,14 @@ WHIT_INLINE Quad<T> SumWindow(const PoolU8& p, const uint8_t* x, int64_t pixels)
   return sum;
 }
 
-template <class T>
-WHIT_INLINE typename T::V MaxWindow(const PoolU8& p, const uint8_t* x, int64_t pixels) {
-  typename T::V best = T::Zero();
+template <class T, bool kSmallest>
+WHIT_INLINE typename T::V ExtremeOfWindow(const PoolU8& p, const uint8_t* x, int64_t pixels) {
+  typename T::V best = T::Splat8(kSmallest ? -1 : 0);
   for (int64_t y = 0; y < p.rows; ++y, x += p.row_stride) {
     const uint8_t* at = x;
-    for (int64_t i = 0; i < pixels; ++i, at += p.pixel_stride) best = T::Max8(best, T::Load(at));
+    for (int64_t i = 0; i < pixels; ++i, at += p.pixel_stride) {
+      best = kSmallest ? T::Min8(best, T::Load(at)) : T::Max8(best, T::Load(at));
+    }
   }
   return best;
 }
@@ -134,7 +136,8 @@ WHIT_INLINE void PoolBytes(const PoolU8& p) {
         const int32_t less = static_cast<int32_t>(count * p.in_zero);
         y = Rescaled<T>(SumWindow<T>(p, x + c, columns), less, multiplier, p.store);
       } else {
-        y = MaxWindow<T>(p, x + c, columns);
+        y = p.smallest ? ExtremeOfWindow<T, true>(p, x + c, columns)
+                       : ExtremeOfWindow<T, false>(p, x + c, columns);
         y = same ? T::Min8(T::Max8(y, lo), hi)
                  : Rescaled<T>(WidenBytes<T>(y), p.in_zero, largest, p.store);
       }
@@ -143,54 +146,57 @@ WHIT_INLINE void PoolBytes(const PoolU8& p) {
   });
 }
 
-/// Four registers of channels: one addition would wait for the one before it.
-template <class T>
-WHIT_INLINE void PoolFourRegisters(const PoolF32& p, const float* x, int64_t columns,
-                                   typename T::F count, const Clamped<T>& clamp, float* out) {
-  typename T::F acc[4];
+/// kCount registers of channels: one alone would wait for the addition before it.
+template <class T, int kCount>
+WHIT_INLINE void PoolRegisters(const PoolF32& p, const float* x, int64_t columns,
+                               typename T::F count, const Clamped<T>& clamp, float* out,
+                               int64_t n) {
+  typename T::F acc[kCount];
+  const float start = p.average ? 0.0f : p.smallest ? __builtin_inff() : -__builtin_inff();
 #pragma GCC unroll 4
-  for (int k = 0; k < 4; ++k) acc[k] = T::SplatF(p.average ? 0.0f : -__builtin_inff());
+  for (int k = 0; k < kCount; ++k) acc[k] = T::SplatF(start);
   for (int64_t y = 0; y < p.rows; ++y, x += p.row_stride) {
     const float* at = x;
     for (int64_t i = 0; i < columns; ++i, at += p.pixel_stride) {
 #pragma GCC unroll 4
-      for (int k = 0; k < 4; ++k) {
+      for (int k = 0; k < kCount; ++k) {
         const typename T::F v = T::LoadF(at + k * T::kLanes);
-        acc[k] = p.average ? T::AddF(acc[k], v) : T::MaxF(v, acc[k]);
+        // The second operand is what a NaN in the first yields.
+        acc[k] = p.average    ? T::AddF(acc[k], v)
+                 : p.smallest ? T::MinF(v, acc[k])
+                              : T::MaxF(v, acc[k]);
       }
     }
   }
 #pragma GCC unroll 4
-  for (int k = 0; k < 4; ++k) {
-    T::StoreF(out + k * T::kLanes, clamp(p.average ? T::DivF(acc[k], count) : acc[k]));
+  for (int k = 0; k < kCount; ++k) {
+    if (p.average) acc[k] = T::DivF(acc[k], count);
+    if (kCount == 1) {
+      StoreSomeF<T>(out, clamp(acc[k]), n);
+    } else {
+      T::StoreF(out + k * T::kLanes, clamp(acc[k]));
+    }
   }
 }
 
 template <class T>
 WHIT_INLINE void PoolFloats(const PoolF32& p) {
   using F = typename T::F;
+  constexpr int64_t kL = T::kLanes;
   const Clamped<T> clamp(p.lo, p.hi);
   ForWindows(p.w, [&](int64_t pixel, int64_t begin, int64_t columns) WHIT_LAMBDA_INLINE {
     const float* const x = p.x + begin * p.pixel_stride;
     float* const out = p.out + pixel * p.channels;
     const F count = T::SplatF(static_cast<float>(columns * p.rows));
-    int64_t done = 0;
-    for (; done + 4 * T::kLanes <= p.channels; done += 4 * T::kLanes) {
-      PoolFourRegisters<T>(p, x + done, columns, count, clamp, out + done);
+    int64_t c = 0;
+    for (; c + 4 * kL <= p.channels; c += 4 * kL) {
+      PoolRegisters<T, 4>(p, x + c, columns, count, clamp, out + c, 4 * kL);
     }
-    if (done == p.channels) return;
-    ForChannels<T>(p.channels, T::kLanes, [&](int64_t c, int64_t n) WHIT_LAMBDA_INLINE {
-      if (c + n <= done) return;
-      F acc = T::SplatF(p.average ? 0.0f : -__builtin_inff());
-      for (int64_t y = 0; y < p.rows; ++y) {
-        const float* at = x + y * p.row_stride + c;
-        for (int64_t i = 0; i < columns; ++i, at += p.pixel_stride) {
-          const F v = T::LoadF(at);
-          acc = p.average ? T::AddF(acc, v) : T::MaxF(v, acc);
-        }
-      }
-      StoreSomeF<T>(out + c, clamp(p.average ? T::DivF(acc, count) : acc), n);
-    });
+    for (; c < p.channels; c += kL) {
+      // The last register overlaps the one before it if there is one.
+      const int64_t at = p.channels >= kL ? Min(c, p.channels - kL) : c;
+      PoolRegisters<T, 1>(p, x + at, columns, count, clamp, out + at, Min(kL, p.channels));
+    }
   });
 }
 

@@ -51,6 +51,9 @@ struct XmmVector : Xmm {
   using D = __m128d;
   static WHIT_INLINE D SplatD(double v) { return _mm_set1_pd(v); }
   static WHIT_INLINE D AddD(D a, D b) { return _mm_add_pd(a, b); }
+  static WHIT_INLINE double SumOfD(D v) {
+    return _mm_cvtsd_f64(_mm_add_sd(v, _mm_unpackhi_pd(v, v)));
+  }
   static WHIT_INLINE D DivD(D a, D b) { return _mm_div_pd(a, b); }
   static WHIT_INLINE D LoadAsD(const float* p) {
     return _mm_cvtps_pd(_mm_castsi128_ps(_mm_loadl_epi64(reinterpret_cast<const V*>(p))));

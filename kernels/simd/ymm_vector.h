@@ -46,6 +46,9 @@ struct YmmVector : Ymm {
   using D = __m256d;
   static WHIT_INLINE D SplatD(double v) { return _mm256_set1_pd(v); }
   static WHIT_INLINE D AddD(D a, D b) { return _mm256_add_pd(a, b); }
+  static WHIT_INLINE double SumOfD(D v) {
+    return XmmVector::SumOfD(_mm_add_pd(_mm256_castpd256_pd128(v), _mm256_extractf128_pd(v, 1)));
+  }
   static WHIT_INLINE D DivD(D a, D b) { return _mm256_div_pd(a, b); }
   static WHIT_INLINE D LoadAsD(const float* p) { return _mm256_cvtps_pd(_mm_loadu_ps(p)); }
   static WHIT_INLINE void StoreFromD(float* p, D v) { _mm_storeu_ps(p, _mm256_cvtpd_ps(v)); }

@@ -56,6 +56,10 @@ struct ZmmVector : Zmm {
   using D = __m512d;
   static WHIT_INLINE D SplatD(double v) { return _mm512_set1_pd(v); }
   static WHIT_INLINE D AddD(D a, D b) { return _mm512_add_pd(a, b); }
+  static WHIT_INLINE double SumOfD(D v) {
+    return YmmVector::SumOfD(
+        _mm256_add_pd(_mm512_castpd512_pd256(v), _mm512_extractf64x4_pd(v, 1)));
+  }
   static WHIT_INLINE D DivD(D a, D b) { return _mm512_div_pd(a, b); }
   static WHIT_INLINE D LoadAsD(const float* p) { return _mm512_cvtps_pd(_mm256_loadu_ps(p)); }
   static WHIT_INLINE void StoreFromD(float* p, D v) { _mm256_storeu_ps(p, _mm512_cvtpd_ps(v)); }

@@ -258,28 +258,82 @@ TEST(Vector, Pools) {
   }
 }
 
+void CheckReduction(OpType type, const Shape& x, const std::vector<uint32_t>& axes,
+                    const Shape& out) {
+  SCOPED_TRACE(std::string(RowOf(type).name) + " of " + x.ToString() + " to " + out.ToString());
+  fbs::ReduceOptionsT o;
+  o.axes = axes;
+  OpTester bytes(type, o);
+  bytes.Input(Bytes(x, 1)).Output(DType::kInt8, out, 0.4f, 3);
+  ExpectVector(bytes);
+  const bool sum = type == OpType::kMean || type == OpType::kSum;
+  OpTester floats(type, o);
+  floats.Input(sum ? Floats(x, 1) : OddFloats(x, 1)).Output(DType::kFloat32, out);
+  if (!sum) floats.FloatTolerance(0);
+  ExpectVector(floats);
+}
+
 TEST(Vector, Reductions) {
-  for (const OpType type : {OpType::kMean, OpType::kSum, OpType::kReduceMax}) {
+  for (const OpType type : {OpType::kMean, OpType::kSum, OpType::kReduceMax, OpType::kReduceMin}) {
     for (const int64_t n : kLengths) {
-      SCOPED_TRACE(std::string(RowOf(type).name) + " of " + std::to_string(n) + " channels");
-      if (n == 1) continue;  // then the last axis is one of those reduced
-      fbs::ReduceOptionsT o;
-      o.axes = {1, 2};
-      for (const int64_t rows : {1, 2, 23, 70}) {
-        OpTester bytes(type, o);
-        bytes.Input(Bytes({2, rows, 5, n}, 1)).Output(DType::kInt8, {2, n}, 0.4f, 3);
-        ExpectVector(bytes);
-        if (type == OpType::kReduceMax) continue;
-        OpTester floats(type, o);
-        floats.Input(Floats({2, rows, 5, n}, 1)).Output(DType::kFloat32, {2, n});
-        ExpectVector(floats);
-      }
-      fbs::ReduceOptionsT middle;
-      middle.axes = {1};
-      OpTester t(type, middle);
-      t.Input(Bytes({3, 7, 2, n}, 1)).Output(DType::kInt8, {3, 2, n}, 0.2f, 3);
-      ExpectVector(t);
+      if (n == 1) continue;  // an axis of 1 is not looked at
+      CheckReduction(type, {4, n}, {1}, {4});
+      CheckReduction(type, {n}, {0}, {});
+      for (const int64_t rows : {1, 2, 23, 70})
+        CheckReduction(type, {2, rows, 5, n}, {1, 2}, {2, n});
+      CheckReduction(type, {3, 7, 2, n}, {1}, {3, 2, n});
     }
+    CheckReduction(type, {300, 5}, {1}, {300});  // more than one call
+  }
+}
+
+TEST(Vector, L2Norms) {
+  for (const int64_t n : kLengths) {
+    fbs::L2NormOptionsT o;
+    OpTester bytes(OpType::kL2Normalization, o);
+    bytes.Input(Bytes({3, n}, 1)).Output(DType::kInt8, {3, n}, 1.0f / 128, 0);
+    ExpectVector(bytes);
+    OpTester floats(OpType::kL2Normalization, o);
+    floats.Input(Floats({3, n}, 1)).Output(DType::kFloat32, {3, n});
+    ExpectVector(floats);
+  }
+  OpTester zero(OpType::kL2Normalization, fbs::L2NormOptionsT{});
+  zero.Input(Quantized<int8_t>({2, 40}, std::vector<int8_t>(80, 9), 0.1f, 9));
+  zero.Output(DType::kInt8, {2, 40}, 1.0f / 128, 0);
+  ExpectVector(zero);
+  OpTester wide(OpType::kL2Normalization, fbs::L2NormOptionsT{});  // beyond 32 bits of squares
+  wide.Input(Quantized<int8_t>({600000}, std::vector<int8_t>(600000, -128), 0.1f, 127));
+  wide.Output(DType::kInt8, {600000}, 1e-5f, 0);
+  ExpectVector(wide);
+}
+
+void CheckTranspose(const Shape& x, const std::vector<uint32_t>& perm) {
+  SCOPED_TRACE(x.ToString());
+  fbs::TransposeOptionsT o;
+  o.perm = perm;
+  Shape out = x;
+  for (int a = 0; a < x.rank(); ++a) {
+    out[a] = x[static_cast<int>(perm[static_cast<size_t>(a)])];
+  }
+  OpTester bytes(OpType::kTranspose, o);
+  bytes.Input(Bytes(x, 1)).Output(DType::kInt8, out, 0.05f, -7);
+  ExpectVector(bytes);
+  OpTester words(OpType::kTranspose, o);
+  words.Input(Words(x, 1)).Output(DType::kInt16, out, 2e-4f, 0);
+  ExpectVector(words);
+  OpTester floats(OpType::kTranspose, o);
+  floats.Input(Floats(x, 1)).Output(DType::kFloat32, out);
+  ExpectVector(floats);
+}
+
+TEST(Vector, Transposes) {
+  for (const int64_t n : {2, 3, 4, 5, 7, 8, 9, 15, 16, 17, 31, 33, 64, 65, 130}) {
+    CheckTranspose({n, 19}, {1, 0});
+    CheckTranspose({17, n}, {1, 0});
+    CheckTranspose({2, 3, 5, n}, {0, 3, 1, 2});
+    CheckTranspose({2, n, 3, 5}, {0, 2, 3, 1});
+    CheckTranspose({3, 4, n, 2}, {3, 1, 2, 0});
+    CheckTranspose({n, 3, 4, 5}, {2, 1, 3, 0});
   }
 }
 
