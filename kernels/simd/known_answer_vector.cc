@@ -257,6 +257,74 @@ bool RowsOfFloatsAreRight(const VectorKernels& k) {
   return true;
 }
 
+bool ReducedRowsAreRight(const VectorKernels& k) {
+  const auto bytes = Bytes(14);
+  const auto reals = Floats(15);
+  constexpr int64_t kN = 99;
+  for (const RowKind kind : {RowKind::kSum, RowKind::kLargest, RowKind::kSmallest}) {
+    std::array<int64_t, 2> sums{};
+    std::array<float, 2> out{};
+    k.rows_u8({kind, bytes.data(), 100, 2, kN, sums.data()});
+    k.rows_f32({kind, reals.data(), 100, 2, kN, 4.0, out.data()});
+    for (size_t r = 0; r < 2; ++r) {
+      const auto *b = bytes.data() + 100 * r, *b_end = b + kN;
+      const auto *f = reals.data() + 100 * r, *f_end = f + kN;
+      int64_t sum = 0;
+      double real = 0;
+      for (int64_t i = 0; i < kN; ++i) sum += b[i], real += static_cast<double>(f[i]);
+      if (kind == RowKind::kLargest)
+        sum = *std::max_element(b, b_end), real = *std::max_element(f, f_end);
+      if (kind == RowKind::kSmallest)
+        sum = *std::min_element(b, b_end), real = *std::min_element(f, f_end);
+      if (kind == RowKind::kSum) real /= 4;
+      if (sums[r] != sum || std::fabs(out[r] - real) > 1e-5) return false;
+    }
+  }
+  return true;
+}
+
+bool NormsAreRight(const VectorKernels& k) {
+  const auto bytes = Bytes(16);
+  const auto reals = Floats(17);
+  std::array<uint8_t, kCount> codes{};
+  std::array<float, kCount> out{};
+  k.l2_norm_u8({bytes.data(), codes.data(), 1, kCount, 100, 500.0, kStore});
+  k.l2_norm_f32({reals.data(), out.data(), 1, kCount, 1e-6f, -INFINITY, INFINITY});
+  int64_t squares = 0;
+  double sum = 0;
+  for (size_t i = 0; i < kCount; ++i) {
+    squares += (bytes[i] - 100) * (bytes[i] - 100);
+    sum += static_cast<double>(reals[i]) * static_cast<double>(reals[i]);
+  }
+  const float m = static_cast<float>(500.0 / std::sqrt(static_cast<double>(squares)));
+  for (size_t i = 0; i < kCount; ++i) {
+    if (codes[i] != Stored(static_cast<float>(bytes[i] - 100) * m, kStore)) return false;
+    if (std::fabs(out[i] - static_cast<double>(reals[i]) / std::sqrt(sum)) > 1e-6) return false;
+  }
+  return true;
+}
+
+bool TransposesAreRight(const VectorKernels& k) {
+  constexpr int64_t kRows = 19, kColumns = 10;
+  const auto bytes = Bytes(18);
+  std::array<uint8_t, 4 * kRows * kColumns> in, out{};
+  for (size_t i = 0; i < in.size(); ++i)
+    in[i] = static_cast<uint8_t>(bytes[i % kCount] + i / kCount);
+  for (const int size : {1, 2, 4}) {
+    k.transpose({in.data(), out.data(), kColumns * size, kRows * size, kRows, kColumns, size});
+    for (int64_t r = 0; r < kRows; ++r) {
+      for (int64_t c = 0; c < kColumns; ++c) {
+        const uint8_t* from = in.data() + (r * kColumns + c) * size;
+        if (std::memcmp(from, out.data() + (c * kRows + r) * size, static_cast<size_t>(size)) !=
+            0) {
+          return false;
+        }
+      }
+    }
+  }
+  return true;
+}
+
 bool PlacesAreRight(const VectorKernels& k) {
   const auto x = Bytes(10);
   for (const int64_t n : {int64_t{1}, int64_t{13}}) {
@@ -290,6 +358,9 @@ const char* FirstWrongKernel(const VectorKernels& k) {
   if (!SoftmaxOfBytesIsRight(k)) return "softmax_u8";
   if (!RowsOfFloatsAreRight(k)) return "softmax_f32 or column_sums_f32";
   if (!PlacesAreRight(k)) return "arg_u8";
+  if (!ReducedRowsAreRight(k)) return "rows_u8 or rows_f32";
+  if (!NormsAreRight(k)) return "l2_norm_u8 or l2_norm_f32";
+  if (!TransposesAreRight(k)) return "transpose";
   return nullptr;
 }
 
