@@ -109,6 +109,7 @@ template <typename Args>
 KernelCode RunBinary(const RunContext& ctx) {
   using T = std::remove_pointer_t<decltype(Args::out)>;
   const auto& p = ctx.As<VectorBinary<Args>>();
+  if (ctx.tasks.begin >= ctx.tasks.end) return KernelCode::kOk;  // perhaps rows of no elements
   if (p.short_rows) {
     RunShortRows<Args, T>(p, ctx);
   } else {

@@ -85,6 +85,9 @@ TEST(Vector, TwoOperandsThatBroadcast) {
     CheckBinary(type, {70}, {}, {70});
     CheckBinary(type, {}, {70}, {70});
     CheckBinary(type, {}, {}, {});
+    CheckBinary(type, {3, 0}, {1, 0}, {3, 0});  // no elements
+    CheckBinary(type, {3, 1}, {1, 0}, {3, 0});
+    CheckBinary(type, {0, 5}, {5}, {0, 5});
     for (const int64_t n : {2, 3, 17, 24, 63, 64, 65, 255, 256, 300}) {
       CheckBinary(type, {41, n}, {n}, {41, n});  // a row for all
       CheckBinary(type, {1, n}, {19, n}, {19, n});
