@@ -65,7 +65,7 @@ struct Step {
   std::string why_not;   // why no faster implementation was taken
   int joined_node = -1;  // the Add that this step computes too
   int threads = 1;
-  bool once = false;  // its result stays in the arena: the first run alone runs it
+  bool once = false;  // its result stays in an arena of our own: only the first run runs it
 };
 
 /// A tensor of the plan: the graph's, with the plan's storage type and zero points.

@@ -217,7 +217,8 @@ Status Runner::Impl::Run() {
       std::memcpy(variable_bytes, variable_snapshot, plan.variable_bytes);
   };
   for (size_t i = 0; i < plan.steps.size(); ++i) {
-    if (plan.steps[i].once && has_run) continue;
+    // A caller's arena may serve others between the runs.
+    if (plan.steps[i].once && has_run && options.arena.empty()) continue;
     if (options.cancel != nullptr && *options.cancel) {
       restore();
       return Status(StatusCode::kCancelled, "cancelled before step " + std::to_string(i) + " of " +

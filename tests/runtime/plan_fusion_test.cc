@@ -232,6 +232,25 @@ TEST(PlanConstants, AreNotShiftedInEveryRun) {
     for (run = 0; run < 2; ++run) ASSERT_TRUE(runner->Run().ok());
     EXPECT_EQ(moves[0], HasSimd() ? 1 : 0);  // of the addend alone
     EXPECT_EQ(moves[1], 0);
+
+    // In a caller's arena, whose bytes are not his own between the runs.
+    RunnerOptions shared;
+    shared.xnnpack = Xnnpack::kOff;
+    auto sized = Runner::Create(model, shared);
+    ASSERT_TRUE(sized.ok());
+    std::vector<std::byte> memory(sized->peak_arena_bytes() + 64);
+    const auto address = reinterpret_cast<uintptr_t>(memory.data());
+    shared.arena = std::span(memory).subspan((64 - address % 64) % 64, sized->peak_arena_bytes());
+    auto guest = Runner::Create(model, shared);
+    ASSERT_TRUE(guest.ok()) << guest.status().message();
+    std::vector<std::vector<uint8_t>> out;
+    for (int i = 0; i < 2; ++i) {
+      ASSERT_TRUE(guest->Run().ok());
+      const auto y = guest->output(0).bytes();
+      out.emplace_back(y.begin(), y.end());
+      std::fill(memory.begin(), memory.end(), std::byte{0xEE});
+    }
+    EXPECT_EQ(out[0], out[1]);
   }
 }
 
