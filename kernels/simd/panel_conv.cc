@@ -318,9 +318,12 @@ void SetScratch(PanelConv* p) {
     p->largest = parts.Take(columns + 256);  // read by whole registers of four times four
     p->step_max = parts.Take(RoundUp64(d.steps()) + 128);
     p->pair_max = parts.Take(d.step_pairs() + 64);
-    p->lists = parts.Take(simd::kListBytesPerStep * (d.steps() + 1));
+    // A single row of one run is summed without lists.
+    if (rows > 1 || d.runs > 1) p->lists = parts.Take(simd::kListBytesPerStep * (d.steps() + 1));
     // Behind the last row: what a row of whole registers writes.
-    if (p->blocks.flat) p->centred = parts.Take(rows * d.steps() * kStepK + 64);
+    if (p->blocks.flat && rows >= kLeastRowsToCentre) {
+      p->centred = parts.Take(rows * d.steps() * kStepK + 64);
+    }
   }
   p->scratch_bytes = parts.bytes;
 }
