@@ -1,5 +1,6 @@
 // Lstm with 8-bit activations and int16 cells. Every product becomes int16 by the one rule of
 // requantize.h; sums saturate; gates go through two tables.
+#include <algorithm>
 #include <cmath>
 #include <cstring>
 
@@ -34,6 +35,7 @@ struct Arrays {
   int16_t *x, *h, *m;      // input, hidden state, cell output for the projection
   int16_t *i, *f, *g, *o;  // [cells]
   uint8_t* projected;      // [cells] canonical int8
+  int32_t* sums;           // [cells or outputs, whole panels]
 
   static size_t Carve(const LstmDims& d, uint8_t* base, Arrays* a) {
     ScratchCursor cursor(base);
@@ -42,6 +44,7 @@ struct Arrays {
     a->m = cursor.Take<int16_t>(WidenedLength(d.cells));
     for (int16_t** gate : {&a->i, &a->f, &a->g, &a->o}) *gate = cursor.Take<int16_t>(d.cells);
     a->projected = cursor.Take<uint8_t>(d.cells);
+    a->sums = cursor.Take<int32_t>(CeilDiv(std::max(d.cells, d.outputs), 16) * 16);
     return cursor.bytes();
   }
 };
@@ -67,13 +70,17 @@ void Normalize(const Gate& gate, int64_t cells, int16_t* sums) {
 
 /// The gate's value of every cell in 2^-15. `cell` is what its peephole sees.
 void RunGate(const IntegerLstm& p, const Gate& gate, const Arrays& a, const int16_t* cell,
-             const int16_t* table, int16_t* out) {
-  MultiplyI8(gate.input, a.x, gate.input_bias, [&](int64_t c, int32_t acc) {
-    out[c] = static_cast<int16_t>(Requantize(acc, gate.input_multiplier, kToInt16));
-  });
-  MultiplyI8(gate.recurrent, a.h, gate.recurrent_bias, [&](int64_t c, int32_t acc) {
-    out[c] = SaturateI16(out[c] + Requantize(acc, gate.recurrent_multiplier, kToInt16));
-  });
+             const int16_t* table, int16_t* __restrict out) {
+  const int64_t cells = p.d.cells;
+  const int32_t* sums = a.sums;
+  MultiplyI8(gate.input, a.x, gate.input_bias, a.sums);
+  for (int64_t c = 0; c < cells; ++c) {
+    out[c] = static_cast<int16_t>(Requantize(sums[c], gate.input_multiplier, kToInt16));
+  }
+  MultiplyI8(gate.recurrent, a.h, gate.recurrent_bias, a.sums);
+  for (int64_t c = 0; c < cells; ++c) {
+    out[c] = SaturateI16(out[c] + Requantize(sums[c], gate.recurrent_multiplier, kToInt16));
+  }
   if (gate.peephole != nullptr) {
     for (int64_t c = 0; c < p.d.cells; ++c) {
       const int32_t product = gate.peephole[c] * cell[c];
@@ -84,15 +91,16 @@ void RunGate(const IntegerLstm& p, const Gate& gate, const Arrays& a, const int1
   for (int64_t c = 0; c < p.d.cells; ++c) out[c] = InterpolateTable16(table, out[c]);
 }
 
-void UpdateCells(const IntegerLstm& p, const Arrays& a, int16_t* cell) {
+void UpdateCells(const IntegerLstm& p, const Arrays& a, int16_t* __restrict cell) {
   const bool coupled = !p.gates[kGateI].present();
+  const int16_t* __restrict i = a.i, * __restrict f = a.f, * __restrict g = a.g;
+  const int shift = 30 + p.cell_shift;
+  const int32_t clip = p.cell_clip == 0 ? 32768 : p.cell_clip;
   for (int64_t c = 0; c < p.d.cells; ++c) {
-    const int32_t admit = coupled ? kGateOne - a.f[c] : a.i[c];
-    const int32_t kept = RoundingShift(a.f[c] * cell[c], 15);
-    const int32_t added = RoundingShift(admit * a.g[c], 30 + p.cell_shift);
-    const int32_t sum = SaturateI16(kept + added);
-    cell[c] =
-        static_cast<int16_t>(p.cell_clip == 0 ? sum : std::clamp(sum, -p.cell_clip, p.cell_clip));
+    const int32_t admit = coupled ? kGateOne - f[c] : i[c];
+    const int32_t kept = RoundingShiftSmall(f[c] * cell[c], 15);
+    const int32_t added = RoundingShiftSmall(admit * g[c], shift);
+    cell[c] = static_cast<int16_t>(std::clamp<int32_t>(SaturateI16(kept + added), -clip, clip));
   }
 }
 
@@ -121,9 +129,10 @@ void Step(const IntegerLstm& p, const Arrays& a, const uint8_t* x, uint8_t* hidd
   }
   if (!p.projection.present()) return;
   WidenI8(a.projected, p.d.cells, 0, 0, a.m);
-  MultiplyI8(p.projection, a.m, p.projection_bias, [&](int64_t n, int32_t acc) {
-    hidden[n] = static_cast<uint8_t>(Requantize(acc, p.projection_multiplier, p.output));
-  });
+  MultiplyI8(p.projection, a.m, p.projection_bias, a.sums);
+  for (int64_t n = 0; n < p.d.outputs; ++n) {
+    hidden[n] = static_cast<uint8_t>(Requantize(a.sums[n], p.projection_multiplier, p.output));
+  }
 }
 
 KernelCode Run(const RunContext& ctx) {

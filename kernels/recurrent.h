@@ -30,6 +30,22 @@ struct PackedMatrix {
 Result<PackedMatrix> ReadMatrix(const PrepareContext& ctx, int index, const char* what, int64_t n,
                                 int64_t k);
 
+/// sums[n] = bias[n] + row . weights[n] for every channel, modulo 2^32. `row` is widened
+/// (product.h); a null bias is 0; sums have room for whole panels of 16.
+inline void MultiplyI8(const PackedMatrix& m, const int16_t* row, const int32_t* bias,
+                       int32_t* sums) {
+  const int64_t n = m.dims.n, steps = m.dims.steps();
+  if (bias != nullptr) {
+    std::copy_n(bias, n, sums);
+  } else {
+    std::fill_n(sums, n, 0);
+  }
+  for (int64_t at = 0; at < n; at += 16) {
+    AddPanelI8(m.wide, row, 0, 1, reinterpret_cast<const int8_t*>(m.data) + 4 * at * steps,
+               m.dims.panel_width(at / 16), steps, reinterpret_cast<int32_t(*)[16]>(sums + at));
+  }
+}
+
 /// Calls f(channel, bias[channel] + row . weights[channel]) for every channel, modulo 2^32. `row`
 /// is widened (product.h); a null bias is 0.
 template <typename F>
@@ -84,6 +100,14 @@ inline int32_t RoundingShift(int32_t value, int shift) {
   const int64_t magnitude = value < 0 ? -int64_t{value} : int64_t{value};
   const auto rounded = static_cast<int32_t>((magnitude + half) >> shift);
   return value < 0 ? -rounded : rounded;
+}
+
+/// The same of |value| < 2^31 and shift >= 1, which vectorizes.
+inline int32_t RoundingShiftSmall(int32_t value, int shift) {
+  const int32_t sign = value >> 31;
+  const auto magnitude = static_cast<uint32_t>((value ^ sign) - sign);
+  const auto rounded = static_cast<int32_t>((magnitude + (uint32_t{1} << (shift - 1))) >> shift);
+  return (rounded ^ sign) - sign;
 }
 
 inline int16_t SaturateI16(int32_t value) {

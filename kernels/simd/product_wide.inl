@@ -2,6 +2,17 @@
 // registers (even and odd bytes of 16-bit lanes), which costs the same for one row as for many; a
 // row's step is two pairs, as product.h orders them: x0 x2 against the even bytes, x1 x3 the odd.
 
+/// Few rows are chains of sums, which a multiplication and an addition of its own make shorter than
+/// an instruction for both.
+template <class T, int kM>
+WHIT_INLINE void AddWords(typename T::V& acc, typename T::V x, typename T::V w) {
+  if constexpr (kM <= 2) {
+    acc = T::Add32(acc, T::MulAdd16(x, w));
+  } else {
+    T::DotWords(acc, x, w);
+  }
+}
+
 template <class T, int kM, int kV>
 WHIT_INLINE void WideTile(const WideProduct& p, int64_t row) {
   using V = typename T::V;
@@ -26,8 +37,8 @@ WHIT_INLINE void WideTile(const WideProduct& p, int64_t row) {
       const V x = T::Broadcast(a[i] + at), y = T::Broadcast(a[i] + at + 2);
 #pragma GCC unroll 4
       for (int v = 0; v < kV; ++v) {
-        T::DotWords(acc[i][v], x, even[v]);
-        T::DotWords(acc[i][v], y, odd[v]);
+        AddWords<T, kM>(acc[i][v], x, even[v]);
+        AddWords<T, kM>(acc[i][v], y, odd[v]);
       }
     }
   }

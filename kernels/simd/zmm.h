@@ -27,6 +27,7 @@ struct Zmm {
     asm volatile("vpdpbusd %2, %1, %0" : "+v"(acc) : "v"(a), "v"(b));
   }
 
+  static WHIT_INLINE V MulAdd16(V a, V b) { return _mm512_madd_epi16(a, b); }
   static WHIT_INLINE void DotWords(V& acc, V a, V b) {
     asm volatile("vpdpwssd %2, %1, %0" : "+v"(acc) : "v"(a), "v"(b));
   }
