@@ -50,6 +50,13 @@ OpBench& OpBench::Input(DType type, Shape shape, Data data) {
   return *this;
 }
 
+OpBench& OpBench::State(DType type, Shape shape) {
+  Input(type, shape);
+  in_.back().bytes.assign(in_.back().bytes.size(), 0);
+  in_.back().state = true;
+  return *this;
+}
+
 OpBench& OpBench::Output(DType type, Shape shape) {
   Tensor t{type, shape, Data::kRelu, 0.05f, -128, {}};
   t.bytes.resize(static_cast<size_t>(shape.elements()) * DTypeSize(type) + kSlack);
@@ -93,7 +100,11 @@ bool OpBench::Prepare(benchmark::State& state, const simd::Tier& tier, Prepared*
   for (size_t i = 0; i < blobs_.size(); ++i) blobs.push_back({blobs_[i].data(), blob_bytes_[i]});
   const auto present = std::make_unique<bool[]>(in.size() + 1);
   std::fill_n(present.get(), in.size(), true);
+  std::vector<int> variables;
+  for (size_t i = 0; i < in_.size(); ++i)
+    variables.push_back(in_[i].state ? static_cast<int>(i) : -1);
   PrepareContext ctx;
+  ctx.in_variable = variables;
   ctx.op = flatbuffers::GetRoot<fbs::Operator>(builder.GetBufferPointer());
   ctx.type = type_;
   ctx.in = in;

@@ -30,6 +30,8 @@ class OpBench {
 
   /// int8 tensors are stored as the tier wants them.
   OpBench& Input(DType type, Shape shape, Data data = Data::kRelu);
+  /// An input that is a variable; what a run leaves in it the next one reads.
+  OpBench& State(DType type, Shape shape);
   OpBench& Output(DType type, Shape shape);
   int Weights(PackedArrays arrays);
   template <typename T>
@@ -52,6 +54,7 @@ class OpBench {
     float scale = 0.05f;
     int32_t zero_point = 0;
     std::vector<uint8_t> bytes;
+    bool state = false;
   };
   bool Prepare(benchmark::State& state, const simd::Tier& tier, Prepared* prepared);
   View ViewOf(const Tensor& tensor, const simd::Tier& tier, bool with_data) const;
@@ -71,10 +74,11 @@ void ForEachTier(const std::string& name, MakeOp make) {
   for (size_t i = 0; i < simd::Tiers().size(); ++i) {
     const simd::Tier& tier = simd::Tiers()[i];
     if (!simd::StateOf(i).usable) continue;
-    benchmark::RegisterBenchmark((name + "/" + tier.name).c_str(), [make, &tier](benchmark::State& s) {
-      auto op = make();
-      op->Run(s, tier);
-    });
+    benchmark::RegisterBenchmark((name + "/" + tier.name).c_str(),
+                                 [make, &tier](benchmark::State& s) {
+                                   auto op = make();
+                                   op->Run(s, tier);
+                                 });
   }
 }
 

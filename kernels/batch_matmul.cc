@@ -9,6 +9,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <cstring>
 
 #include "kernels/hybrid.h"
 #include "kernels/options.h"
@@ -124,13 +125,39 @@ class Worker {
     constexpr int64_t kGroup = Kind::kGroup;
     const int64_t count = std::min<int64_t>(16, p_.n - n);
     std::fill_n(panel_, 16 * (kGroup == 1 ? p_.k : WidenedLength(p_.k)), P{0});
-    for (int64_t k = 0; k < p_.k; ++k) {
+    int64_t k = 0;
+    if constexpr (kGroup == 4) {
+      for (; k + 4 <= p_.k; k += 4) PackStep(y, n, count, k);
+    }
+    for (; k < p_.k; ++k) {
       P* to = panel_ + k / kGroup * 16 * kGroup + k % kGroup;
       for (int64_t c = 0; c < count; ++c) {
         const int64_t from = p_.adj_y ? (n + c) * p_.k + k : k * p_.n + n + c;
         to[c * kGroup] = Kind::ToPanel(p_, y[from]);
       }
     }
+  }
+
+  /// k .. k+3 of bytes, a word a column.
+  void PackStep(const uint8_t* y, int64_t n, int64_t count, int64_t k) {
+    const uint32_t flip = 0x01010101u * p_.y_code.flip;
+    uint32_t words[16];
+    if (p_.adj_y) {
+      for (int64_t c = 0; c < count; ++c) std::memcpy(words + c, y + (n + c) * p_.k + k, 4);
+    } else {
+      const uint8_t* row = y + k * p_.n + n;
+      const auto put = [&](int64_t c) {
+        const auto at = [&](int64_t i) { return static_cast<uint32_t>(row[i * p_.n + c]); };
+        words[c] = at(0) | at(1) << 8 | at(2) << 16 | at(3) << 24;
+      };
+      if (count == 16) {
+        for (int64_t c = 0; c < 16; ++c) put(c);
+      } else {
+        for (int64_t c = 0; c < count; ++c) put(c);
+      }
+    }
+    for (int64_t c = 0; c < count; ++c) words[c] ^= flip;
+    std::memcpy(panel_ + 16 * k, words, static_cast<size_t>(4 * count));
   }
 
   void RunBlock(const Src* x, int64_t row, int64_t rows, int64_t matrix, int64_t n) {
@@ -149,15 +176,22 @@ class Worker {
   }
 
   void Store(const Acc* acc, int64_t at, int64_t count) {
-    for (int64_t c = 0; c < count; ++c) {
-      const auto value = Kind::Finish(p_, acc[c]);
-      if constexpr (std::is_same_v<Acc, float>) {
-        out_.template mut<float>()[at + c] = value;
-      } else if (DTypeSize(out_.type) == 1) {
-        out_.template mut<uint8_t>()[at + c] = static_cast<uint8_t>(value);
-      } else {
-        out_.template mut<int16_t>()[at + c] = static_cast<int16_t>(value);
-      }
+    if constexpr (std::is_same_v<Acc, float>) {
+      StoreAs(acc, out_.template mut<float>() + at, count);
+    } else if (DTypeSize(out_.type) == 1) {
+      StoreAs(acc, out_.template mut<uint8_t>() + at, count);
+    } else {
+      StoreAs(acc, out_.template mut<int16_t>() + at, count);
+    }
+  }
+
+  template <typename T>
+  void StoreAs(const Acc* acc, T* __restrict out, int64_t count) {
+    const MatMul p = p_;  // the compiler need not think that `out` changes it
+    if (count == 16) {
+      for (int64_t c = 0; c < 16; ++c) out[c] = static_cast<T>(Kind::Finish(p, acc[c]));
+    } else {
+      for (int64_t c = 0; c < count; ++c) out[c] = static_cast<T>(Kind::Finish(p, acc[c]));
     }
   }
 

@@ -69,7 +69,8 @@ Status ReadGate(const PrepareContext& ctx, const fbs::LstmGate& from, const char
   WHIT_ASSIGN_OR_RETURN(gate->norm, ctx.Blob<Coef>(from.norm(), d.cells, "norm", kOptional));
   WHIT_ASSIGN_OR_RETURN(gate->norm_bias,
                         ctx.Blob<Bias>(from.norm_bias(), d.cells, "norm bias", kOptional));
-  gate->input.wide = gate->recurrent.wide = d.wide;
+  UseTier(d.tier, &gate->input);
+  UseTier(d.tier, &gate->recurrent);
   gate->input_multiplier = from.input_multiplier();
   gate->recurrent_multiplier = from.recurrent_multiplier();
   gate->peephole_multiplier = from.peephole_multiplier();
@@ -101,7 +102,9 @@ Result<LstmOf<Bias, Coef>> ReadLstm(const PrepareContext& ctx, const fbs::LstmOp
   }
   WHIT_ASSIGN_OR_RETURN(p.projection, ReadMatrix(ctx, options.projection_weights(), "projection",
                                                  d.outputs, d.cells));
-  p.projection.wide = d.wide;
+  // Its output is the hidden state, which has no room behind it.
+  UseTier(d.tier, &p.projection);
+  if (d.outputs % 16 != 0) p.projection.floats = nullptr;
   WHIT_ASSIGN_OR_RETURN(p.projection_bias, ctx.Blob<Bias>(options.projection_bias(), d.outputs,
                                                           "projection bias", /*optional=*/true));
   if (!p.projection.present() && d.outputs != d.cells) {
@@ -123,7 +126,7 @@ Status PrepareLstm(const PrepareContext& ctx, Prepared* p) {
   return PrepareLstmOn(ctx, nullptr, p);
 }
 
-Status PrepareLstmOn(const PrepareContext& ctx, WideProductFn wide, Prepared* p) {
+Status PrepareLstmOn(const PrepareContext& ctx, const simd::Tier* tier, Prepared* p) {
   WHIT_RETURN_IF_ERROR(ctx.ExpectInputs(3, 3));
   WHIT_RETURN_IF_ERROR(ctx.ExpectOutputs(1));
   WHIT_ASSIGN_OR_RETURN(const auto* options, OptionsOf<fbs::LstmOptions>(ctx));
@@ -136,7 +139,7 @@ Status PrepareLstmOn(const PrepareContext& ctx, WideProductFn wide, Prepared* p)
   WHIT_RETURN_IF_ERROR(ctx.ExpectType("the cell state", ctx.in[2].type,
                                       {is_float ? DType::kFloat32 : DType::kInt16}));
   WHIT_ASSIGN_OR_RETURN(LstmDims d, ReadDims(ctx, *options));
-  d.wide = wide;
+  d.tier = tier;
   WHIT_RETURN_IF_ERROR(is_float ? PrepareFloatLstm(ctx, *options, d, p)
                                 : PrepareIntegerLstm(ctx, *options, d, p));
   p->tasks = d.batch;

@@ -7,6 +7,7 @@
 #include "kernels/elementwise.h"
 #include "kernels/lstm_parts.h"
 #include "kernels/requantize.h"
+#include "kernels/simd/tiers.h"
 #include "kernels/tables.h"
 
 namespace whit {
@@ -28,6 +29,7 @@ struct IntegerLstm : LstmOf<int32_t, int16_t> {
   Requant output;  // of the projection
   const int16_t* logistic = nullptr;
   const int16_t* tanh = nullptr;
+  void (*table_i16)(const simd::TableI16&) = nullptr;  // of the tier; null: portable code
 };
 
 /// Scratch of one sequence. Rows are widened (product.h); the gates hold sums, then values.
@@ -68,6 +70,12 @@ void Normalize(const Gate& gate, int64_t cells, int16_t* sums) {
   }
 }
 
+/// The table's value of every cell's value.
+void LookUp(const IntegerLstm& p, const int16_t* table, int16_t* values) {
+  if (p.table_i16 != nullptr) return p.table_i16({table, values, values, p.d.cells});
+  for (int64_t c = 0; c < p.d.cells; ++c) values[c] = InterpolateTable16(table, values[c]);
+}
+
 /// The gate's value of every cell in 2^-15. `cell` is what its peephole sees.
 void RunGate(const IntegerLstm& p, const Gate& gate, const Arrays& a, const int16_t* cell,
              const int16_t* table, int16_t* __restrict out) {
@@ -88,7 +96,7 @@ void RunGate(const IntegerLstm& p, const Gate& gate, const Arrays& a, const int1
     }
   }
   if (gate.norm != nullptr) Normalize(gate, p.d.cells, out);
-  for (int64_t c = 0; c < p.d.cells; ++c) out[c] = InterpolateTable16(table, out[c]);
+  LookUp(p, table, out);
 }
 
 void UpdateCells(const IntegerLstm& p, const Arrays& a, int16_t* __restrict cell) {
@@ -104,13 +112,17 @@ void UpdateCells(const IntegerLstm& p, const Arrays& a, int16_t* __restrict cell
   }
 }
 
-/// tanh of a cell in 2^-15: the cell brought to the table's scale first. tanh is 1 beyond the
+/// tanh of every cell in 2^-15: cells brought to the table's scale first. tanh is 1 beyond the
 /// table's end, so saturating there loses nothing.
-int32_t TanhOfCell(const IntegerLstm& p, int16_t cell) {
+void TanhOfCells(const IntegerLstm& p, const int16_t* __restrict cell, int16_t* __restrict out) {
   const int up = kTableFraction + p.cell_shift;
-  const int16_t q =
-      up >= 0 ? SaturateI16(cell * (int32_t{1} << up)) : SaturateI16(RoundingShift(cell, -up));
-  return InterpolateTable16(p.tanh, q);
+  for (int64_t c = 0; up >= 0 && c < p.d.cells; ++c) {
+    out[c] = SaturateI16(cell[c] * (int32_t{1} << up));
+  }
+  for (int64_t c = 0; up < 0 && c < p.d.cells; ++c) {
+    out[c] = SaturateI16(RoundingShift(cell[c], -up));
+  }
+  LookUp(p, p.tanh, out);
 }
 
 /// One time step: x [inputs] -> hidden state [outputs], cell updated.
@@ -123,8 +135,9 @@ void Step(const IntegerLstm& p, const Arrays& a, const uint8_t* x, uint8_t* hidd
   UpdateCells(p, a, cell);
   RunGate(p, p.gates[kGateO], a, cell, p.logistic, a.o);
   uint8_t* to = p.projection.present() ? a.projected : hidden;
+  TanhOfCells(p, cell, a.g);
   for (int64_t c = 0; c < p.d.cells; ++c) {
-    const int32_t product = a.o[c] * TanhOfCell(p, cell[c]);
+    const int32_t product = a.o[c] * a.g[c];
     to[c] = static_cast<uint8_t>(Requantize(product, p.hidden_multiplier, p.hidden));
   }
   if (!p.projection.present()) return;
@@ -243,6 +256,7 @@ Status PrepareIntegerLstm(const PrepareContext& ctx, const fbs::LstmOptions& opt
   for (const Gate& gate : p.gates) WHIT_RETURN_IF_ERROR(CheckGate(ctx, gate));
   WHIT_RETURN_IF_ERROR(ReadStates(ctx, options, &p));
   WHIT_RETURN_IF_ERROR(ReadHidden(ctx, options, &p));
+  if (d.tier != nullptr && d.tier->vector != nullptr) p.table_i16 = d.tier->vector->table_i16;
   Arrays a;
   prepared->scratch_per_thread = Arrays::Carve(d, nullptr, &a);
   prepared->run = &Run;

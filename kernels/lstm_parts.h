@@ -19,7 +19,7 @@ struct LstmDims {
   int64_t batch = 1, steps = 0;
   int64_t inputs = 0, cells = 0, outputs = 0;
   bool time_major = false;
-  WideProductFn wide = nullptr;  // of the tier that multiplies int8 weights
+  const simd::Tier* tier = nullptr;  // that runs the inner loops; null: portable code
 
   /// Row of x and y that belongs to a sequence and a time step.
   int64_t Row(int64_t sequence, int64_t step) const {

@@ -5,6 +5,7 @@
 
 #include "kernels/hybrid.h"
 #include "kernels/pack.h"
+#include "kernels/simd/tiers.h"
 #include "kernels/weighted.h"
 
 namespace whit {
@@ -59,6 +60,12 @@ Result<PackedMatrix> ReadMatrix(const PrepareContext& ctx, int index, const char
   return m;
 }
 
+void UseTier(const simd::Tier* tier, PackedMatrix* m) {
+  if (tier == nullptr) return;
+  if (tier->kernels != nullptr) m->wide = tier->kernels->wide_product;
+  m->floats = tier->f32;
+}
+
 FloatRow MakeFloatRow(const float* values, int64_t k, RowCode code, int16_t* widened) {
   FloatRow row{values, nullptr, 1};
   if (code == RowCode::kFloat) return row;
@@ -78,6 +85,18 @@ void AddProduct(const PackedMatrix& m, const FloatRow& row, float* out) {
     return;
   }
   const auto* panels = reinterpret_cast<const float*>(m.data);
+  if (m.floats != nullptr) {
+    const auto* x = reinterpret_cast<const uint8_t*>(row.values);
+    const int32_t offset = 0;
+    simd::ProductF32 p;
+    p.rows = &x, p.count = 1, p.offsets = &offset;
+    p.runs = p.panel_runs = 1, p.run_length = m.dims.k();
+    p.weights = panels, p.n = 16 * m.dims.panels(), p.panel_end = m.dims.panels();
+    p.bias = out;
+    p.lo = -INFINITY, p.hi = INFINITY;
+    p.out = out, p.out_stride = p.n;
+    return m.floats->product(p);
+  }
   for (int64_t n = 0; n < m.dims.n; n += 16) {
     const int64_t count = std::min<int64_t>(16, m.dims.n - n);
     float acc[1][16] = {};

@@ -12,14 +12,18 @@
 #include "schema/layout_size.h"
 
 namespace whit {
+namespace simd {
+struct F32Kernels;
+}
 
 /// Weights [n][k] in panel16 order, symmetric; borrowed from the mapping.
 struct PackedMatrix {
   const uint8_t* data = nullptr;  // null: absent
   WeightDims dims;
   bool is_float = false;
-  std::span<const float> scale;  // int8: [1] or [n]
-  WideProductFn wide = nullptr;  // of the tier that multiplies int8 weights
+  std::span<const float> scale;              // int8: [1] or [n]
+  WideProductFn wide = nullptr;              // of the tier that multiplies int8 weights
+  const simd::F32Kernels* floats = nullptr;  // of the tier that multiplies float weights
 
   bool present() const { return data != nullptr; }
   float scale_of(int64_t n) const { return scale[scale.size() == 1 ? 0 : static_cast<size_t>(n)]; }
@@ -74,7 +78,8 @@ enum class RowCode : uint8_t { kFloat, kSymmetric, kAsymmetric };
 /// `widened` holds WidenedLength(k) elements; untouched for kFloat.
 FloatRow MakeFloatRow(const float* values, int64_t k, RowCode code, int16_t* widened);
 
-/// out[n] += row . weights[n].
+/// out[n] += row . weights[n]. REQUIRES room for whole panels of 16 behind out, in scratch of its
+/// own; or that no tier is used for a number of channels that is no multiple of 16.
 void AddProduct(const PackedMatrix& m, const FloatRow& row, float* out);
 
 /// Hands out 64-aligned arrays of a step's scratch; without a base it only counts the bytes.
@@ -114,9 +119,12 @@ inline int16_t SaturateI16(int32_t value) {
   return static_cast<int16_t>(std::clamp<int32_t>(value, -32768, 32767));
 }
 
-/// The operators with an inner loop of the caller's choice; null: portable code.
-Status PrepareLstmOn(const PrepareContext& ctx, WideProductFn wide, Prepared* prepared);
-Status PrepareSvdfOn(const PrepareContext& ctx, WideProductFn wide, Prepared* prepared);
+/// The operators with the inner loops of a tier; null: portable code.
+Status PrepareLstmOn(const PrepareContext& ctx, const simd::Tier* tier, Prepared* prepared);
+Status PrepareSvdfOn(const PrepareContext& ctx, const simd::Tier* tier, Prepared* prepared);
+
+/// Lets products of `m` run on the tier (null: portable code).
+void UseTier(const simd::Tier* tier, PackedMatrix* m);
 
 /// A state of a recurrent operator: input `i` must be a variable of the given shape.
 Status ExpectState(const PrepareContext& ctx, size_t i, const char* what, const Shape& want);

@@ -255,16 +255,22 @@ class Worker {
     const int64_t ox = ColumnByPhase(row % g.out_w, g.out_w, g.stride_w);
     BeginImage(image);
     const int64_t elems = p_.row_elems / p_.dims.runs;
+    // Input line or column that tap `tap` brings to `at`, or -1.
+    const auto from = [](int64_t at, int64_t tap, int64_t stride, int64_t size) -> int64_t {
+      const auto way = static_cast<int32_t>(at - tap), step = static_cast<int32_t>(stride);
+      return way < 0 || way % step != 0 || way / step >= size ? -1 : way / step;
+    };
     int64_t sum = 0;
-    for (int64_t run = 0; run < p_.dims.runs; ++run) {
-      const int64_t y = oy + g.pad_top - run / g.kernel_w, x = ox + g.pad_left - run % g.kernel_w;
-      const bool lands = y >= 0 && x >= 0 && y % g.stride_h == 0 && x % g.stride_w == 0 &&
-                         y / g.stride_h < g.in_h && x / g.stride_w < g.in_w;
-      landed_[r * p_.dims.runs + run] = lands;
-      if (!lands) continue;
-      A* dst = block_ + r * p_.row_elems + run * elems;
-      const Src* src = RunAt(image, y / g.stride_h, x / g.stride_w, 0, g.in_c);
-      sum += SumOf(dst, kind_.Convert(src, p_.dims.run_length, dst));
+    uint8_t* landed = landed_ + r * p_.dims.runs;
+    A* to = block_ + r * p_.row_elems;
+    for (int64_t ky = 0; ky < g.kernel_h; ++ky) {
+      const int64_t y = from(oy + g.pad_top, ky, g.stride_h, g.in_h);
+      for (int64_t kx = 0; kx < g.kernel_w; ++kx, ++landed, to += elems) {
+        const int64_t x = y < 0 ? -1 : from(ox + g.pad_left, kx, g.stride_w, g.in_w);
+        *landed = x >= 0;
+        if (x < 0) continue;
+        sum += SumOf(to, kind_.Convert(RunAt(image, y, x, 0, g.in_c), p_.dims.run_length, to));
+      }
     }
     info_[r].pixel = line * g.out_w + ox;
     FinishRow(r, sum);

@@ -208,7 +208,7 @@ Status PrepareSvdf(const PrepareContext& ctx, Prepared* prepared) {
   return PrepareSvdfOn(ctx, nullptr, prepared);
 }
 
-Status PrepareSvdfOn(const PrepareContext& ctx, WideProductFn wide, Prepared* prepared) {
+Status PrepareSvdfOn(const PrepareContext& ctx, const simd::Tier* tier, Prepared* prepared) {
   WHIT_RETURN_IF_ERROR(ctx.ExpectInputs(2, 2));
   WHIT_RETURN_IF_ERROR(ctx.ExpectOutputs(1));
   WHIT_ASSIGN_OR_RETURN(const auto* options, OptionsOf<fbs::SvdfOptions>(ctx));
@@ -217,7 +217,7 @@ Status PrepareSvdfOn(const PrepareContext& ctx, WideProductFn wide, Prepared* pr
       ctx.ExpectType("the input", type, {DType::kFloat32, DType::kInt8, DType::kUint8}));
   WHIT_RETURN_IF_ERROR(ctx.ExpectType("the output", ctx.out[0].type, {type}));
   WHIT_ASSIGN_OR_RETURN(Svdf p, ReadShapes(ctx, *options));
-  p.feature.wide = wide;
+  UseTier(tier, &p.feature);
   WHIT_RETURN_IF_ERROR(type == DType::kFloat32 ? SetFloat(ctx, *options, &p, prepared)
                                                : SetInteger(ctx, *options, &p, prepared));
   prepared->tasks = p.batch;

@@ -171,7 +171,7 @@ struct Kernels {
   bool any_data = false;         // takes every range as full, so that time depends on no activation
   PeakLoop peak_i8, peak_f32;
   void (*product_i8)(const ProductI8&) = nullptr;
-  void (*wide_product)(const WideProduct&) = nullptr;
+  void (*wide_product)(const WideProduct&) = nullptr;  // not SSE4.1: portable code is SSE2
   void (*column_range)(const ColumnRange&) = nullptr;
   void (*subtract_columns)(const SubtractColumns&) = nullptr;
   void (*quad_maxima)(const QuadMaxima&) = nullptr;

@@ -16,8 +16,6 @@ namespace {
 #include "kernels/simd/product_madd.inl"
 #include "kernels/simd/rows.inl"
 //
-#include "kernels/simd/product_wide.inl"
-//
 #include "kernels/simd/depthwise_i8.inl"
 //
 #include "kernels/simd/depthwise_flat.inl"
@@ -47,15 +45,6 @@ void RunDepthwiseI8(const DepthwiseI8& p) {
 
 void RunDepthwiseFlatI8(const DepthwiseI8& p) { DepthwiseFlat<Xmm, MaddRows>(p); }
 
-// 2 x 16: 8 accumulators, 2 rows in two halves, 2 halves of weights.
-void RunWideProduct(const WideProduct& p) {
-  if (p.width == 16) {
-    WidePanel<Xmm, 2, 16>(p);
-  } else {
-    WidePanel<Xmm, 4, 8>(p);
-  }
-}
-
 }  // namespace
 
 const Kernels kSse41 = {
@@ -63,7 +52,6 @@ const Kernels kSse41 = {
     .peak_i8 = {&PeakPairs<Xmm>::Run, PeakPairs<Xmm>::kMacs},
     .peak_f32 = {&PeakFloats<Xmm>::Run, PeakFloats<Xmm>::kMacs},
     .product_i8 = &RunProductI8,
-    .wide_product = &RunWideProduct,
     .column_range = &RunColumnRange,
     .subtract_columns = &RunSubtractColumns,
     .quad_maxima = &RunQuadMaxima,

@@ -10,12 +10,12 @@ namespace {
 
 /// The tier's inner loop, or null and a reason.
 WideProductFn WideOf(const PrepareContext& ctx, std::string* why_not) {
-  if (ctx.tier != nullptr && ctx.tier->kernels != nullptr &&
-      ctx.tier->kernels->wide_product != nullptr) {
-    return ctx.tier->kernels->wide_product;
+  if (ctx.tier == nullptr || ctx.tier->kernels == nullptr) {
+    *why_not = "no SIMD tier";
+    return nullptr;
   }
-  *why_not = "no SIMD tier";
-  return nullptr;
+  if (ctx.tier->kernels->wide_product == nullptr) *why_not = "the portable code is as fast here";
+  return ctx.tier->kernels->wide_product;
 }
 
 /// What a plan shows. 16-bit products run at half the rate; each of `outputs` also takes as long as
@@ -70,9 +70,8 @@ Status PrepareWideLstm(const PrepareContext& ctx, Prepared* prepared, bool* acce
                        std::string* why_not) {
   *accepted = false;
   WHIT_RETURN_IF_ERROR(RowOf(ctx.type).prepare(ctx, prepared));
-  const WideProductFn wide = WideOf(ctx, why_not);
-  if (wide == nullptr) return OkStatus();
-  WHIT_RETURN_IF_ERROR(PrepareLstmOn(ctx, wide, prepared));
+  if (WideOf(ctx, why_not) == nullptr) return OkStatus();
+  WHIT_RETURN_IF_ERROR(PrepareLstmOn(ctx, ctx.tier, prepared));
   Describe(ctx, 8 * static_cast<double>(ctx.out[0].shape.elements()), 0, prepared);
   *accepted = true;
   return OkStatus();
@@ -82,9 +81,8 @@ Status PrepareWideSvdf(const PrepareContext& ctx, Prepared* prepared, bool* acce
                        std::string* why_not) {
   *accepted = false;
   WHIT_RETURN_IF_ERROR(RowOf(ctx.type).prepare(ctx, prepared));
-  const WideProductFn wide = WideOf(ctx, why_not);
-  if (wide == nullptr) return OkStatus();
-  WHIT_RETURN_IF_ERROR(PrepareSvdfOn(ctx, wide, prepared));
+  if (WideOf(ctx, why_not) == nullptr) return OkStatus();
+  WHIT_RETURN_IF_ERROR(PrepareSvdfOn(ctx, ctx.tier, prepared));
   Describe(ctx, static_cast<double>(ctx.out[0].shape.elements()), 0, prepared);
   *accepted = true;
   return OkStatus();

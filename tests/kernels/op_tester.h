@@ -176,6 +176,7 @@ class OpTester {
   void CompareAlternatives();
   void CompareAlternative(const Implementation& alternative, const simd::Tier& tier);
   void CompareOutputs(const Buffers& buffers);
+  void CompareFloats(const std::vector<uint8_t>& reference, const std::vector<uint8_t>& got) const;
   void GuardWeights(PackedWeights* weights, Buffers* buffers);
 
   OpType type_;
@@ -184,7 +185,7 @@ class OpTester {
   std::vector<PackedWeights> weights_;
   std::vector<std::vector<uint8_t>> blobs_;
   bool shift_ = true;
-  std::string kernel_;  // empty: the reference
+  std::string kernel_;                           // empty: the reference
   const Implementation* alternative_ = nullptr;  // being compared, on tier_
   const simd::Tier* tier_ = nullptr;
   float float_tolerance_ = 2e-5f;
