@@ -333,6 +333,7 @@ Status PrepareRowProduct(const PrepareContext& ctx, const PackedWeights& weights
   p.dims = DimsOf(weights);
   p.weights = static_cast<const uint8_t*>(weights.data);
   p.sums = weights.sums, p.limits = weights.limits;
+  p.pair_flags = weights.pair_flags;
   // One run a kernel row, or one a tap (docs/layout.md, 2); the caller has checked that it is one
   // of the two.
   p.run_taps = p.dims.runs == p.g.kernel_h * p.g.kernel_w ? 1 : p.g.kernel_w;

@@ -19,6 +19,7 @@ struct RowProduct {
   const uint8_t* weights = nullptr;
   const int32_t* sums = nullptr;  // of the weights; derived arrays may be absent (floats)
   const uint8_t* limits = nullptr;
+  const uint8_t* pair_flags = nullptr;
   InputCode in;
   ChannelOutput out;
   bool transposed = false;

@@ -151,7 +151,7 @@ CpuFeatures FeaturesFromHwcapArm64(uint64_t hwcap, uint64_t hwcap2) {
 
 CpuFeatures FeaturesFromHwcapArm32(uint64_t hwcap, uint64_t /*hwcap2*/) {
   CpuFeatures f;
-  f.neon = Bit(hwcap, 12);
+  f.neon = Bit(hwcap, 12) && Bit(hwcap, 16);  // and VFPv4: Cortex-A7, A15 and later
   f.dotprod = f.neon && Bit(hwcap, 24);
   f.i8mm = f.neon && Bit(hwcap, 27);
   return f;

@@ -23,7 +23,7 @@ struct CpuFeatures {
   bool avx512vnni = false;  // implies avx512
   bool avx512vbmi = false;  // implies avx512
   // ARM
-  bool neon = false;
+  bool neon = false;  // on armv7 with VFPv4
   bool dotprod = false;
   bool i8mm = false;
 

@@ -96,8 +96,9 @@ bool IsFlat(const ColumnDepthwise& p) {
 const char* WhyNot(const PrepareContext& ctx, const Depthwise& dw) {
   if (ctx.tier == nullptr || ctx.tier->kernels == nullptr) return "no SIMD tier";
   if (dw.out.kind != ProductKind::kInt8) return "serves 8-bit activations with int8 weights";
-  if (ctx.in[0].type != DType::kUint8 || ctx.out[0].type != DType::kUint8) {
-    return "serves activations stored as uint8 only";
+  const DType stored = simd::StoredType(*ctx.tier);
+  if (ctx.in[0].type != stored || ctx.out[0].type != stored) {
+    return "serves 8-bit activations as the tier stores them";
   }
   if (dw.sums == nullptr) return "weights without their derived arrays";
   if (dw.g.out_pixels() == 0) return "no output pixels";

@@ -11,7 +11,7 @@
 #elif defined(__aarch64__)
 #define WHIT_PIN(v) asm volatile("" : "+w"(v))
 #else
-#define WHIT_PIN(v)
+#define WHIT_PIN(v) asm volatile("" : "+w"(v))
 #endif
 
 template <typename T>

@@ -9,6 +9,7 @@
 #ifndef WHIT_KERNELS_SIMD_KERNELS_H_
 #define WHIT_KERNELS_SIMD_KERNELS_H_
 
+#include <cstddef>
 #include <cstdint>
 
 namespace whit::simd {
@@ -81,6 +82,15 @@ struct ProductI8 {
   const uint8_t *limit1 = nullptr, *limit2 = nullptr;
   const uint8_t* centre = nullptr;
   void* lists = nullptr;  // kListBytesPerStep * (steps + 1) bytes, 4-aligned
+
+  // Of ARM tiers that load several steps at once: offsets grow by 4 inside a run of run_steps.
+  int64_t run_steps = 0;
+  // Of those that sum two signed products in 16 bits: docs/layout.md, 5, of panel 0 of the
+  // group; null: as if all bits were set.
+  const uint8_t* pair_flags = nullptr;
+  // Of those that zip panels for many rows: 128 bytes for every pair of steps of every run, or
+  // null.
+  void* zipped = nullptr;
 };
 
 /// Bytes of ProductI8::lists a step: half an entry of pairs, one of singles, one of wides, 12 bytes
@@ -167,8 +177,9 @@ struct PeakLoop {
 
 /// The functions of one tier. A null pointer: this tier has no such kernel.
 struct Kernels {
-  bool sums_in_16_bits = false;  // wants step_max, pair_max, limits, lists of ProductI8
-  bool any_data = false;         // takes every range as full, so that time depends on no activation
+  bool sums_in_16_bits = false;   // wants step_max, pair_max, limits, lists of ProductI8
+  int64_t zips_rows = INT64_MAX;  // from so many rows on it wants zipped of ProductI8
+  bool any_data = false;  // takes every range as full, so that time depends on no activation
   PeakLoop peak_i8, peak_f32;
   void (*product_i8)(const ProductI8&) = nullptr;
   void (*wide_product)(const WideProduct&) = nullptr;  // not SSE4.1: portable code is SSE2

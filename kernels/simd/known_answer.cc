@@ -50,10 +50,15 @@ int32_t StartOf(const Requantize8& q, int64_t n) {
   return q.bias[n] - q.act_bias * (q.sums[n] - q.sums_minus);
 }
 
-/// 9 rows of 70 k (two runs of 35, so 18 steps with padding) times 24 channels: a panel of 16, one
-/// of 8, whole tiles and rests, and on 16-bit tiers all three ways to sum.
+/// The activation that a byte stands for.
+int32_t Stored(uint8_t byte, int32_t act_bias) {
+  return act_bias != 0 ? int32_t{byte} : int32_t{static_cast<int8_t>(byte)};
+}
+
+/// 13 rows of 70 k (two runs of 35, so 18 steps with padding) times 24 channels: a panel of 16, one
+/// of 8, whole tiles and rests, and on 16-bit tiers all ways to sum.
 bool ProductIsRight(const Kernels& k, int32_t act_bias) {
-  constexpr int kRows = 9, kN = 24, kRun = 35, kRunSteps = 9, kSteps = 2 * kRunSteps;
+  constexpr int kRows = 13, kN = 24, kRun = 35, kRunSteps = 9, kSteps = 2 * kRunSteps;
   constexpr int kWeights = kSteps * (64 + 32);
   Numbers numbers;
   std::array<uint8_t, kRows * 100 + 128> x;
@@ -90,6 +95,8 @@ bool ProductIsRight(const Kernels& k, int32_t act_bias) {
 
   std::array<uint8_t, 128> step_max{}, pair_max{}, limit1{}, limit2{};
   std::array<uint8_t, 4096> lists;
+  std::array<uint8_t, 64> pair_flags{};  // no weight is -128
+  std::array<int8_t, 128 * (kRunSteps + 1)> zipped;
   for (int s = 0; s < kSteps; ++s) {
     const auto at = static_cast<size_t>(s);
     step_max[at] = 255;
@@ -104,17 +111,19 @@ bool ProductIsRight(const Kernels& k, int32_t act_bias) {
   }
   ProductI8 p;
   p.rows = rows.data(), p.count = kRows, p.row_start = row_start.data();
-  p.offsets = offsets.data(), p.steps = kSteps;
+  p.offsets = offsets.data(), p.steps = kSteps, p.run_steps = kRunSteps;
   p.weights = w.data(), p.n = kN, p.panel_end = 2;
   p.quant = Quantizer(bias.data(), sums.data(), multiplier.data(), act_bias);
   p.out = out.data(), p.out_stride = kN;
   p.step_max = step_max.data(), p.pair_max = pair_max.data();
   p.limit1 = limit1.data(), p.limit2 = limit2.data(), p.lists = lists.data();
+  p.zipped = zipped.data();
   Residual8 r;
   r.b = b.data(), r.b_stride = kN, r.ma = 0.7f, r.mb = 1.3f, r.b_zero_point = act_bias - 5;
   r.zero_point = act_bias + 1, r.lo = -129.0f, r.hi = 126.0f;
   for (const bool joined : {false, true}) {
     p.residual = joined ? &r : nullptr;
+    p.pair_flags = joined ? pair_flags.data() : nullptr;
     k.product_i8(p);
     for (int i = 0; i < kRows; ++i) {
       for (int n = 0; n < kN; ++n) {
@@ -122,17 +131,15 @@ bool ProductIsRight(const Kernels& k, int32_t act_bias) {
         for (int run = 0; run < 2; ++run) {
           for (int j = 0; j < kRun; ++j) {
             const uint8_t stored = x[static_cast<size_t>(100 * i + run * 41 + j)];
-            const int v = act_bias != 0 ? stored : static_cast<int8_t>(stored);
-            acc += v * w[static_cast<size_t>(place(n, run, j))];
+            acc += Stored(stored, act_bias) * w[static_cast<size_t>(place(n, run, j))];
           }
         }
         const Requantize8& q = p.quant;
         int32_t y = Round(static_cast<float>(acc) * kMultiplier, q.lo, q.hi, q.zero_point);
         if (joined) {
           const uint8_t stored = b[static_cast<size_t>(i * kN + n)];
-          const int v = act_bias != 0 ? stored : static_cast<int8_t>(stored);
           const float first = static_cast<float>(y - q.zero_point) * r.ma;
-          const float second = static_cast<float>(v - r.b_zero_point) * r.mb;
+          const float second = static_cast<float>(Stored(stored, act_bias) - r.b_zero_point) * r.mb;
           y = Round(first + second, r.lo, r.hi, r.zero_point);
         }
         if (out[static_cast<size_t>(i * kN + n)] != static_cast<uint8_t>(y)) return false;
@@ -257,9 +264,6 @@ bool DepthwiseIsRight(void (*depthwise)(const DepthwiseI8&), int32_t act_bias) {
   p.quant = Quantizer(bias.data(), sums.data(), multiplier.data(), act_bias);
   p.out = out.data(), p.out_stride = kC, p.channel_end = kC;
   p.scratch = scratch.data();
-  const auto stored = [&](uint8_t v) {
-    return act_bias != 0 ? int{v} : int{static_cast<int8_t>(v)};
-  };
   for (const int stride : {1, 2}) {
     const int out_h = (kH - 1) / stride + 1, out_w = (kW - 1) / stride + 1;
     p.stride_h = p.stride_w = stride, p.out_w = out_w, p.line_end = out_h;
@@ -271,8 +275,8 @@ bool DepthwiseIsRight(void (*depthwise)(const DepthwiseI8&), int32_t act_bias) {
         const int y = oy * stride - 1 + tap / 3, at = ox * stride - 1 + tap % 3;
         const bool inside = y >= 0 && y < kH && at >= 0 && at < kW;
         const uint8_t v = inside ? x[static_cast<size_t>((y * kW + at) * kC + c)] : p.zero;
-        acc +=
-            stored(v) * (w[static_cast<size_t>((c / 16 * kTaps + tap) * 16 + c % 16)] - kZeroPoint);
+        acc += Stored(v, act_bias) *
+               (w[static_cast<size_t>((c / 16 * kTaps + tap) * 16 + c % 16)] - kZeroPoint);
       }
       const Requantize8& q = p.quant;
       const int32_t want = Round(static_cast<float>(acc) * kMultiplier, q.lo, q.hi, q.zero_point);
@@ -283,7 +287,7 @@ bool DepthwiseIsRight(void (*depthwise)(const DepthwiseI8&), int32_t act_bias) {
 }
 
 /// Ranges, differences and sums of three rows of 71 bytes.
-bool RowsAreRight(const Kernels& k) {
+bool RowsAreRight(const Kernels& k, int32_t act_bias) {
   constexpr int kRows = 3, kK = 71, kStride = 80;
   Numbers numbers;
   std::array<uint8_t, kRows * kStride + 64> x, y{};
@@ -320,7 +324,9 @@ bool RowsAreRight(const Kernels& k) {
   k.row_sums(s);
   for (size_t i = 0; i < kRows; ++i) {
     int32_t sum = 0;
-    for (size_t j = 0; j < 33; ++j) sum += x[i * kStride + j] + x[i * kStride + 38 + j];
+    for (size_t j = 0; j < 33; ++j) {
+      sum += Stored(x[i * kStride + j], act_bias) + Stored(x[i * kStride + 38 + j], act_bias);
+    }
     if (sums[i] != -3 * sum) return false;
   }
   return true;
@@ -339,7 +345,7 @@ const char* FirstWrongKernel(const Kernels& k, int32_t act_bias) {
   }
   // Float activations are quantized to uint8 (simd::QuantizeF32).
   if (k.product_i8 != nullptr && act_bias == 128 && !DequantizeIsRight(k)) return "dequantize";
-  if (!RowsAreRight(k)) return "rows";
+  if (!RowsAreRight(k, act_bias)) return "rows";
   return nullptr;
 }
 

@@ -32,7 +32,7 @@ struct PanelConv {
   bool joins_add = false;
   simd::Residual8 residual;  // but for its address
 
-  Part centred, row_sums, smallest, largest, step_max, pair_max, lists;
+  Part centred, row_sums, smallest, largest, step_max, pair_max, lists, zipped;
   int64_t scratch_bytes = 0;
 
   bool is_float() const { return quantized.kernels != nullptr; }
@@ -212,7 +212,8 @@ class Worker {
     const int64_t n = d_.group_n(), first_panel = group * d_.group_panels();
     simd::ProductI8 a;
     a.rows = rows_.rows(), a.count = rows_.count(), a.row_shift = group * p_.blocks.cin;
-    a.offsets = p_.offsets.data(), a.steps = d_.steps(), a.one_run = d_.runs == 1;
+    a.offsets = p_.offsets.data(), a.steps = d_.steps();
+    a.run_steps = d_.run_steps(), a.one_run = d_.runs == 1;
     if (weight_zero_point_ != 0) a.row_start = p_.row_sums.In<int32_t>(scratch_);
     a.weights = reinterpret_cast<const int8_t*>(p_.product.weights) + group * GroupBytes(d_);
     a.n = n, a.panel_begin = begin, a.panel_end = end;
@@ -241,6 +242,8 @@ class Worker {
       a.lists = p_.lists.In<void>(scratch_);
       if (centred_) a.centre = p_.smallest.In<uint8_t>(scratch_);
     }
+    if (p_.product.pair_flags != nullptr) a.pair_flags = p_.product.pair_flags + first_panel;
+    if (rows_.count() >= p_.kernels->zips_rows) a.zipped = p_.zipped.In<void>(scratch_);
     p_.kernels->product_i8(a);
   }
 
@@ -279,8 +282,9 @@ const char* WhyNot(const PrepareContext& ctx, const RowProduct& p) {
   if (!hybrid && p.out.kind != ProductKind::kInt8) {
     return "serves 8-bit or float activations with int8 weights";
   }
-  if (!hybrid && (ctx.in[0].type != DType::kUint8 || ctx.out[0].type != DType::kUint8)) {
-    return "serves activations stored as uint8 only";
+  const DType stored = simd::StoredType(*ctx.tier);
+  if (!hybrid && (ctx.in[0].type != stored || ctx.out[0].type != stored)) {
+    return "serves 8-bit activations as the tier stores them";
   }
   if (hybrid && (ctx.tier->f32 == nullptr || ctx.tier->act_bias != 128)) {
     return "a tier that does not quantize floats to uint8";
@@ -324,6 +328,9 @@ void SetScratch(PanelConv* p) {
     if (p->blocks.flat && rows >= kLeastRowsToCentre) {
       p->centred = parts.Take(rows * d.steps() * kStepK + 64);
     }
+  }
+  if (rows >= p->kernels->zips_rows) {
+    p->zipped = parts.Take(128 * d.runs * CeilDiv(d.run_steps(), 2));
   }
   p->scratch_bytes = parts.bytes;
 }

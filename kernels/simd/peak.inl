@@ -1,6 +1,6 @@
-// Loops that only multiply: the most that the units of this CPU can do in a tier's own instructions,
-// for `whit bench --profile` to compare with. Operands stay in registers; enough independent sums
-// hide the latency (5 cycles at two a cycle at most).
+// Loops that only multiply: the most that the units of this CPU can do in a tier's own
+// instructions, for `whit bench --profile` to compare with. Operands stay in registers; enough
+// independent sums hide the latency (5 cycles at two a cycle at most).
 
 /// Four-byte dot products.
 template <class T>
@@ -11,7 +11,10 @@ struct PeakDots {
     const typename T::V x = T::Splat8(3), w = T::Splat8(2);
     typename T::V acc[kChains];
 #pragma GCC unroll 12
-    for (int i = 0; i < kChains; ++i) acc[i] = T::Zero();
+    for (int i = 0; i < kChains; ++i) {
+      acc[i] = T::Zero();
+      WHIT_PIN(acc[i]);  // else equal sums are computed once
+    }
     for (; rounds > 0; --rounds) {
 #pragma GCC unroll 12
       for (int i = 0; i < kChains; ++i) T::Dot(acc[i], x, w);
@@ -52,7 +55,7 @@ struct PeakFloats {
 #pragma GCC unroll 12
     for (int i = 0; i < kChains; ++i) {
       acc[i] = y;
-      WHIT_PIN(acc[i]);  // else equal sums are computed once
+      WHIT_PIN(acc[i]);
     }
     for (; rounds > 0; --rounds) {
       WHIT_PIN(x);

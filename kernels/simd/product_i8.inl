@@ -1,6 +1,8 @@
 // ProductI8: rows of 8-bit activations times panels. What all flavours share: the channels of a
 // tile, the split of rows into tiles, and the way from accumulators to stored bytes. The inner
-// loops are in product_dot.inl (four-byte dot products) and product_madd.inl (16-bit sums).
+// loops are in product_dot.inl (four-byte dot products), product_madd.inl (16-bit sums on x86) and
+// product_mull.inl (16-bit sums on ARM). Stored activations are unsigned on x86, signed on ARM: the
+// wrappers' Min8, Pack and Widen know.
 //
 // A tile is kM rows times kV registers of output channels; a register holds kLanes of the 16
 // channels of a panel, so a tile may span half a panel, a panel, or several.
@@ -76,10 +78,10 @@ struct Rounding {
 
 /// Products below 2^31 (multipliers below 1) are rounded without a clamp: packing saturates, and
 /// rounding is monotone, so bytes clamped to integers afterwards are the same. A multiplier that
-/// becomes NaN or large in the mapped file gives INT_MIN, so the smallest byte.
+/// becomes NaN or large in the mapped file gives some byte.
 template <class T>
 WHIT_INLINE typename T::V Scaled(typename T::V acc, typename T::F multiplier) {
-  return T::Round(T::MulF(T::ToFloat(acc), multiplier));
+  return T::Round16(T::MulF(T::ToFloat(acc), multiplier));
 }
 
 /// The same of any positive multiplier: products that might pass 2^31 are cut at the upper clamp
@@ -87,7 +89,7 @@ WHIT_INLINE typename T::V Scaled(typename T::V acc, typename T::F multiplier) {
 template <class T>
 WHIT_INLINE typename T::V ScaledLarge(typename T::V acc, typename T::F multiplier,
                                       typename T::F most) {
-  return T::Round(T::MinF(T::MulF(T::ToFloat(acc), multiplier), most));
+  return T::Round16(T::MinF(T::MulF(T::ToFloat(acc), multiplier), most));
 }
 
 /// The same, then the residual: y8 rounded and clamped, times ma, plus b times mb.
@@ -105,8 +107,8 @@ struct Joining {
                                  const uint8_t* b) const {
     const typename T::F x = T::MulF(T::ToFloat(acc), multiplier);
     const typename T::F y = T::RoundF(T::MinF(T::MaxF(x, lo1), hi1));
-    const typename T::F z = T::ToFloat(T::Sub32(T::WidenU8(b), zero_b));
-    return T::Round(T::AddF(T::MulF(y, ma), T::MulF(z, mb)));
+    const typename T::F z = T::ToFloat(T::Sub32(T::Widen(b), zero_b));
+    return T::Round16(T::AddF(T::MulF(y, ma), T::MulF(z, mb)));
   }
 };
 

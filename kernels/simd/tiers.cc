@@ -20,6 +20,14 @@ constexpr Tier kTiers[] = {
     {"avx512vnni", "AVX512 F, BW, VL, DQ and VNNI",
      [](const CpuFeatures& c) { return c.avx512vnni && c.fma; }, 128, &kAvx512Vnni, 150, 45,
      &kAvx512VnniF32, &kAvx512VnniVector},
+#elif defined(__aarch64__) || defined(__arm__)
+    {"neon", "NEON", [](const CpuFeatures& c) { return c.neon; }, 0, &kNeon, 10, 5},
+#endif
+#if defined(__aarch64__)
+    {"neon_dot", "NEON and dot products (armv8.2)", [](const CpuFeatures& c) { return c.dotprod; },
+     0, &kNeonDot, 60, 10},
+    {"neon_i8mm", "NEON, dot products and products of matrices (armv8.6)",
+     [](const CpuFeatures& c) { return c.dotprod && c.i8mm; }, 0, &kNeonI8mm, 90, 10},
 #endif
 };
 

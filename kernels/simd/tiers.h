@@ -14,6 +14,7 @@
 #include "kernels/simd/kernels.h"
 #include "kernels/simd/kernels_f32.h"
 #include "kernels/simd/kernels_vector.h"
+#include "kernels/tensor.h"
 #include "platform/cpu.h"
 
 namespace whit::simd {
@@ -33,6 +34,11 @@ struct Tier {
 
 /// All tiers compiled in, slowest first; "scalar" is the first. The last usable one is the best.
 std::span<const Tier> Tiers();
+
+/// How the plan of a tier stores 8-bit activations. Kernels take them as raw bytes.
+constexpr DType StoredType(const Tier& tier) {
+  return tier.act_bias != 0 ? DType::kUint8 : DType::kInt8;
+}
 
 struct TierState {
   bool usable = false;

@@ -73,6 +73,7 @@ struct Xmm {
   static WHIT_INLINE F SplatF(float v) { return _mm_set1_ps(v); }
   static WHIT_INLINE F ToFloat(V v) { return _mm_cvtepi32_ps(v); }
   static WHIT_INLINE V Round(F v) { return _mm_cvtps_epi32(v); }
+  static WHIT_INLINE V Round16(F v) { return Round(v); }
   static WHIT_INLINE F RoundF(F v) {
     return _mm_round_ps(v, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC);
   }
@@ -81,7 +82,7 @@ struct Xmm {
   static WHIT_INLINE F SubF(F a, F b) { return _mm_sub_ps(a, b); }
   static WHIT_INLINE F MinF(F a, F b) { return _mm_min_ps(a, b); }
   static WHIT_INLINE F MaxF(F a, F b) { return _mm_max_ps(a, b); }
-  static WHIT_INLINE V WidenU8(const uint8_t* p) {
+  static WHIT_INLINE V Widen(const uint8_t* p) {
     int32_t v;
     __builtin_memcpy(&v, p, 4);
     return _mm_cvtepu8_epi32(_mm_cvtsi32_si128(v));

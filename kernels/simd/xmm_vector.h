@@ -80,7 +80,7 @@ struct XmmVector : Xmm {
   static WHIT_INLINE F LoadPartF(const float* p, int64_t n) { return FromBits(LoadPart(p, 4 * n)); }
   static WHIT_INLINE void StorePartF(float* p, F v, int64_t n) { StorePart(p, Bits(v), 4 * n); }
   /// L codes as int32: zero-extended bytes, sign-extended words.
-  static WHIT_INLINE V Widen(const uint8_t* p) { return WidenU8(p); }
+  using Xmm::Widen;
   static WHIT_INLINE V Widen(const int16_t* p) {
     return _mm_cvtepi16_epi32(_mm_loadl_epi64(reinterpret_cast<const V*>(p)));
   }

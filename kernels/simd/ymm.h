@@ -8,6 +8,7 @@ struct Ymm {
   using F = __m256;                 // 8 floats
   static constexpr int kLanes = 8;  // 32-bit ones
   static constexpr int kRegisters = 16;
+  static constexpr bool kDotLanes = false;  // dot products by one lane of a register
   typedef int32_t Unaligned32 __attribute__((may_alias, aligned(1)));
 
   static WHIT_INLINE V Load(const void* p) { return _mm256_loadu_si256(static_cast<const V*>(p)); }
@@ -28,6 +29,7 @@ struct Ymm {
   static WHIT_INLINE V Mul32(V a, V b) { return _mm256_mullo_epi32(a, b); }
   static WHIT_INLINE V Add16(V a, V b) { return _mm256_add_epi16(a, b); }
   static WHIT_INLINE V And(V a, V b) { return _mm256_and_si256(a, b); }
+  // Min8, Max8, Widen, Pack and PackBytes are of stored activations: unsigned here, signed on ARM.
   static WHIT_INLINE V Min8(V a, V b) { return _mm256_min_epu8(a, b); }
   static WHIT_INLINE V Max8(V a, V b) { return _mm256_max_epu8(a, b); }
   static WHIT_INLINE V Sub8(V a, V b) { return _mm256_sub_epi8(a, b); }
@@ -107,6 +109,8 @@ struct Ymm {
   static WHIT_INLINE F SplatF(float v) { return _mm256_set1_ps(v); }
   static WHIT_INLINE F ToFloat(V v) { return _mm256_cvtepi32_ps(v); }
   static WHIT_INLINE V Round(F v) { return _mm256_cvtps_epi32(v); }  // nearest even
+  /// The same, but for numbers beyond 16 bits, of which only the sign is of interest.
+  static WHIT_INLINE V Round16(F v) { return Round(v); }
   static WHIT_INLINE F RoundF(F v) {
     return _mm256_round_ps(v, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC);
   }
@@ -115,12 +119,12 @@ struct Ymm {
   static WHIT_INLINE F SubF(F a, F b) { return _mm256_sub_ps(a, b); }
   static WHIT_INLINE F MinF(F a, F b) { return _mm256_min_ps(a, b); }
   static WHIT_INLINE F MaxF(F a, F b) { return _mm256_max_ps(a, b); }
-  /// kLanes bytes, zero-extended to 32 bits.
-  static WHIT_INLINE V WidenU8(const uint8_t* p) {
+  /// kLanes bytes, extended to 32 bits.
+  static WHIT_INLINE V Widen(const uint8_t* p) {
     return _mm256_cvtepu8_epi32(_mm_loadl_epi64(reinterpret_cast<const __m128i*>(p)));
   }
 
-  /// 4 * kLanes int32 in order as bytes: `zero` (16-bit lanes) added with saturation, then to u8.
+  /// 4 * kLanes int32 in order as bytes: `zero` (16-bit lanes) added with saturation, then to bytes.
   static WHIT_INLINE V Pack(V a, V b, V c, V d, V zero) {
     return _mm256_permutevar8x32_epi32(PackBytes(PackWords(a, b, zero), PackWords(c, d, zero)),
                                        _mm256_setr_epi32(0, 4, 1, 5, 2, 6, 3, 7));

@@ -73,7 +73,7 @@ struct YmmVector : Ymm {
   static WHIT_INLINE void StorePartF(float* p, F v, int64_t n) {
     _mm256_maskstore_ps(p, FirstLanes(n), v);
   }
-  static WHIT_INLINE V Widen(const uint8_t* p) { return WidenU8(p); }
+  using Ymm::Widen;
   static WHIT_INLINE V Widen(const int16_t* p) { return _mm256_cvtepi16_epi32(XmmVector::Load(p)); }
   static WHIT_INLINE V WidenPart(const uint8_t* p, int64_t n) {
     return _mm256_cvtepu8_epi32(XmmVector::LoadPart(p, n));

@@ -6,6 +6,7 @@ struct Zmm {
   using F = __m512;
   static constexpr int kLanes = 16;
   static constexpr int kRegisters = 32;
+  static constexpr bool kDotLanes = false;
 
   static WHIT_INLINE V Load(const void* p) { return _mm512_loadu_si512(p); }
   static WHIT_INLINE void Store(void* p, V v) { _mm512_storeu_si512(p, v); }
@@ -53,6 +54,7 @@ struct Zmm {
   static WHIT_INLINE F SplatF(float v) { return _mm512_set1_ps(v); }
   static WHIT_INLINE F ToFloat(V v) { return _mm512_cvtepi32_ps(v); }
   static WHIT_INLINE V Round(F v) { return _mm512_cvtps_epi32(v); }
+  static WHIT_INLINE V Round16(F v) { return Round(v); }
   static WHIT_INLINE F RoundF(F v) {
     return _mm512_roundscale_ps(v, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC);
   }
@@ -61,7 +63,7 @@ struct Zmm {
   static WHIT_INLINE F SubF(F a, F b) { return _mm512_sub_ps(a, b); }
   static WHIT_INLINE F MinF(F a, F b) { return _mm512_min_ps(a, b); }
   static WHIT_INLINE F MaxF(F a, F b) { return _mm512_max_ps(a, b); }
-  static WHIT_INLINE V WidenU8(const uint8_t* p) {
+  static WHIT_INLINE V Widen(const uint8_t* p) {
     return _mm512_cvtepu8_epi32(_mm_loadu_si128(reinterpret_cast<const __m128i*>(p)));
   }
 

@@ -78,7 +78,7 @@ struct ZmmVector : Zmm {
   static WHIT_INLINE void StorePartF(float* p, F v, int64_t n) {
     _mm512_mask_storeu_ps(p, Lanes(n), v);
   }
-  static WHIT_INLINE V Widen(const uint8_t* p) { return WidenU8(p); }
+  using Zmm::Widen;
   static WHIT_INLINE V Widen(const int16_t* p) { return _mm512_cvtepi16_epi32(YmmVector::Load(p)); }
   static WHIT_INLINE V WidenPart(const uint8_t* p, int64_t n) {
     return _mm512_cvtepu8_epi32(_mm_maskz_loadu_epi8(Lanes(n), p));

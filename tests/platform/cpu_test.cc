@@ -106,8 +106,9 @@ TEST(CpuTest, Hwcaps) {
             (Names{"neon", "dotprod", "i8mm"}));
   EXPECT_EQ(FeatureNames(FeaturesFromHwcapArm64(1u << 20, 1u << 13)), Names{});
   EXPECT_EQ(FeatureNames(FeaturesFromHwcapArm32(0x3fb0d6, 0)), Names{"neon"});
-  EXPECT_EQ(FeatureNames(FeaturesFromHwcapArm32(1u << 12 | 1u << 24 | 1u << 27, 0)),
+  EXPECT_EQ(FeatureNames(FeaturesFromHwcapArm32(1u << 12 | 1u << 16 | 1u << 24 | 1u << 27, 0)),
             (Names{"neon", "dotprod", "i8mm"}));
+  EXPECT_EQ(FeatureNames(FeaturesFromHwcapArm32(1u << 12, 0)), Names{});
 }
 
 TEST(CpuTest, NamesFromCpuinfo) {
