@@ -218,6 +218,7 @@ struct DepthwiseUnit {
       }
     }
     const typename T::F m = T::LoadF(multiplier + k * T::kLanes);
+    WHIT_USUAL(!p.quant.large_multipliers);
     if (p.quant.large_multipliers) {
       const typename T::F most = T::SplatF(p.quant.hi);
 #pragma GCC unroll 2
@@ -263,6 +264,7 @@ struct DepthwiseUnit {
     const int64_t tiles = CeilDiv(outputs, kX), base = outputs / tiles, longer = outputs % tiles;
     for (int64_t i = 0; i < tiles; ++i) {
       const int64_t n = base + (i < longer);
+      WHIT_USUAL(n == kX);
       if (n == kX) {
         Outputs<kX, kLines, kSets, kWidth>(column, out, line_stride);
       } else if (n == 3) {

@@ -241,9 +241,10 @@ bool DequantizeIsRight(const Kernels& k) {
 }
 
 /// 3x3 over 5x7 pixels of 24 channels with padding of 1 at strides 1 and 2, weights with a zero
-/// point.
-bool DepthwiseIsRight(void (*depthwise)(const DepthwiseI8&), int32_t act_bias) {
-  constexpr int kH = 5, kW = 7, kC = 24, kTaps = 9, kZeroPoint = 9;
+/// point, or without one and above -128.
+bool DepthwiseIsRight(void (*depthwise)(const DepthwiseI8&), int32_t act_bias,
+                      int32_t weight_zero_point) {
+  constexpr int kH = 5, kW = 7, kC = 24, kTaps = 9;
   Numbers numbers;
   std::array<uint8_t, kH * kW * kC + 64> x;
   alignas(64) std::array<int8_t, 2 * kTaps * 16> w;
@@ -252,7 +253,7 @@ bool DepthwiseIsRight(void (*depthwise)(const DepthwiseI8&), int32_t act_bias) {
   std::array<uint8_t, kH * kW * kC> out;
   alignas(64) static thread_local std::array<uint8_t, 32 * 1024> scratch;
   Fill(&x, &numbers, 0, 255);
-  Fill(&w, &numbers, -128, 127);
+  Fill(&w, &numbers, weight_zero_point != 0 ? -128 : -127, 127);
   Fill(&bias, &numbers, -30000, 30000);
   Fill(&sums, &numbers, -900, 900);
   multiplier.fill(kMultiplier);
@@ -260,7 +261,7 @@ bool DepthwiseIsRight(void (*depthwise)(const DepthwiseI8&), int32_t act_bias) {
   p.x = x.data(), p.in_h = kH, p.in_w = kW, p.in_c = kC;
   p.kernel_h = p.kernel_w = 3, p.pad_top = p.pad_left = 1;
   p.zero = static_cast<uint8_t>(act_bias + 20);
-  p.weights = w.data(), p.weight_zero_point = kZeroPoint;
+  p.weights = w.data(), p.weight_zero_point = weight_zero_point;
   p.quant = Quantizer(bias.data(), sums.data(), multiplier.data(), act_bias);
   p.out = out.data(), p.out_stride = kC, p.channel_end = kC;
   p.scratch = scratch.data();
@@ -276,7 +277,7 @@ bool DepthwiseIsRight(void (*depthwise)(const DepthwiseI8&), int32_t act_bias) {
         const bool inside = y >= 0 && y < kH && at >= 0 && at < kW;
         const uint8_t v = inside ? x[static_cast<size_t>((y * kW + at) * kC + c)] : p.zero;
         acc += Stored(v, act_bias) *
-               (w[static_cast<size_t>((c / 16 * kTaps + tap) * 16 + c % 16)] - kZeroPoint);
+               (w[static_cast<size_t>((c / 16 * kTaps + tap) * 16 + c % 16)] - weight_zero_point);
       }
       const Requantize8& q = p.quant;
       const int32_t want = Round(static_cast<float>(acc) * kMultiplier, q.lo, q.hi, q.zero_point);
@@ -337,11 +338,14 @@ bool RowsAreRight(const Kernels& k, int32_t act_bias) {
 const char* FirstWrongKernel(const Kernels& k, int32_t act_bias) {
   if (k.product_i8 != nullptr && !ProductIsRight(k, act_bias)) return "product_i8";
   if (k.wide_product != nullptr && !WideProductIsRight(k)) return "wide_product";
-  if (k.depthwise_i8 != nullptr && !DepthwiseIsRight(k.depthwise_i8, act_bias)) {
-    return "depthwise_i8";
-  }
-  if (k.depthwise_flat_i8 != nullptr && !DepthwiseIsRight(k.depthwise_flat_i8, act_bias)) {
-    return "depthwise_flat_i8";
+  for (const int32_t zero_point : {0, 9}) {
+    if (k.depthwise_i8 != nullptr && !DepthwiseIsRight(k.depthwise_i8, act_bias, zero_point)) {
+      return "depthwise_i8";
+    }
+    if (k.depthwise_flat_i8 != nullptr &&
+        !DepthwiseIsRight(k.depthwise_flat_i8, act_bias, zero_point)) {
+      return "depthwise_flat_i8";
+    }
   }
   // Float activations are quantized to uint8 (simd::QuantizeF32).
   if (k.product_i8 != nullptr && act_bias == 128 && !DequantizeIsRight(k)) return "dequantize";

@@ -41,7 +41,7 @@ void RunRowSums(const RowSums& s) { SumRows(s); }
 
 void RunDepthwiseI8(const DepthwiseI8& p) {
   for (int64_t c = p.channel_begin; c < p.channel_end; c += 16) {
-    DepthwiseChannels<Neon, LongRows, 4>(p, c);
+    if (!DepthwiseTaps(p, c)) DepthwiseChannels<Neon, LongRows, 4>(p, c);
   }
 }
 

@@ -114,6 +114,7 @@ struct Joining {
 
 template <class T, int kBytes, int kIndex>
 WHIT_INLINE void StoreRow(uint8_t* out, typename T::V bytes, int count) {
+  WHIT_USUAL(count == kBytes);
   if (count == kBytes) {
     T::template StorePiece<kBytes, kIndex>(out, bytes);
   } else {
@@ -190,6 +191,7 @@ WHIT_INLINE void FinishFloats(const ProductI8& p, const Channels<T, kV>& c, int6
 template <class T, int kM, int kV>
 WHIT_INLINE void FinishTile(const ProductI8& p, const Channels<T, kV>& c, int64_t row,
                             const typename T::V (&acc)[kM][kV]) {
+  WHIT_USUAL(p.dequantize == nullptr && p.residual == nullptr && !p.quant.large_multipliers);
   if (p.dequantize != nullptr) return FinishFloats<T, kM, kV>(p, c, row, acc);
   typename T::F m[kV];
 #pragma GCC unroll 4
@@ -232,6 +234,7 @@ WHIT_INLINE void StartTile(const ProductI8& p, const Channels<T, kV>& c, int64_t
 #pragma GCC unroll 4
     for (int v = 0; v < kV; ++v) acc[i][v] = T::Load(c.start + v * T::kLanes);
   }
+  WHIT_USUAL(p.row_start == nullptr);
   if (p.row_start == nullptr) return;
 #pragma GCC unroll 16
   for (int i = 0; i < kM; ++i) {

@@ -15,6 +15,11 @@ WHIT_INLINE int8x16_t JoinHi(int8x16_t a, int8x16_t b) {
   return vreinterpretq_s8_s64(vzip2q_s64(vreinterpretq_s64_s8(a), vreinterpretq_s64_s8(b)));
 }
 
+/// In assembly because gcc 12 else moves accumulators around.
+WHIT_INLINE void MatrixProduct(int32x4_t& acc, int8x16_t x, int8x16_t w) {
+  asm("smmla %0.4s, %1.16b, %2.16b" : "+w"(acc) : "w"(x), "w"(w));
+}
+
 /// Where the weights of a pair of steps come from: the panel, or zipped copies of 32 * kV bytes.
 template <int kV, bool kZipped>
 struct MmlaWeights {
@@ -43,8 +48,8 @@ WHIT_INLINE void MmlaPair(const MmlaWeights<kV, kZipped>& w, bool two, const int
     w.Get(v, two, &lo, &hi);
 #pragma GCC unroll 4
     for (int i = 0; i < kP; ++i) {
-      acc[i][2 * v] = vmmlaq_s32(acc[i][2 * v], x[i], lo);
-      acc[i][2 * v + 1] = vmmlaq_s32(acc[i][2 * v + 1], x[i], hi);
+      MatrixProduct(acc[i][2 * v], x[i], lo);
+      MatrixProduct(acc[i][2 * v + 1], x[i], hi);
     }
   }
 }
@@ -76,6 +81,7 @@ WHIT_INLINE void MmlaRuns(const ProductI8& p, const Channels<Neon, kV>& c, int64
   MmlaWeights<kV, kZipped> w{c, weights};
   for (int64_t s = 0; s < p.steps; s += p.run_steps) {
     int64_t offset = p.offsets[s], left = p.run_steps;
+    WHIT_USUAL(left >= 4 && left % 4 == 0);
     int8x16_t x[kP], y[kP];
     for (; left >= 4; left -= 4, offset += 16) {
       LoadPairs<kP>(a, offset, x, y);

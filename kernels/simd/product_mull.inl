@@ -52,6 +52,7 @@ WHIT_INLINE void MullSteps(const ProductI8& p, const Channels<Neon, kV>& c, int6
       }
     }
   }
+  WHIT_USUAL(at == end);
   if (at != end) {
 #pragma GCC unroll 4
     for (int i = 0; i < kM; ++i) {
