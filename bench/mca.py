@@ -17,6 +17,7 @@ ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 FLAGS = ("-O3 -DNDEBUG -std=c++20 -ffp-contract=off -fno-tree-reassoc -fno-trapping-math -fno-math-errno -w -DWHIT_MCA -S -o -").split()
 MARCH = {"neon": [], "neon_dot": ["-march=armv8.2-a+dotprod"], "neon_i8mm": ["-march=armv8.2-a+dotprod+i8mm"]}
 CPU = {"neon": "cortex-a72", "neon_dot": "neoverse-n1", "neon_i8mm": "neoverse-n2"}
+GHZ = {"neon": 1.8, "neon_dot": 2.4}  # Pi 4, Pi 5
 # Function (of the demangled name), what it is.
 CASES = {
     "neon": [("MullTiles<2, 4, true>", "product 2x16"), ("MullTiles<1, 4, true>", "product 1x16"),
@@ -138,11 +139,13 @@ def network(tier, table, ghz):
     products, depthwise = pointwise()
     total = {"1x1": sum(tiles(*p) for p in products), "first 3x3": tiles(112 * 112, 36, 32)}
     loop = find(table, CASES[tier][-1][0])
-    # A round of the columns' loop is one of four registers of 4 outputs of 2 lines, a third of the taps apart from the loop.
-    taps = 2 if tier == "neon" else 8
-    around = 1 if tier == "neon" else 4
-    per_output = cycles(loop.code + ([] if tier == "neon" else loop.rest), cpu) * around / taps
-    total["depthwise, sums and rounding"] = sum(n * (c / 16) * per_output for n, c in depthwise)
+    # neon: two outputs a round. Dot products: eight (4 of 2 lines), whose other three loops are straight in `rest`, and a column
+    # interleaved for two of them: 8 zips at two a cycle, 4 stores.
+    if tier == "neon":
+        per_output = cycles(loop.code, cpu) / 2
+    else:
+        per_output = (cycles(loop.code, cpu) + cycles(loop.rest, cpu)) / 8 + 4
+    total["depthwise"] = sum(n * (c / 16) * per_output for n, c in depthwise)
     ms = {name: c / ghz / 1e6 for name, c in total.items()}
     ms["weights of the last layer at 4 GB/s"] = 1.28e6 / 4e6
     print(f"MobileNetV2, {tier} at {ghz} GHz: {sum(ms.values()):.1f} ms: " + ", ".join(f"{n} {v:.2f}" for n, v in ms.items()))
@@ -163,8 +166,8 @@ def main():
             rest = f"{cycles(loop.rest, cpu):6.1f}" if loop.rest else ""
             print(f"{tier:10} {what:24} {cpu:12} {loop.macs / c:9.2f} {loop.macs / least:6.1f} {100 * least / c:4.0f} {c:7.1f} "
                   f"{len(loop.code):6} {stack:6} {rest:>6}")
-        if "--network" in sys.argv and tier != "neon_i8mm":
-            network(tier, table, {"neon": 1.8, "neon_dot": 2.4}[tier])
+        if "--network" in sys.argv and tier in GHZ:
+            network(tier, table, GHZ[tier])
 
 
 main()
