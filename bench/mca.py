@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """What the compiled loops of the ARM tiers could do, by the models of llvm-mca, for CPUs that are not here.
 
-Usage: mca.py [--network]   (wants aarch64-linux-gnu-g++, llvm-mca-19; the build's schema headers are not needed)
+Usage: mca.py [--network]    (wants aarch64-linux-gnu-g++ and llvm-mca-19)
 
 Tiers are compiled with -DWHIT_MCA, which leaves out what a loop seldom does (WHIT_USUAL of common.inl), so that a loop is one
 straight piece. Printed beside what the model gives: what the same multiplications alone would take. All data in L1.
@@ -22,6 +22,7 @@ GHZ = {"neon": 1.8, "neon_dot": 2.4}  # Pi 4, Pi 5
 CASES = {
     "neon": [("MullTiles<2, 4, true>", "product 2x16"), ("MullTiles<1, 4, true>", "product 1x16"),
              ("MullTiles<4, 2, true>", "product 4x8"), ("MullTiles<2, 4, false>", "product 2x16, -128"),
+             ("WideTiles<4, 4>", "int16 product 4x16"),
              ("TapUnit::ThreeByThree", "depthwise 3x3 with all")],
     "neon_dot": [("DotTiles<Neon, 4, 4>", "product 4x16"), ("DotTiles<Neon, 1, 4>", "product 1x16"),
                  ("DotTiles<Neon, 8, 2>", "product 8x8"), ("Stretch<4, 2, 1, 3>", "depthwise 3x3, sums")],
@@ -79,7 +80,7 @@ def alone(lines, cpu):
     text = []
     for i, op in enumerate(ops * 8):
         registers = re.sub(r"\[\d\]", "[0]", forms[op])
-        text.append(f"{op} {registers.format(i % 24, 24, 25)}")
+        text.append(f"{op} {registers.format(2 + i % 24, 1, 0)}")
     return cycles(text, cpu) / 8
 
 

@@ -14,6 +14,7 @@ namespace {
 #include "kernels/simd/product_i8.inl"
 //
 #include "kernels/simd/product_mull.inl"
+#include "kernels/simd/product_wide_neon.inl"
 #include "kernels/simd/rows_neon.inl"
 //
 #include "kernels/simd/depthwise_i8.inl"
@@ -37,6 +38,7 @@ void RunProductI8(const ProductI8& p) {
   }
 }
 
+void RunWideProduct(const WideProduct& p) { WidePanel(p); }
 void RunRowSums(const RowSums& s) { SumRows(s); }
 
 void RunDepthwiseI8(const DepthwiseI8& p) {
@@ -53,6 +55,7 @@ const Kernels kNeon = {
     .peak_i8 = {&PeakMull::Run, PeakMull::kMacs},
     .peak_f32 = {&PeakFloats<Neon>::Run, PeakFloats<Neon>::kMacs},
     .product_i8 = &RunProductI8,
+    .wide_product = &RunWideProduct,
     .row_sums = &RunRowSums,
     .depthwise_i8 = &RunDepthwiseI8,
     .depthwise_flat_i8 = &RunDepthwiseFlatI8,

@@ -14,6 +14,7 @@ namespace {
 #include "kernels/simd/product_i8.inl"
 //
 #include "kernels/simd/product_dot.inl"
+#include "kernels/simd/product_wide_neon.inl"
 #include "kernels/simd/rows_neon.inl"
 //
 #include "kernels/simd/depthwise_i8.inl"
@@ -33,6 +34,7 @@ void RunProductI8(const ProductI8& p) {
   }
 }
 
+void RunWideProduct(const WideProduct& p) { WidePanel(p); }
 void RunRowSums(const RowSums& s) { SumRows(s); }
 
 void RunDepthwiseI8(const DepthwiseI8& p) {
@@ -49,6 +51,7 @@ const Kernels kNeonDot = {
     .peak_i8 = {&PeakDots<Neon>::Run, PeakDots<Neon>::kMacs},
     .peak_f32 = {&PeakFloats<Neon>::Run, PeakFloats<Neon>::kMacs},
     .product_i8 = &RunProductI8,
+    .wide_product = &RunWideProduct,
     .row_sums = &RunRowSums,
     .depthwise_i8 = &RunDepthwiseI8,
     .depthwise_flat_i8 = &RunDepthwiseFlatI8,

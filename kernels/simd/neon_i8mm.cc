@@ -15,6 +15,7 @@ namespace {
 //
 #include "kernels/simd/product_dot.inl"
 #include "kernels/simd/product_mmla.inl"
+#include "kernels/simd/product_wide_neon.inl"
 #include "kernels/simd/rows_neon.inl"
 //
 #include "kernels/simd/depthwise_i8.inl"
@@ -34,6 +35,7 @@ void RunProductI8(const ProductI8& p) {
   }
 }
 
+void RunWideProduct(const WideProduct& p) { WidePanel(p); }
 void RunRowSums(const RowSums& s) { SumRows(s); }
 
 void RunDepthwiseI8(const DepthwiseI8& p) {
@@ -51,6 +53,7 @@ const Kernels kNeonI8mm = {
     .peak_i8 = {&PeakMmla::Run, PeakMmla::kMacs},
     .peak_f32 = {&PeakFloats<Neon>::Run, PeakFloats<Neon>::kMacs},
     .product_i8 = &RunProductI8,
+    .wide_product = &RunWideProduct,
     .row_sums = &RunRowSums,
     .depthwise_i8 = &RunDepthwiseI8,
     .depthwise_flat_i8 = &RunDepthwiseFlatI8,
