@@ -17,8 +17,9 @@ namespace {
 constexpr double kElementNs = 1.0;
 
 // A step is split where that saves more than handing it out and waiting for the last thread cost:
-// about this much for each further thread (pthreadpool's spinning workers, measured: 0.6 to 2 us).
-constexpr double kThreadNs = 1500;
+// about this much for each further thread (pthreadpool's spinning workers, measured: 0.6 us where
+// cores share a cache, 2.5 us where they do not, activations of the other core included).
+constexpr double kThreadNs = 3000;
 
 int64_t SaturatingAdd(int64_t a, int64_t b) {
   return b > std::numeric_limits<int64_t>::max() - a ? std::numeric_limits<int64_t>::max() : a + b;
@@ -182,7 +183,7 @@ Status Planner::ChooseImplementation(PrepareContext ctx, Step* step) {
       step->prepared.whole
           ? 1
           : static_cast<int>(std::clamp<int64_t>(step->prepared.tasks, 1, ctx.max_threads));
-  saved_ns_ += cost_ns * (1.0 - 1.0 / step->threads);
+  saved_ns_ += cost_ns * (1.0 - 1.0 / step->threads) - kThreadNs * (step->threads - 1);
   return OkStatus();
 }
 
@@ -394,8 +395,8 @@ bool Planner::MayJoin(int a, int b, int c) const {
   return fits(a) && fits(b) && fits(c);
 }
 
-// n threads save cost * (1 - 1/n) and cost n - 1 hand-outs; one more is worth it while it saves more
-// than its own.
+// n threads save cost * (1 - 1/n) and cost n - 1 hand-outs; one more is worth it while it saves
+// more than its own.
 int Planner::UsefulThreads(double cost_ns) const {
   if (options_.split_always) return options_.threads;
   int n = 1;

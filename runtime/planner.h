@@ -19,7 +19,7 @@ class Planner {
   Planner(const Graph& graph, const PlanOptions& options) : graph_(graph), options_(options) {}
 
   Result<Plan> Build();
-  /// What several threads save of a run, estimated.
+  /// What several threads save of a run, estimated; waking them not counted.
   double saved_ns() const { return saved_ns_; }
 
  private:

@@ -11,14 +11,14 @@ namespace {
 constexpr Tier kTiers[] = {
     {"scalar", "any CPU", [](const CpuFeatures&) { return true; }, 0, nullptr, 8, 8},
 #if defined(__x86_64__)
-    {"sse41", "SSE4.1", [](const CpuFeatures& c) { return c.sse41; }, 128, &kSse41, 35, 14,
+    {"sse41", "SSE4.1", [](const CpuFeatures& c) { return c.sse41; }, 128, &kSse41, 50, 20,
      &kSse41F32, &kSse41Vector},
-    {"avx2", "AVX2 and FMA", [](const CpuFeatures& c) { return c.avx2 && c.fma; }, 128, &kAvx2, 70,
-     35, &kAvx2F32, &kAvx2Vector},
+    {"avx2", "AVX2 and FMA", [](const CpuFeatures& c) { return c.avx2 && c.fma; }, 128, &kAvx2, 120,
+     60, &kAvx2F32, &kAvx2Vector},
     {"avxvnni", "AVX-VNNI and FMA", [](const CpuFeatures& c) { return c.avxvnni && c.fma; }, 128,
-     &kAvxVnni, 110, 35, &kAvx2F32, &kAvx2Vector},
+     &kAvxVnni, 200, 60, &kAvx2F32, &kAvx2Vector},
     {"avx512vnni", "AVX512 F, BW, VL, DQ and VNNI",
-     [](const CpuFeatures& c) { return c.avx512vnni && c.fma; }, 128, &kAvx512Vnni, 150, 45,
+     [](const CpuFeatures& c) { return c.avx512vnni && c.fma; }, 128, &kAvx512Vnni, 400, 110,
      &kAvx512VnniF32, &kAvx512VnniVector},
 #elif defined(__aarch64__) || defined(__arm__)
     {"neon", "NEON", [](const CpuFeatures& c) { return c.neon; }, 0, &kNeon, 10, 5},
