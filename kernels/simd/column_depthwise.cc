@@ -159,8 +159,8 @@ Status PrepareColumnDepthwise(const PrepareContext& ctx, Prepared* prepared, boo
       static_cast<size_t>(p.flat ? FlatScratchBytes(p.dw.g) : ScratchBytes(p.dw.g));
   prepared->tasks = p.tasks.count(p.dw.g);
   prepared->macs = reference.macs;
-  // A third of the rate of products: half for interleaving, the rest for rounding 9 products.
-  prepared->cost_ns = 3 * static_cast<double>(reference.macs) / ctx.tier->int8_rate;
+  // A fifth of the rate of products: half for interleaving, the rest for rounding 9 products.
+  prepared->cost_ns = 5 * static_cast<double>(reference.macs) / ctx.tier->int8_rate;
   prepared->exact = reference.exact;
   prepared->implementation = "columns";
   prepared->tier = ctx.tier->name;
