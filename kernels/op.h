@@ -105,14 +105,14 @@ struct Prepared {
   const char* implementation = "scalar";  // shown by `whit plan`
   const char* tier = "scalar";
   size_t scratch_per_thread = 0;  // bytes
-  size_t heap_bytes = 0;  // beside the arena (XNNPACK's copies); counted in the peak
-  int64_t tasks = 1;   // independent units: any split of [0, tasks) gives the same bytes
-  int64_t macs = 0;    // multiply-accumulates (elements touched, where there is no product)
-  double cost_ns = 0;  // of all tasks on one thread, estimated; 0: the plan guesses from macs
-  bool whole = false;  // one call for all tasks; the implementation threads by itself
-  bool exact = true;   // integer result: same bytes on every tier
-  bool strided_out = false;       // writes out[0] with rows PrepareContext::out_row_elems apart
-  bool joins_add = false;         // took PrepareContext::joined_add over
+  size_t heap_bytes = 0;          // beside the arena (XNNPACK's copies); counted in the peak
+  int64_t tasks = 1;              // independent units: any split of [0, tasks) gives the same bytes
+  int64_t macs = 0;          // multiply-accumulates (elements touched, where there is no product)
+  double cost_ns = 0;        // of all tasks on one thread, estimated; 0: the plan guesses from macs
+  bool whole = false;        // one call for all tasks; the implementation threads by itself
+  bool exact = true;         // integer result: same bytes on every tier
+  bool strided_out = false;  // writes out[0] with rows PrepareContext::out_row_elems apart
+  bool joins_add = false;    // took PrepareContext::joined_add over
   // out[0] may share memory with in[in_place_input] (same size; element i of the output depends on
   // element i of that input only).
   bool in_place = false;
@@ -146,9 +146,10 @@ struct PrepareContext {
   bool allow_xnnpack = true;
   int block_shift = 0;  // blocks of work 2^block_shift times as large as the default (tuning)
   const simd::Tier* tier = nullptr;  // the instruction-set tier of the plan; null: scalar
-  /// An Add that may join this operator: its operand `joined_operand` is out[0], the other one comes
-  /// as one more input of the step. An implementation that takes it over sets Prepared::joins_add
-  /// and writes the Add's output; every rounding stays (decisions.md 19). Else null.
+  /// An Add that may join this operator: its operand `joined_operand` is out[0], the other one
+  /// comes as one more input of the step. An implementation that takes it over sets
+  /// Prepared::joins_add and writes the Add's output; every rounding stays (decisions.md 19). Else
+  /// null.
   const PrepareContext* joined_add = nullptr;
   /// If not 0: out[0] may be written with rows of the last axis this many elements apart (it is a
   /// piece of a concatenation). An implementation that does so sets Prepared::strided_out.

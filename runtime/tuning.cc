@@ -31,9 +31,8 @@ class Fnv {
 };
 
 Status LineError(int line, const std::string& rule) {
-  return Status(StatusCode::kInvalidModel,
-                "tuning, line " + std::to_string(line) + ": " + rule +
-                    "; make it again with whit tune, or leave it out");
+  return Status(StatusCode::kInvalidModel, "tuning, line " + std::to_string(line) + ": " + rule +
+                                               "; make it again with whit tune, or leave it out");
 }
 
 // Words of a text, line by line.

@@ -12,16 +12,16 @@ struct FlatDepthwise {
   static constexpr int64_t kSumBytes = 4 * kBytes;  // four registers
 
   const DepthwiseI8& p;
-  int64_t c;          // channels
-  int64_t phases;     // of kBytes bytes until the channels repeat
-  int64_t groups;     // of kRows input lines under the output lines of a pass
-  int sets;           // of weights: the second is minus the zero point for every tap
-  int64_t kept;       // input lines in the ring
+  int64_t c;       // channels
+  int64_t phases;  // of kBytes bytes until the channels repeat
+  int64_t groups;  // of kRows input lines under the output lines of a pass
+  int sets;        // of weights: the second is minus the zero point for every tap
+  int64_t kept;    // input lines in the ring
   int64_t column_phase_bytes, line_bytes;
   uint8_t* ring;
-  uint8_t* weights;   // [lines][phases][sets][groups][kernel_w] of four registers
-  uint8_t* pattern;   // [kRows][PatternBytes() + c], while weights are set
-  int32_t* start;     // [phases][kBytes] in the order of the four registers
+  uint8_t* weights;  // [lines][phases][sets][groups][kernel_w] of four registers
+  uint8_t* pattern;  // [kRows][PatternBytes() + c], while weights are set
+  int32_t* start;    // [phases][kBytes] in the order of the four registers
   float* multiplier;
   int64_t ahead = 0;  // lines copied before they are needed
   int64_t next = 0;   // first input line that the ring does not hold yet
@@ -82,8 +82,8 @@ struct FlatDepthwise {
         const int64_t at = phase * kBytes + i / 4 % 4 * T::kLanes + i / 16 * 4 + i % 4;
         const uint32_t bias = q.bias != nullptr ? static_cast<uint32_t>(q.bias[channel]) : 0;
         const uint32_t sum = static_cast<uint32_t>(q.sums[channel]);
-        start[at] = static_cast<int32_t>(
-            bias - static_cast<uint32_t>(q.act_bias) * (sum - static_cast<uint32_t>(q.sums_minus)));
+        start[at] = static_cast<int32_t>(bias - static_cast<uint32_t>(q.act_bias) *
+                                                    (sum - static_cast<uint32_t>(q.sums_minus)));
         multiplier[at] = q.multiplier[channel];
         if (++channel == c) channel = 0;
       }
@@ -214,9 +214,8 @@ struct FlatDepthwise {
 #pragma GCC unroll 4
       for (int k = 0; k < 4; ++k) {
         const typename T::F by = T::LoadF(m + k * T::kLanes);
-        y[k] = p.quant.large_multipliers
-                   ? ScaledLarge<T>(acc[l][k], by, T::SplatF(p.quant.hi))
-                   : Scaled<T>(acc[l][k], by);
+        y[k] = p.quant.large_multipliers ? ScaledLarge<T>(acc[l][k], by, T::SplatF(p.quant.hi))
+                                         : Scaled<T>(acc[l][k], by);
       }
       const V low = T::PackWords(y[0], y[1], rounding.zero);
       const V high = T::PackWords(y[2], y[3], rounding.zero);
@@ -231,11 +230,12 @@ template <class T, template <class> class Rows>
 __attribute__((noinline)) void DepthwiseFlat(const DepthwiseI8& p) {
   using Unit = FlatDepthwise<T, Rows>;
   constexpr int kRows = Unit::kRows;
-  Unit u{p, p.in_c, 1, RowGroups<kRows>(p, 1), 1, 0, 0, 0, nullptr, nullptr, nullptr, nullptr, nullptr};
+  Unit u{p,       p.in_c,  1,      RowGroups<kRows>(p, 1), 1, 0, 0, 0, nullptr, nullptr,
+         nullptr, nullptr, nullptr};
   while (u.phases * Unit::kBytes % u.c != 0) ++u.phases;
   u.sets = kRows == 4 && p.weight_zero_point != 0 ? 2 : 1;
-  const bool pairs = p.dilation_h == 1 && p.line_end - p.line_begin > 1 &&
-                     RowGroups<kRows>(p, 2) == u.groups;
+  const bool pairs =
+      p.dilation_h == 1 && p.line_end - p.line_begin > 1 && RowGroups<kRows>(p, 2) == u.groups;
   u.ahead = (pairs ? 2 : 1) * p.stride_h;
   u.kept = (p.kernel_h - 1) * p.dilation_h + 1 + (pairs ? p.stride_h : 0) + u.ahead;
   const int64_t columns = (p.out_w - 1) * p.stride_w + (p.kernel_w - 1) * p.dilation_w + 1;

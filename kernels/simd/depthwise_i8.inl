@@ -60,12 +60,12 @@ struct DepthwiseUnit {
   static constexpr int64_t kColumnBytes = 4 * kChannels;  // of one group of kRows rows
 
   const DepthwiseI8& p;
-  int64_t channel;    // the first
-  int count;          // real channels
-  int64_t groups;     // of kRows input rows under `lines` output lines
-  int sets;           // of weights: the second is minus the zero point for every tap
-  uint8_t* weights;   // [lines][sets][groups][kernel_w] columns
-  uint8_t* columns;   // [columns of a stretch][groups]
+  int64_t channel;   // the first
+  int count;         // real channels
+  int64_t groups;    // of kRows input rows under `lines` output lines
+  int sets;          // of weights: the second is minus the zero point for every tap
+  uint8_t* weights;  // [lines][sets][groups][kernel_w] columns
+  uint8_t* columns;  // [columns of a stretch][groups]
   alignas(64) int32_t start[kChannels];
   alignas(64) float multiplier[kChannels];
 
@@ -120,7 +120,8 @@ struct DepthwiseUnit {
     int64_t step;
   };
 
-  /// Columns [begin, end) of the input, interleaved into `columns`; `y` is the row of the first tap.
+  /// Columns [begin, end) of the input, interleaved into `columns`; `y` is the row of the first
+  /// tap.
   template <bool kGather>
   WHIT_INLINE void Interleave(int64_t y, int64_t rows, int64_t begin, int64_t end,
                               const uint8_t* padding) const {
@@ -135,7 +136,7 @@ struct DepthwiseUnit {
       }
       uint8_t* to = columns + g * kColumnBytes;
       const int64_t stride = groups * kColumnBytes;
-      const auto store = [&](const V (&v)[4]) WHIT_LAMBDA_INLINE {
+      const auto store = [&](const V(&v)[4]) WHIT_LAMBDA_INLINE {
         for (int k = 0; k < 4; ++k) T::Store(to + k * (kColumnBytes / 4), v[k]);
         to += stride;
       };
@@ -335,7 +336,8 @@ __attribute__((noinline)) void DepthwiseChannels(const DepthwiseI8& p, int64_t c
   if (pairs) u.SetWeights(1, u.weights + line_bytes);
   u.SetChannels();
   const int64_t taps = (p.kernel_w - 1) * p.dilation_w;
-  const int64_t fits = (kDepthwiseColumnBytes / (u.groups * Unit::kColumnBytes) - taps) / p.stride_w;
+  const int64_t fits =
+      (kDepthwiseColumnBytes / (u.groups * Unit::kColumnBytes) - taps) / p.stride_w;
   const int64_t stretch = Max<int64_t>(fits / kX * kX, kX);
   int64_t line = p.line_begin;
   if (pairs) {

@@ -44,8 +44,8 @@ WHIT_INLINE void SetChannels(const ProductI8& p, int64_t q, int width, Channels<
       const bool real = i < c->count;
       const uint32_t bias = real && r.bias != nullptr ? static_cast<uint32_t>(r.bias[n + i]) : 0;
       const uint32_t sum = real ? static_cast<uint32_t>(r.sums[n + i]) : 0;
-      c->start[i] = static_cast<int32_t>(
-          bias - static_cast<uint32_t>(r.act_bias) * (sum - static_cast<uint32_t>(r.sums_minus)));
+      c->start[i] = static_cast<int32_t>(bias - static_cast<uint32_t>(r.act_bias) *
+                                                    (sum - static_cast<uint32_t>(r.sums_minus)));
       c->multiplier[i] = real ? r.multiplier[n + i] : 1.0f;
     }
     return;
@@ -203,15 +203,13 @@ WHIT_INLINE void FinishTile(const ProductI8& p, const Channels<T, kV>& c, int64_
     if (q.large_multipliers) {
       const typename T::F most = T::SplatF(q.hi);
       StoreTile<T, kM, kV>(acc, r, out, p.out_stride, c.count,
-                           [&](typename T::V a, int, int v) WHIT_LAMBDA_INLINE {
-                             return ScaledLarge<T>(a, m[v], most);
-                           });
+                           [&](typename T::V a, int, int v)
+                               WHIT_LAMBDA_INLINE { return ScaledLarge<T>(a, m[v], most); });
       return;
     }
     StoreTile<T, kM, kV>(acc, r, out, p.out_stride, c.count,
-                         [&](typename T::V a, int, int v) WHIT_LAMBDA_INLINE {
-                           return Scaled<T>(a, m[v]);
-                         });
+                         [&](typename T::V a, int, int v)
+                             WHIT_LAMBDA_INLINE { return Scaled<T>(a, m[v]); });
     return;
   }
   const Residual8& b = *p.residual;

@@ -87,10 +87,10 @@ WHIT_INLINE void SumRows(const RowSums& s) {
     }
 #pragma GCC unroll 4
     for (int j = 0; j < 4; ++j) half[j] = _mm_add_epi64(half[j], T::FoldSums(sum[j]));
-    const __m128i a = _mm_add_epi64(_mm_unpacklo_epi64(half[0], half[1]),
-                                    _mm_unpackhi_epi64(half[0], half[1]));
-    const __m128i b = _mm_add_epi64(_mm_unpacklo_epi64(half[2], half[3]),
-                                    _mm_unpackhi_epi64(half[2], half[3]));
+    const __m128i a =
+        _mm_add_epi64(_mm_unpacklo_epi64(half[0], half[1]), _mm_unpackhi_epi64(half[0], half[1]));
+    const __m128i b =
+        _mm_add_epi64(_mm_unpacklo_epi64(half[2], half[3]), _mm_unpackhi_epi64(half[2], half[3]));
     const __m128i four = _mm_castps_si128(
         _mm_shuffle_ps(_mm_castsi128_ps(a), _mm_castsi128_ps(b), _MM_SHUFFLE(2, 0, 2, 0)));
     Xmm::Store(s.sums + i, Xmm::Mul32(four, scale));

@@ -16,9 +16,8 @@ bool HasFloats() {
   return std::ranges::any_of(RunnableTiers(), [](auto* tier) { return tier->f32 != nullptr; });
 }
 bool HasHybrid() {
-  return std::ranges::any_of(RunnableTiers(), [](auto* tier) {
-    return tier->f32 != nullptr && tier->act_bias == 128;
-  });
+  return std::ranges::any_of(
+      RunnableTiers(), [](auto* tier) { return tier->f32 != nullptr && tier->act_bias == 128; });
 }
 
 /// Runs `c` with random values, compared on all tiers by OpTester; `bias` may be absent.

@@ -10,9 +10,9 @@
 
 namespace whit {
 
-/// Every tier with kernels that this CPU can run, "avxvnni-emulated" among them: the code of avxvnni
-/// with its one instruction replaced by exact AVX2. What cannot run is listed when tests end; it
-/// must never look green.
+/// Every tier with kernels that this CPU can run, "avxvnni-emulated" among them: the code of
+/// avxvnni with its one instruction replaced by exact AVX2. What cannot run is listed when tests
+/// end; it must never look green.
 std::span<const simd::Tier* const> RunnableTiers();
 
 /// "avxvnni: this CPU does not have ..." for each that cannot.

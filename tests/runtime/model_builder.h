@@ -38,8 +38,8 @@ class ModelBuilder {
   int Dim(const std::string& name, uint32_t max, uint32_t value);
 
   int Weights(const PackedArrays& packed);
-  /// A k x k convolution (or depthwise) at stride 1 with SAME padding from tensor `in` to `out`, with
-  /// random weights and multiplier.
+  /// A k x k convolution (or depthwise) at stride 1 with SAME padding from tensor `in` to `out`,
+  /// with random weights and multiplier.
   void Conv(const std::string& name, int in, int out, int64_t k, std::mt19937* rng,
             bool depthwise = false);
   int Blob(std::span<const std::byte> bytes) { return writer_.AddBlob(bytes); }

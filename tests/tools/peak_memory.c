@@ -1,6 +1,7 @@
-/* peak_memory COMMAND ARGUMENT...: runs it with its output thrown away; prints the most anonymous memory it had resident at
- * any time in KiB (what is no page of a file), and its exit status. Memory is given back by system calls alone, so a look
- * before each of them sees the peak. Exit status 77: this system does not let a process be traced. */
+/* peak_memory COMMAND ARGUMENT...: runs it with its output thrown away; prints the most anonymous
+ * memory it had resident at any time in KiB (what is no page of a file), and its exit status.
+ * Memory is given back by system calls alone, so a look before each of them sees the peak. Exit
+ * status 77: this system does not let a process be traced. */
 #include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
