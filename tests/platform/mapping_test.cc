@@ -1,3 +1,5 @@
+// Before any header: 32-bit systems else cannot make files of 4 GiB.
+#define _FILE_OFFSET_BITS 64
 #include "platform/mapping.h"
 
 #include <fcntl.h>
