@@ -39,10 +39,9 @@ struct LongRows {
 /// Products of 16 channels.
 struct Products {
   int16x8_t lo, hi;
-  WHIT_INLINE Products(int8x16_t x, int8x16_t w)
-      : lo(vmull_s8(vget_low_s8(x), vget_low_s8(w))), hi(High(x, w)) {}
+  WHIT_INLINE Products(int8x16_t x, int8x16_t w) : lo(Neon::MulLo(x, w)), hi(High(x, w)) {}
   WHIT_INLINE void Add(int8x16_t x, int8x16_t w) {
-    lo = vmlal_s8(lo, vget_low_s8(x), vget_low_s8(w));
+    Neon::MulAddLo(lo, x, w);
 #if defined(__aarch64__)
     hi = vmlal_high_s8(hi, x, w);
 #else

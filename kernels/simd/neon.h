@@ -64,6 +64,24 @@ struct Neon {
   static WHIT_INLINE V Sub8(V a, V b) { return From(vsubq_s8(As8(a), As8(b))); }
   static WHIT_INLINE V EvenS8(V a) { return From(vshrq_n_s16(vshlq_n_s16(As16(a), 8), 8)); }
   static WHIT_INLINE V OddS8(V a) { return From(vshrq_n_s16(As16(a), 8)); }
+  /// Products of the lower eight bytes. In assembly because gcc 12 else keeps copies of lower
+  /// halves in registers of their own, and spills.
+  static WHIT_INLINE int16x8_t MulLo(int8x16_t a, int8x16_t b) {
+#if defined(__aarch64__)
+    int16x8_t product;
+    asm("smull %0.8h, %1.8b, %2.8b" : "=w"(product) : "w"(a), "w"(b));
+    return product;
+#else
+    return vmull_s8(vget_low_s8(a), vget_low_s8(b));
+#endif
+  }
+  static WHIT_INLINE void MulAddLo(int16x8_t& acc, int8x16_t a, int8x16_t b) {
+#if defined(__aarch64__)
+    asm("smlal %0.8h, %1.8b, %2.8b" : "+w"(acc) : "w"(a), "w"(b));
+#else
+    acc = vmlal_s8(acc, vget_low_s8(a), vget_low_s8(b));
+#endif
+  }
 #if defined(__ARM_FEATURE_DOTPROD)
   /// acc += four signed bytes of a times four signed bytes of b, in every lane.
   static WHIT_INLINE void Dot(V& acc, V a, V b) { acc = vdotq_s32(acc, As8(a), As8(b)); }
