@@ -258,13 +258,15 @@ def write_report(args, results):
     tiers = sorted({tier for r in results for tier in r["isa"].replace(",", " ").split()})
     key = f"{cpu}, {' '.join(flags)}" + (f", {args.whit_options}" if args.whit_options else "")
     slug = "".join(c if c.isalnum() else "-" for c in key.lower()).strip("-")
-    image = args.report.parent / "pictures" / f"compare-{slug[:60].strip('-')}.svg"
+    title = cpu + (f", whit with {args.whit_options}" if args.whit_options else "")
+    name = "".join(c if c.isalnum() else "-" for c in f"{cpu} {args.whit_options}".lower())
+    image = args.report.parent / "pictures" / f"compare-{'-'.join(filter(None, name.split('-')))}.svg"
     image.parent.mkdir(exist_ok=True)
     image.write_text(picture(results, args.runtimes))
     clocks = [r["clock_ghz"] for r in results if r["clock_ghz"]]
     ratios = {t: [r["ms"][fastest(r)][0] / r["ms"]["whit"][0] for r in results
                   if r["threads"] == t and fastest(r) and "whit" in r["ms"]] for t in args.threads}
-    lines = [f"<!-- compare: {slug} -->", f"### {cpu}", "",
+    lines = [f"<!-- compare: {slug} -->", f"### {title}", "",
              f"{datetime.date.today()}; {os.cpu_count()} cores; flags {' '.join(flags)}; clock {min(clocks):.2f} to {max(clocks):.2f} GHz "
              f"beside the runs; tiers that ran: {', '.join(tiers)}; {versions(args.runtimes)}. Minimum milliseconds of "
              f"{args.rounds} interleaved turns, uniform noise as input" +
