@@ -134,7 +134,7 @@ Json ProfileJson(const Profile& p) {
 }
 
 std::string ProfileSvg(const Profile& p) {
-  constexpr int kLine = 18, kLeft = 380, kBar = 420, kWidth = 1100, kTop = 56;
+  constexpr int kLine = 18, kLeft = 480, kBar = 400, kWidth = 1180, kTop = 56;
   uint64_t longest = 1;
   for (const StepTime& s : p.steps) longest = std::max(longest, s.ns);
   const int height = kTop + kLine * static_cast<int>(p.steps.size()) + 12;
