@@ -62,12 +62,12 @@ struct DepthwiseF32 {
 };
 
 /// out[i] = zero + rne(clamp(x[i] * inverse, lo, hi)), i < n; NaN becomes zero + lo. 64 bytes
-/// behind x may be read, 15 behind out written.
+/// behind x may be read, 15 behind out written. Zero and codes as the tier stores activations.
 struct QuantizeF32 {
   const float* x = nullptr;
   int64_t n = 0;
   float inverse = 0, lo = 0, hi = 0;  // |lo|, |hi| <= 255, integers
-  int32_t zero = 0;                   // 0 to 255, as zero + lo and zero + hi
+  int32_t zero = 0;                   // as zero + lo and zero + hi in the range of a code
   uint8_t* out = nullptr;
 };
 

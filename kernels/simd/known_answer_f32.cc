@@ -149,7 +149,7 @@ bool WinogradIsRight(const F32Kernels& k) {
 }
 
 /// Range and codes of 75 values, whose ends lie in the middle and behind the whole registers.
-bool QuantizeIsRight(const F32Kernels& k) {
+bool QuantizeIsRight(const F32Kernels& k, int32_t act_bias) {
   constexpr size_t kCount = 75;
   Numbers numbers;
   std::array<float, kCount + 16> x;
@@ -163,7 +163,7 @@ bool QuantizeIsRight(const F32Kernels& k) {
   k.range(x.data() + 29, 2, &lo, &hi);
   if (lo != std::min(0.0f, x[29]) || hi != 21) return false;
   QuantizeF32 q;
-  q.x = x.data(), q.n = kCount, q.inverse = 8.25f, q.lo = -100, q.hi = 155, q.zero = 100;
+  q.x = x.data(), q.n = kCount, q.inverse = 8.25f, q.lo = -100, q.hi = 155, q.zero = act_bias - 28;
   q.out = codes.data();
   k.quantize(q);
   for (size_t i = 0; i < kCount; ++i) {
@@ -175,13 +175,13 @@ bool QuantizeIsRight(const F32Kernels& k) {
 
 }  // namespace
 
-const char* FirstWrongKernel(const F32Kernels& k) {
+const char* FirstWrongKernel(const F32Kernels& k, int32_t act_bias) {
   for (const int rows : {1, 2, 7}) {
     if (!ProductIsRight(k, rows)) return "product (float32)";
   }
   if (!DepthwiseIsRight(k)) return "depthwise (float32)";
   if (!WinogradIsRight(k)) return "winograd (float32)";
-  if (!QuantizeIsRight(k)) return "quantize (float32)";
+  if (!QuantizeIsRight(k, act_bias)) return "quantize (float32)";
   return nullptr;
 }
 

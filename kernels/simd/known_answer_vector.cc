@@ -347,7 +347,7 @@ bool PlacesAreRight(const VectorKernels& k) {
 
 }  // namespace
 
-const char* FirstWrongKernel(const VectorKernels& k) {
+const char* FirstWrongKernel(const VectorKernels& k, int32_t) {
   if (!SumsAreRight(k)) return "binary_u8";
   if (!WordsAreRight(k)) return "binary_i16, rescale_i16 or table_i16";
   if (!TablesAreRight(k)) return "table_u8";

@@ -14,8 +14,10 @@ struct Neon {
   static constexpr int kLanes = 4;
 #if defined(__aarch64__)
   static constexpr int kRegisters = 32;
+  static constexpr bool kByElement = true;  // MulAddElementF; armv7 has none that is fused
 #else
   static constexpr int kRegisters = 16;
+  static constexpr bool kByElement = false;
 #endif
   static constexpr bool kDotLanes = true;
   typedef int32_t Unaligned32 __attribute__((may_alias, aligned(1)));
@@ -96,6 +98,16 @@ struct Neon {
   static WHIT_INLINE void StoreF(float* p, F v) { vst1q_f32(p, v); }
   static WHIT_INLINE F BroadcastF(const float* p) { return vld1q_dup_f32(p); }
   static WHIT_INLINE F MulAddF(F a, F b, F c) { return vfmaq_f32(c, a, b); }
+#if defined(__aarch64__)
+  /// acc += b times element kElement of x.
+  template <int kElement>
+  static WHIT_INLINE void MulAddElementF(F& acc, F b, F x) {
+    acc = vfmaq_laneq_f32(acc, b, x, kElement);
+  }
+#endif
+  static WHIT_INLINE F SwapHalvesF(F v) { return vextq_f32(v, v, 2); }
+  static WHIT_INLINE F SwapPairsF(F v) { return vrev64q_f32(v); }
+  static WHIT_INLINE float FirstF(F v) { return vgetq_lane_f32(v, 0); }
   static WHIT_INLINE F LoadFewF(const float* p, int count) {
     float v[kLanes] = {};
     for (int i = 0; i < count; ++i) v[i] = p[i];
@@ -178,6 +190,12 @@ struct Neon {
       vst1_u8(p, vget_high_u8(bytes));
     }
   }
+};
+
+/// Minima and maxima as x86 has them: of a NaN and a number, and of two zeros, the second operand.
+struct NeonSecond : Neon {
+  static WHIT_INLINE F MinF(F a, F b) { return vbslq_f32(vcltq_f32(a, b), a, b); }
+  static WHIT_INLINE F MaxF(F a, F b) { return vbslq_f32(vcgtq_f32(a, b), a, b); }
 };
 
 /// What loops written for registers of any width use where 16 bytes are enough.

@@ -41,6 +41,19 @@ WHIT_INLINE void SetFloatChannels(const ProductF32& p, int64_t q, FloatChannels<
   }
 }
 
+/// The step k + kElement of four whose inputs are in registers: where a multiply-add takes an
+/// element, nothing is broadcast.
+template <int kElement, class T, int kM, int kV>
+WHIT_INLINE void MultiplyElement(const FloatChannels<T, kV>& c, const float* w,
+                                 const typename T::F (&x)[kM], typename T::F (&acc)[kM][kV]) {
+#pragma GCC unroll 8
+  for (int v = 0; v < kV; ++v) {
+    const typename T::F b = T::LoadF(c.Register(w + 16 * kElement, v));
+#pragma GCC unroll 16
+    for (int i = 0; i < kM; ++i) T::template MulAddElementF<kElement>(acc[i][v], b, x[i]);
+  }
+}
+
 /// acc[i][v] += x[i][k] * w[k][v], one k after the other.
 template <class T, int kM, int kV>
 WHIT_INLINE void MultiplyRuns(const ProductF32& p, const FloatChannels<T, kV>& c, int64_t row,
@@ -56,7 +69,19 @@ WHIT_INLINE void MultiplyRuns(const ProductF32& p, const FloatChannels<T, kV>& c
     const float* a[kM];
 #pragma GCC unroll 16
     for (int i = 0; i < kM; ++i) a[i] = reinterpret_cast<const float*>(rows[i] + at);
-    for (int64_t k = 0; k < p.run_length; ++k, w += 16) {
+    int64_t k = 0;
+    if constexpr (T::kByElement) {
+      for (; k + 4 <= p.run_length; k += 4, w += 64) {
+        F x[kM];
+#pragma GCC unroll 16
+        for (int i = 0; i < kM; ++i) x[i] = T::LoadF(a[i] + k);
+        MultiplyElement<0, T, kM, kV>(c, w, x, acc);
+        MultiplyElement<1, T, kM, kV>(c, w, x, acc);
+        MultiplyElement<2, T, kM, kV>(c, w, x, acc);
+        MultiplyElement<3, T, kM, kV>(c, w, x, acc);
+      }
+    }
+    for (; k < p.run_length; ++k, w += 16) {
       F b[kV];
 #pragma GCC unroll 8
       for (int v = 0; v < kV; ++v) b[v] = T::LoadF(c.Register(w, v));

@@ -64,7 +64,8 @@ WHIT_INLINE int64_t QuantizeStretches(const QuantizeF32& q, int64_t i, bool rest
   return i;
 }
 
-template <class T>
+/// N: registers of 16 bytes.
+template <class T, class N = Xmm>
 WHIT_INLINE void QuantizeFloats(const QuantizeF32& q) {
-  QuantizeStretches<Xmm>(q, T::kLanes > 4 ? QuantizeStretches<T>(q, 0, false) : 0, true);
+  QuantizeStretches<N>(q, T::kLanes > 4 ? QuantizeStretches<T>(q, 0, false) : 0, true);
 }

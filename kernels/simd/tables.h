@@ -12,6 +12,7 @@ extern const Kernels kSse41, kAvx2, kAvxVnni, kAvx512Vnni;
 extern const F32Kernels kSse41F32, kAvx2F32, kAvx512VnniF32;
 extern const VectorKernels kSse41Vector, kAvx2Vector, kAvx512VnniVector;
 extern const Kernels kNeon, kNeonDot, kNeonI8mm;
+extern const F32Kernels kNeonF32;
 extern const Kernels kAvxVnniEmulated;  // of the tests: the instruction replaced by exact AVX2
 
 }  // namespace whit::simd

@@ -21,13 +21,13 @@ constexpr Tier kTiers[] = {
      [](const CpuFeatures& c) { return c.avx512vnni && c.fma; }, 128, &kAvx512Vnni, 400, 110,
      &kAvx512VnniF32, &kAvx512VnniVector},
 #elif defined(__aarch64__) || defined(__arm__)
-    {"neon", "NEON", [](const CpuFeatures& c) { return c.neon; }, 0, &kNeon, 10, 5},
+    {"neon", "NEON", [](const CpuFeatures& c) { return c.neon; }, 0, &kNeon, 10, 5, &kNeonF32},
 #endif
 #if defined(__aarch64__)
     {"neon_dot", "NEON and dot products (armv8.2)", [](const CpuFeatures& c) { return c.dotprod; },
-     0, &kNeonDot, 60, 10},
+     0, &kNeonDot, 60, 10, &kNeonF32},
     {"neon_i8mm", "NEON, dot products and products of matrices (armv8.6)",
-     [](const CpuFeatures& c) { return c.dotprod && c.i8mm; }, 0, &kNeonI8mm, 90, 10},
+     [](const CpuFeatures& c) { return c.dotprod && c.i8mm; }, 0, &kNeonI8mm, 90, 10, &kNeonF32},
 #endif
 };
 
@@ -36,8 +36,9 @@ TierState Examine(const Tier& tier) {
   if (!tier.on(HostCpu())) return {false, "this CPU does not have " + needs};
   if (tier.kernels == nullptr) return {true, "portable C++, on every CPU"};
   const char* wrong = FirstWrongKernel(*tier.kernels, tier.act_bias);
-  if (wrong == nullptr && tier.f32 != nullptr) wrong = FirstWrongKernel(*tier.f32);
-  if (wrong == nullptr && tier.vector != nullptr) wrong = FirstWrongKernel(*tier.vector);
+  if (wrong == nullptr && tier.f32 != nullptr) wrong = FirstWrongKernel(*tier.f32, tier.act_bias);
+  if (wrong == nullptr && tier.vector != nullptr)
+    wrong = FirstWrongKernel(*tier.vector, tier.act_bias);
   if (wrong != nullptr) {
     return {false, "this CPU says it has " + needs + ", but its known-answer test of " + wrong +
                        " gave a wrong answer"};

@@ -56,8 +56,8 @@ const Tier& ForAnyData(const Tier& tier);
 /// Null if all kernels of the table give their known answers, else the name of the first that does
 /// not. Pure, so tests can break a table and see it fail.
 const char* FirstWrongKernel(const Kernels& kernels, int32_t act_bias);
-const char* FirstWrongKernel(const F32Kernels& kernels);
-const char* FirstWrongKernel(const VectorKernels& kernels);
+const char* FirstWrongKernel(const F32Kernels& kernels, int32_t act_bias);
+const char* FirstWrongKernel(const VectorKernels& kernels, int32_t act_bias);
 
 }  // namespace whit::simd
 

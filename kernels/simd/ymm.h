@@ -8,6 +8,7 @@ struct Ymm {
   using F = __m256;                 // 8 floats
   static constexpr int kLanes = 8;  // 32-bit ones
   static constexpr int kRegisters = 16;
+  static constexpr bool kByElement = false;
   static constexpr bool kDotLanes = false;  // dot products by one lane of a register
   typedef int32_t Unaligned32 __attribute__((may_alias, aligned(1)));
 
@@ -124,7 +125,8 @@ struct Ymm {
     return _mm256_cvtepu8_epi32(_mm_loadl_epi64(reinterpret_cast<const __m128i*>(p)));
   }
 
-  /// 4 * kLanes int32 in order as bytes: `zero` (16-bit lanes) added with saturation, then to bytes.
+  /// 4 * kLanes int32 in order as bytes: `zero` (16-bit lanes) added with saturation, then to
+  /// bytes.
   static WHIT_INLINE V Pack(V a, V b, V c, V d, V zero) {
     return _mm256_permutevar8x32_epi32(PackBytes(PackWords(a, b, zero), PackWords(c, d, zero)),
                                        _mm256_setr_epi32(0, 4, 1, 5, 2, 6, 3, 7));
