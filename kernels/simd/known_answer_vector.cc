@@ -13,8 +13,9 @@ namespace {
 
 constexpr size_t kCount = 203;  // 3 zmm of bytes, 11 lanes
 
-std::array<uint8_t, kCount> Bytes(uint32_t seed) {
-  std::array<uint8_t, kCount> bytes;
+/// 64 more lie behind them, as some kernels may read.
+std::array<uint8_t, kCount + 64> Bytes(uint32_t seed) {
+  std::array<uint8_t, kCount + 64> bytes;
   for (uint8_t& b : bytes) {
     seed = seed * 1664525u + 1013904223u;
     b = static_cast<uint8_t>(seed >> 24);
