@@ -21,7 +21,11 @@ constexpr Tier kTiers[] = {
      [](const CpuFeatures& c) { return c.avx512vnni && c.fma; }, 128, &kAvx512Vnni, 400, 110,
      &kAvx512VnniF32, &kAvx512VnniVector},
 #elif defined(__aarch64__) || defined(__arm__)
-    {"neon", "NEON", [](const CpuFeatures& c) { return c.neon; }, 0, &kNeon, 10, 5, &kNeonF32},
+    {"neon", "NEON", [](const CpuFeatures& c) { return c.neon; }, 0, &kNeon, 10, 5,
+#if defined(__aarch64__)
+     &kNeonF32
+#endif
+    },
 #endif
 #if defined(__aarch64__)
     {"neon_dot", "NEON and dot products (armv8.2)", [](const CpuFeatures& c) { return c.dotprod; },
