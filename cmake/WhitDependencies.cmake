@@ -1,5 +1,17 @@
 # Where the given dependencies are: flatbuffers (headers and compiler), pthreadpool, optional XNNPACK.
 
+# whit_system_library(target INCLUDE LIBRARY NAME): what was found on this system. Users of an installed whit link it and include
+# none of it. Where whit is built for another machine, they find it by its name there: this path exists here alone.
+function(whit_system_library target include library name)
+  add_library(${target} INTERFACE)
+  target_include_directories(${target} SYSTEM INTERFACE $<BUILD_INTERFACE:${include}>)
+  if(CMAKE_CROSSCOMPILING)
+    target_link_libraries(${target} INTERFACE $<BUILD_INTERFACE:${library}> $<INSTALL_INTERFACE:${name}>)
+  else()
+    target_link_libraries(${target} INTERFACE ${library})
+  endif()
+endfunction()
+
 # Debian 12 and 13 spell the package differently.
 find_package(FlatBuffers NAMES FlatBuffers flatbuffers Flatbuffers CONFIG QUIET)
 find_path(WHIT_FLATBUFFERS_INCLUDE flatbuffers/flatbuffers.h REQUIRED)
@@ -11,9 +23,8 @@ if(TARGET pthreadpool)
 else()
   find_path(WHIT_PTHREADPOOL_INCLUDE pthreadpool.h REQUIRED)
   find_library(WHIT_PTHREADPOOL_LIBRARY pthreadpool REQUIRED)
-  add_library(whit_pthreadpool INTERFACE)
-  target_include_directories(whit_pthreadpool SYSTEM INTERFACE ${WHIT_PTHREADPOOL_INCLUDE})
-  target_link_libraries(whit_pthreadpool INTERFACE ${WHIT_PTHREADPOOL_LIBRARY} Threads::Threads)
+  whit_system_library(whit_pthreadpool ${WHIT_PTHREADPOOL_INCLUDE} ${WHIT_PTHREADPOOL_LIBRARY} pthreadpool)
+  target_link_libraries(whit_pthreadpool INTERFACE Threads::Threads)
   set(WHIT_PTHREADPOOL whit_pthreadpool)
 endif()
 
@@ -24,9 +35,8 @@ if(WHIT_XNNPACK)
   else()
     find_path(WHIT_XNNPACK_INCLUDE xnnpack.h REQUIRED)
     find_library(WHIT_XNNPACK_LIBRARY XNNPACK REQUIRED)
-    add_library(whit_xnnpack_system INTERFACE)
-    target_include_directories(whit_xnnpack_system SYSTEM INTERFACE ${WHIT_XNNPACK_INCLUDE})
-    target_link_libraries(whit_xnnpack_system INTERFACE ${WHIT_XNNPACK_LIBRARY} ${WHIT_PTHREADPOOL})
+    whit_system_library(whit_xnnpack_system ${WHIT_XNNPACK_INCLUDE} ${WHIT_XNNPACK_LIBRARY} XNNPACK)
+    target_link_libraries(whit_xnnpack_system INTERFACE ${WHIT_PTHREADPOOL})
     set(WHIT_XNNPACK_TARGET whit_xnnpack_system)
   endif()
 endif()
