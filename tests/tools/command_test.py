@@ -433,6 +433,20 @@ class CommandTest(unittest.TestCase):
         self.assertEqual(len(drawn.findall("{http://www.w3.org/2000/svg}g")), len(steps))
         self.fails(2, "nowhere", "bench", self.model, "--runs", "1", "--svg", self.folder / "nowhere" / "a.svg")
 
+    def test_bench_profile_leaves_out_what_the_first_run_does_alone(self):
+        """A quantized constant is shifted to the plan's storage once: no step of the measured runs."""
+        model = tflite_builder.Model()
+        g = model.graph()
+        x, y = g.input([1, 4], "int8", scale=0.1, zero=3), g.tensor([1, 4], "int8", 0.2, 5)
+        g.op("ADD", [x, g.const(np.int8([1, -2, 3, 100]), scale=0.1, zero=-1)], [y])
+        g.output(y)
+        path = self.folder / "constant.tflite"
+        path.write_bytes(model.build())
+        found = self.json("bench", path, "--runs", "3", "--profile", "--svg", self.folder / "constant.svg")["profile"]
+        self.assertIn("Add", [step["op"] for step in found])
+        self.assertNotIn("", [step["op"] for step in found])
+        self.assertAlmostEqual(sum(step["share"] for step in found), 1, places=5)
+
 
 if __name__ == "__main__":
     unittest.main(argv=[sys.argv[0], *sys.argv[4:]])

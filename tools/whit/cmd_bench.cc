@@ -175,8 +175,12 @@ Status RunBench(const BenchFlags& flags) {
   if (runner.time_depends_on_data() && flags.runs > 0) {
     WHIT_RETURN_IF_ERROR(MeasureAnyData(flags, opened.model, options, &m));
   }
-  Json json = BenchJson(flags, runner, m);
-  if (!flags.json) PrintTimes(flags, runner, m);
+  Json json;
+  if (flags.json) {
+    json = BenchJson(flags, runner, m);
+  } else {
+    PrintTimes(flags, runner, m);
+  }
   if (profiled) {
     profile.AddPlan(runner);
     WHIT_ASSIGN_OR_RETURN(profile.peak, MeasurePeak(options.isa));

@@ -74,7 +74,6 @@ std::string Figures(const Profile& p, const StepTime& s) {
 }  // namespace
 
 void Profile::Add(const StepProfile& p) {
-  if (p.step >= steps.size()) steps.resize(p.step + 1);
   StepTime& s = steps[p.step];
   if (s.op.empty()) {
     s.node = p.node, s.op = p.op, s.implementation = p.implementation, s.tier = p.tier;
@@ -85,15 +84,15 @@ void Profile::Add(const StepProfile& p) {
 
 void Profile::AddPlan(const Runner& runner) {
   const std::vector<PlanStep> plan = DescribePlan(runner);
-  for (size_t i = 0; i < std::min(plan.size(), steps.size()); ++i) {
-    steps[i].floats = plan[i].floats;
-    steps[i].threads = plan[i].threads;
+  for (auto& [i, s] : steps) {
+    s.floats = plan[i].floats;
+    s.threads = plan[i].threads;
   }
 }
 
 uint64_t Profile::total_ns() const {
   uint64_t total = 0;
-  for (const StepTime& s : steps) total += s.ns;
+  for (const auto& [i, s] : steps) total += s.ns;
   return std::max<uint64_t>(total, 1);
 }
 
@@ -104,8 +103,7 @@ double ShareOfPeak(const Profile& profile, const StepTime& step) {
 
 void PrintProfile(const Profile& p, FILE* to) {
   std::fprintf(to, "%4s %9s %6s %8s %6s  %s\n", "step", "us", "%", "GMAC/s", "% peak", "operator");
-  for (size_t i = 0; i < p.steps.size(); ++i) {
-    const StepTime& s = p.steps[i];
+  for (const auto& [i, s] : p.steps) {
     const double of_peak = ShareOfPeak(p, s);
     std::fprintf(to, "%4zu %9.1f %6.1f %8s %6s  %s (%s, %s) %s\n", i, Us(s), 100 * Share(p, s),
                  Gmacs(s) > 0 ? Number(Gmacs(s), 1).c_str() : "",
@@ -118,8 +116,7 @@ void PrintProfile(const Profile& p, FILE* to) {
 
 Json ProfileJson(const Profile& p) {
   Json list = Json::array();
-  for (size_t i = 0; i < p.steps.size(); ++i) {
-    const StepTime& s = p.steps[i];
+  for (const auto& [i, s] : p.steps) {
     list.push_back({{"step", i},
                     {"node", s.node},
                     {"op", s.op},
@@ -136,7 +133,7 @@ Json ProfileJson(const Profile& p) {
 std::string ProfileSvg(const Profile& p) {
   constexpr int kLine = 18, kLeft = 480, kBar = 400, kWidth = 1180, kTop = 56;
   uint64_t longest = 1;
-  for (const StepTime& s : p.steps) longest = std::max(longest, s.ns);
+  for (const auto& [i, s] : p.steps) longest = std::max(longest, s.ns);
   const int height = kTop + kLine * static_cast<int>(p.steps.size()) + 12;
   std::string svg = "<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"" + std::to_string(kWidth) +
                     "\" height=\"" + std::to_string(height) +
@@ -147,9 +144,9 @@ std::string ProfileSvg(const Profile& p) {
                     "</text>\n"
                     "<text x=\"12\" y=\"42\" fill=\"#555555\">dark: what the step's products would "
                     "take at this machine's peak</text>\n";
-  for (size_t i = 0; i < p.steps.size(); ++i) {
-    const StepTime& s = p.steps[i];
-    const int y = kTop + kLine * static_cast<int>(i);
+  int y = kTop - kLine;
+  for (const auto& [i, s] : p.steps) {
+    y += kLine;
     const double width = kBar * static_cast<double>(s.ns) / static_cast<double>(longest);
     const double at_peak = width * std::min(1.0, ShareOfPeak(p, s));
     const auto text = [&](double x, const char* extra, const std::string& words) {

@@ -3,8 +3,8 @@
 #define WHIT_TOOLS_WHIT_PROFILE_H_
 
 #include <cstdio>
+#include <map>
 #include <string>
-#include <vector>
 
 #include "runtime/whit.h"
 #include "tools/whit/command.h"
@@ -22,7 +22,8 @@ struct StepTime {
 };
 
 struct Profile {
-  std::vector<StepTime> steps;
+  std::map<size_t, StepTime>
+      steps;         // by place in the plan; those of the first run alone are not there
   MachinePeak peak;  // of one thread
   std::string title;
 
