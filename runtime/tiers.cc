@@ -53,21 +53,22 @@ Result<const simd::Tier*> SelectTier(const std::string& name) {
   const bool forced = name.empty() && from_environment != nullptr && *from_environment != '\0';
   const std::string wanted = forced ? from_environment : name;
   const std::span<const simd::Tier> tiers = simd::Tiers();
-  std::string usable;
-  for (size_t i = tiers.size(); i-- > 0;) {  // best first
+  const std::string from = forced ? " (from WHIT_ISA)" : "";
+  for (size_t i = tiers.size(); i-- > 0;) {  // best first; known answers only of those that matter
+    if (!wanted.empty() && wanted != tiers[i].name) continue;
     const simd::TierState& state = simd::StateOf(i);
-    if (state.usable && wanted.empty()) return &tiers[i];
-    if (wanted == tiers[i].name) {
-      if (state.usable) return &tiers[i];
-      return Status(StatusCode::kUnsupported, "tier '" + wanted + "'" +
-                                                  (forced ? " (from WHIT_ISA)" : "") +
-                                                  " cannot be used: " + state.reason);
-    }
-    if (state.usable) usable += (usable.empty() ? "" : ", ") + std::string(tiers[i].name);
+    if (state.usable) return &tiers[i];
+    if (wanted.empty()) continue;
+    return Status(StatusCode::kUnsupported,
+                  "tier '" + wanted + "'" + from + " cannot be used: " + state.reason);
   }
-  return Status(StatusCode::kInvalidArgument, "no tier '" + wanted + "'" +
-                                                  (forced ? " (from WHIT_ISA)" : "") +
-                                                  " in this build; usable: " + usable);
+  std::string usable;
+  for (size_t i = tiers.size(); i-- > 0;) {
+    if (simd::StateOf(i).usable)
+      usable += (usable.empty() ? "" : ", ") + std::string(tiers[i].name);
+  }
+  return Status(StatusCode::kInvalidArgument,
+                "no tier '" + wanted + "'" + from + " in this build; usable: " + usable);
 }
 
 }  // namespace whit
