@@ -102,40 +102,45 @@ struct Placed {
   Window h, w;
 };
 
-// As the operator says, or dilated, with the blocks around it taken away. `hybrid` arithmetic sees
-// every image's largest value, and blocks are images of their own.
+// Dilated, with the blocks around it taken away, if it is the middle of such and no window lies in
+// the padding altogether.
+std::optional<Placed> PlaceSpread(Lowering& l, int64_t kernel_h, int64_t kernel_w) {
+  const auto spread = FindSpreadConv(l);
+  if (!spread) return std::nullopt;
+  const Shape in = l.tensor(spread->x).shape;
+  Placed p = {spread->x, {in[1], kernel_h}, {in[2], kernel_w}};
+  for (size_t axis : {0, 1}) {
+    Window& w = axis == 0 ? p.h : p.w;
+    w.dilation = spread->dilation[axis];
+    w.before = spread->before[axis], w.after = spread->after[axis];
+    w.out = w.in + w.before + w.after - w.extent() + 1;
+    const bool fits =
+        w.dilation <= kMaxWindow && w.out >= 1 && w.before < w.extent() && w.after < w.extent();
+    if (!fits) return std::nullopt;
+  }
+  return p;
+}
+
+// Where a convolution lies; `g` becomes the dilation it has there. `hybrid` arithmetic sees every
+// image's largest value, and blocks are images of their own.
 Result<Placed> PlaceConv(Lowering& l, ConvGeometry* g, int64_t kernel_h, int64_t kernel_w,
                          bool hybrid) {
   const bool plain = g->padding == tflite::Padding::VALID && g->stride_h == 1 && g->stride_w == 1 &&
                      g->dilation_h == 1 && g->dilation_w == 1;
-  const auto spread = plain && !hybrid ? FindSpreadConv(l) : std::nullopt;
-  Placed p;
-  p.x = spread ? spread->x : l.in(0);
-  if (spread) {
-    g->dilation_h = static_cast<int32_t>(spread->dilation[0]);
-    g->dilation_w = static_cast<int32_t>(spread->dilation[1]);
+  if (plain && !hybrid) {
+    if (const auto spread = PlaceSpread(l, kernel_h, kernel_w)) {
+      g->dilation_h = static_cast<int32_t>(spread->h.dilation);
+      g->dilation_w = static_cast<int32_t>(spread->w.dilation);
+      l.state().spread.insert(l.out(0));
+      return *spread;
+    }
   }
-  const Shape in = l.tensor(p.x).shape;
-  p.h = {in[1], kernel_h, g->stride_h, g->dilation_h};
-  p.w = {in[2], kernel_w, g->stride_w, g->dilation_w};
-  if (!spread) {
-    WHIT_RETURN_IF_ERROR(Place(l, "height", g->padding, &p.h));
-    WHIT_RETURN_IF_ERROR(Place(l, "width", g->padding, &p.w));
-    return p;
-  }
-  p.h.before = spread->before[0], p.h.after = spread->after[0];
-  p.w.before = spread->before[1], p.w.after = spread->after[1];
-  for (Window* w : {&p.h, &p.w}) {
-    w->out = w->in + w->before + w->after - w->extent() + 1;
-    const bool fits = w->dilation <= kMaxWindow && w->out >= 1 && w->before < w->extent() &&
-                      w->after < w->extent();
-    if (fits) continue;
-    ConvGeometry own = *g;  // windows in the padding altogether: the blocks stay
-    own.stride_h = own.stride_w = own.dilation_h = own.dilation_w = 1;
-    *g = own;
-    return PlaceConv(l, g, kernel_h, kernel_w, true);
-  }
-  l.state().spread.insert(l.out(0));
+  const Shape in = l.input(0).shape;
+  Placed p = {l.in(0),
+              {in[1], kernel_h, g->stride_h, g->dilation_h},
+              {in[2], kernel_w, g->stride_w, g->dilation_w}};
+  WHIT_RETURN_IF_ERROR(Place(l, "height", g->padding, &p.h));
+  WHIT_RETURN_IF_ERROR(Place(l, "width", g->padding, &p.w));
   return p;
 }
 
