@@ -105,16 +105,10 @@ class Worker {
   void Run(TaskRange tasks) {
     for (int64_t t = tasks.begin; t < tasks.end; ++t) {
       const int64_t matrix = t / p_.panels, n = t % p_.panels * 16;
-      int64_t x_at = 0, y_at = 0, rest = matrix;
-      for (int axis = p_.batch.rank() - 1; axis >= 0; --axis) {
-        const auto a = static_cast<size_t>(axis);
-        x_at += rest % p_.batch[axis] * p_.x_stride[a];
-        y_at += rest % p_.batch[axis] * p_.y_stride[a];
-        rest /= p_.batch[axis];
-      }
-      PackPanel(y_ + y_at, n);
+      const MatMul::Offsets at = p_.At(matrix);
+      PackPanel(y_ + at.y, n);
       for (int64_t row = 0; row < p_.m; row += kBlockRows) {
-        RunBlock(x_ + x_at, row, std::min(kBlockRows, p_.m - row), matrix, n);
+        RunBlock(x_ + at.x, row, std::min(kBlockRows, p_.m - row), matrix, n);
       }
     }
   }

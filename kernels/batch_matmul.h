@@ -24,6 +24,21 @@ struct MatMul {
   float lo = 0, hi = 0;
   size_t panel_bytes = 0;  // scratch in front of the rows
   WideProductFn wide = nullptr;
+
+  /// Elements from the first one of x and of y to those of matrix `matrix` of the output.
+  struct Offsets {
+    int64_t x = 0, y = 0;
+  };
+  Offsets At(int64_t matrix) const {
+    Offsets at;
+    for (int axis = batch.rank() - 1; axis >= 0; --axis) {
+      const auto a = static_cast<size_t>(axis);
+      at.x += matrix % batch[axis] * x_stride[a];
+      at.y += matrix % batch[axis] * y_stride[a];
+      matrix /= batch[axis];
+    }
+    return at;
+  }
 };
 
 /// `wide` multiplies 8-bit operands; null: portable code.

@@ -41,22 +41,10 @@ void RunDepthwise(const DepthwiseF32& p) {
   for (int64_t c = p.channel_begin; c < p.channel_end; c += 8) FloatDepthwiseUnit<Ymm>(p, c);
 }
 
-void RunRange(const float* x, int64_t n, float* lo, float* hi) { FloatRange<Ymm>(x, n, lo, hi); }
-void RunQuantize(const QuantizeF32& q) { QuantizeFloats<Ymm>(q); }
-
-void RunWinogradWeights(const WinogradWeights& p) { TransformWeights<Ymm>(p); }
-void RunWinogradInput(const WinogradInput& p) { TransformInput<Ymm>(p); }
-void RunWinogradOutput(const WinogradOutput& p) { TransformOutput<Ymm>(p); }
+#include "kernels/simd/f32_table.inl"
 
 }  // namespace
 
-const F32Kernels kAvx2F32 = {.tier = "avx2",
-                             .product = &RunProduct,
-                             .depthwise = &RunDepthwise,
-                             .range = &RunRange,
-                             .quantize = &RunQuantize,
-                             .winograd_weights = &RunWinogradWeights,
-                             .winograd_input = &RunWinogradInput,
-                             .winograd_output = &RunWinogradOutput};
+constinit const F32Kernels kAvx2F32 = FloatKernels<Ymm, Ymm, Xmm>("avx2");
 
 }  // namespace whit::simd

@@ -44,22 +44,10 @@ void RunDepthwise(const DepthwiseF32& p) {
   for (; c < p.channel_end; c += 8) FloatDepthwiseUnit<Ymm>(p, c);
 }
 
-void RunRange(const float* x, int64_t n, float* lo, float* hi) { FloatRange<Zmm>(x, n, lo, hi); }
-void RunQuantize(const QuantizeF32& q) { QuantizeFloats<Zmm>(q); }
-
-void RunWinogradWeights(const WinogradWeights& p) { TransformWeights<Zmm>(p); }
-void RunWinogradInput(const WinogradInput& p) { TransformInput<Zmm>(p); }
-void RunWinogradOutput(const WinogradOutput& p) { TransformOutput<Zmm>(p); }
+#include "kernels/simd/f32_table.inl"
 
 }  // namespace
 
-const F32Kernels kAvx512VnniF32 = {.tier = "avx512vnni",
-                                   .product = &RunProduct,
-                                   .depthwise = &RunDepthwise,
-                                   .range = &RunRange,
-                                   .quantize = &RunQuantize,
-                                   .winograd_weights = &RunWinogradWeights,
-                                   .winograd_input = &RunWinogradInput,
-                                   .winograd_output = &RunWinogradOutput};
+constinit const F32Kernels kAvx512VnniF32 = FloatKernels<Zmm, Zmm, Xmm>("avx512vnni");
 
 }  // namespace whit::simd

@@ -41,18 +41,12 @@ class Worker {
   void Run(TaskRange tasks) {
     for (int64_t t = tasks.begin; t < tasks.end; ++t) {
       const int64_t matrix = t / p_.matrix_tasks, n = t % p_.matrix_tasks * p_.task_panels * 16;
-      int64_t x_at = 0, y_at = 0, rest = matrix;
-      for (int axis = m_.batch.rank() - 1; axis >= 0; --axis) {
-        const auto a = static_cast<size_t>(axis);
-        x_at += rest % m_.batch[axis] * m_.x_stride[a];
-        y_at += rest % m_.batch[axis] * m_.y_stride[a];
-        rest /= m_.batch[axis];
-      }
+      const MatMul::Offsets at = m_.At(matrix);
       const int64_t count = std::min(m_.n - n, p_.task_panels * 16);
       for (int64_t c = 0; c < count; c += 16) {
-        Pack(y_ + y_at, n + c, std::min<int64_t>(16, count - c), panels_ + c * m_.k);
+        Pack(y_ + at.y, n + c, std::min<int64_t>(16, count - c), panels_ + c * m_.k);
       }
-      RunRows(x_ + x_at, count, out_ + matrix * m_.m * m_.n + n);
+      RunRows(x_ + at.x, count, out_ + matrix * m_.m * m_.n + n);
     }
   }
 

@@ -39,24 +39,10 @@ void RunDepthwise(const DepthwiseF32& p) {
   for (int64_t c = p.channel_begin; c < p.channel_end; c += 4) FloatDepthwiseUnit<Neon>(p, c);
 }
 
-void RunRange(const float* x, int64_t n, float* lo, float* hi) {
-  FloatRange<NeonSecond>(x, n, lo, hi);
-}
-void RunQuantize(const QuantizeF32& q) { QuantizeFloats<NeonSecond, NeonSecond>(q); }
-
-void RunWinogradWeights(const WinogradWeights& p) { TransformWeights<Neon>(p); }
-void RunWinogradInput(const WinogradInput& p) { TransformInput<Neon>(p); }
-void RunWinogradOutput(const WinogradOutput& p) { TransformOutput<Neon>(p); }
+#include "kernels/simd/f32_table.inl"
 
 }  // namespace
 
-const F32Kernels kNeonF32 = {.tier = "neon",
-                             .product = &RunProduct,
-                             .depthwise = &RunDepthwise,
-                             .range = &RunRange,
-                             .quantize = &RunQuantize,
-                             .winograd_weights = &RunWinogradWeights,
-                             .winograd_input = &RunWinogradInput,
-                             .winograd_output = &RunWinogradOutput};
+constinit const F32Kernels kNeonF32 = FloatKernels<Neon, NeonSecond, NeonSecond>("neon");
 
 }  // namespace whit::simd

@@ -3,8 +3,8 @@
 #include <algorithm>
 #include <limits>
 
-#include "kernels/options.h"
 #include "kernels/row_product.h"
+#include "kernels/simd/joined_add.h"
 #include "kernels/simd/row_blocks.h"
 #include "kernels/simd/tiers.h"
 
@@ -18,8 +18,7 @@ struct PanelF32 {
   const simd::F32Kernels* kernels = nullptr;
   RowBlocks blocks;
   int64_t out_stride = 0;  // between output pixels
-  bool joins_add = false;
-  float sum_lo = 0, sum_hi = 0;
+  JoinedAddF32 add;
 };
 
 class Worker {
@@ -28,7 +27,7 @@ class Worker {
       : p_(ctx.As<PanelF32>()),
         d_(p_.product.dims),
         y_(ctx.out[0].mut<float>()),
-        addend_(p_.joins_add ? ctx.in.back().as<float>() : nullptr),
+        addend_(p_.add.joins ? ctx.in.back().as<float>() : nullptr),
         rows_(p_.blocks, ctx.in[0].as<uint8_t>(), ctx.scratch) {}
 
   void BeginBlock(int64_t block) { rows_.Begin(block, 0); }
@@ -47,9 +46,9 @@ class Worker {
     if (a.bias != nullptr) a.bias += group * n;
     a.whole_panels = d_.groups == 1 || n % 16 == 0;
     a.lo = out.lo, a.hi = out.hi;
-    if (p_.joins_add) {
+    if (p_.add.joins) {
       a.addend = addend_ + rows_.first_pixel() * d_.n + group * n, a.addend_stride = d_.n;
-      a.sum_lo = p_.sum_lo, a.sum_hi = p_.sum_hi;
+      a.sum_lo = p_.add.lo, a.sum_hi = p_.add.hi;
     }
     a.out = y_ + rows_.first_pixel() * p_.out_stride + group * n, a.out_stride = p_.out_stride;
     p_.kernels->product(a);
@@ -87,17 +86,6 @@ const char* WhyNot(const PrepareContext& ctx, const RowProduct& p) {
   return nullptr;
 }
 
-/// Takes a joined Add over.
-Status JoinAdd(const PrepareContext& ctx, PanelF32* p, Prepared* prepared) {
-  if (ctx.joined_add == nullptr) return OkStatus();
-  WHIT_ASSIGN_OR_RETURN(const auto* options, OptionsOf<fbs::BinaryOptions>(*ctx.joined_add));
-  p->joins_add = prepared->joins_add = true;
-  p->sum_lo = options->lo(), p->sum_hi = options->hi();
-  prepared->in_place = !prepared->strided_out;
-  prepared->in_place_input = static_cast<int>(ctx.in.size());
-  return OkStatus();
-}
-
 }  // namespace
 
 Status PreparePanelF32(const PrepareContext& ctx, Prepared* prepared, bool* accepted,
@@ -114,7 +102,7 @@ Status PreparePanelF32(const PrepareContext& ctx, Prepared* prepared, bool* acce
   p.kernels = ctx.tier->f32;
   prepared->strided_out = ctx.out_row_elems != 0;
   p.out_stride = prepared->strided_out ? ctx.out_row_elems : p.product.dims.n;
-  WHIT_RETURN_IF_ERROR(JoinAdd(ctx, &p, prepared));
+  WHIT_RETURN_IF_ERROR(JoinFloatAdd(ctx, &p.add, prepared));
   p.blocks = MakeRowBlocks(p.product, {kFloatBytes, kFloatBytes, kFloatBytes},
                            BlockLimits{}.Shifted(ctx.block_shift), std::max(1, ctx.max_threads));
   ScratchParts parts;

@@ -34,22 +34,10 @@ void RunDepthwise(const DepthwiseF32& p) {
   for (int64_t c = p.channel_begin; c < p.channel_end; c += 4) FloatDepthwiseUnit<Xmm>(p, c);
 }
 
-void RunRange(const float* x, int64_t n, float* lo, float* hi) { FloatRange<Xmm>(x, n, lo, hi); }
-void RunQuantize(const QuantizeF32& q) { QuantizeFloats<Xmm>(q); }
-
-void RunWinogradWeights(const WinogradWeights& p) { TransformWeights<Xmm>(p); }
-void RunWinogradInput(const WinogradInput& p) { TransformInput<Xmm>(p); }
-void RunWinogradOutput(const WinogradOutput& p) { TransformOutput<Xmm>(p); }
+#include "kernels/simd/f32_table.inl"
 
 }  // namespace
 
-const F32Kernels kSse41F32 = {.tier = "sse41",
-                              .product = &RunProduct,
-                              .depthwise = &RunDepthwise,
-                              .range = &RunRange,
-                              .quantize = &RunQuantize,
-                              .winograd_weights = &RunWinogradWeights,
-                              .winograd_input = &RunWinogradInput,
-                              .winograd_output = &RunWinogradOutput};
+constinit const F32Kernels kSse41F32 = FloatKernels<Xmm, Xmm, Xmm>("sse41");
 
 }  // namespace whit::simd

@@ -4,8 +4,8 @@
 #include <cstring>
 #include <limits>
 
-#include "kernels/options.h"
 #include "kernels/row_product.h"
+#include "kernels/simd/joined_add.h"
 #include "kernels/simd/row_blocks.h"
 #include "kernels/simd/tiers.h"
 
@@ -31,8 +31,7 @@ struct WinogradF32 {
   int64_t tasks = 1, block_tiles = 1;
   int64_t cin = 0, cout = 0;  // in whole panels
   int64_t out_stride = 0;     // between output pixels
-  bool joins_add = false;
-  float sum_lo = 0, sum_hi = 0;
+  JoinedAddF32 add;
   Part weights, inputs, sums, patch, rows;
   int64_t scratch_bytes = 0;
 
@@ -46,7 +45,7 @@ class Worker {
         g_(p_.product.g),
         x_(ctx.in[0].as<float>()),
         y_(ctx.out[0].mut<float>()),
-        addend_(p_.joins_add ? ctx.in.back().as<float>() : nullptr),
+        addend_(p_.add.joins ? ctx.in.back().as<float>() : nullptr),
         weights_(p_.weights.In<float>(ctx.scratch)),
         inputs_(p_.inputs.In<float>(ctx.scratch)),
         sums_(p_.sums.In<float>(ctx.scratch)),
@@ -136,7 +135,7 @@ class Worker {
     if (addend_ != nullptr) {
       o.addend = addend_ + pixel * g_.out_c;
       o.addend_line = g_.out_w * g_.out_c, o.addend_pixel = g_.out_c;
-      o.sum_lo = p_.sum_lo, o.sum_hi = p_.sum_hi;
+      o.sum_lo = p_.add.lo, o.sum_hi = p_.add.hi;
     }
     o.out = y_ + pixel * p_.out_stride;
     o.out_line = g_.out_w * p_.out_stride, o.out_pixel = p_.out_stride;
@@ -191,17 +190,6 @@ void SetBlocks(WinogradF32* p, int64_t threads, int64_t block_bytes) {
   p->scratch_bytes = parts.bytes;
 }
 
-/// Takes a joined Add over.
-Status JoinAdd(const PrepareContext& ctx, WinogradF32* p, Prepared* prepared) {
-  if (ctx.joined_add == nullptr) return OkStatus();
-  WHIT_ASSIGN_OR_RETURN(const auto* options, OptionsOf<fbs::BinaryOptions>(*ctx.joined_add));
-  p->joins_add = prepared->joins_add = true;
-  p->sum_lo = options->lo(), p->sum_hi = options->hi();
-  prepared->in_place = !prepared->strided_out;
-  prepared->in_place_input = static_cast<int>(ctx.in.size());
-  return OkStatus();
-}
-
 }  // namespace
 
 Status PrepareWinogradF32(const PrepareContext& ctx, Prepared* prepared, bool* accepted,
@@ -221,7 +209,7 @@ Status PrepareWinogradF32(const PrepareContext& ctx, Prepared* prepared, bool* a
   p.kernels = ctx.tier->f32;
   prepared->strided_out = ctx.out_row_elems != 0;
   p.out_stride = prepared->strided_out ? ctx.out_row_elems : p.product.dims.n;
-  WHIT_RETURN_IF_ERROR(JoinAdd(ctx, &p, prepared));
+  WHIT_RETURN_IF_ERROR(JoinFloatAdd(ctx, &p.add, prepared));
   SetBlocks(&p, std::max(1, ctx.max_threads), ShiftedBytes(kBlockBytes, ctx.block_shift));
   prepared->scratch_per_thread = static_cast<size_t>(p.scratch_bytes);
   prepared->tasks = p.tasks;

@@ -248,8 +248,8 @@ TEST(PlanConstants, AreNotShiftedInEveryRun) {
     std::vector<std::vector<uint8_t>> out;
     for (int i = 0; i < 2; ++i) {
       ASSERT_TRUE(guest->Run().ok());
-      const auto y = guest->output(0).bytes();
-      out.emplace_back(y.begin(), y.end());
+      const auto bytes = guest->output(0).bytes();
+      out.emplace_back(bytes.begin(), bytes.end());
       std::fill(memory.begin(), memory.end(), std::byte{0xEE});
     }
     EXPECT_EQ(out[0], out[1]);
