@@ -248,8 +248,8 @@ TEST(PlanConstants, AreNotShiftedInEveryRun) {
     std::vector<std::vector<uint8_t>> out;
     for (int i = 0; i < 2; ++i) {
       ASSERT_TRUE(guest->Run().ok());
-      const auto bytes = guest->output(0).bytes();
-      out.emplace_back(bytes.begin(), bytes.end());
+      const auto got = guest->output(0).bytes();
+      out.emplace_back(got.begin(), got.end());
       std::fill(memory.begin(), memory.end(), std::byte{0xEE});
     }
     EXPECT_EQ(out[0], out[1]);
