@@ -2,6 +2,9 @@
 // tables, conversions, pooling, rows. Plain functions over plain structs, one table a tier; the
 // rules of kernels.h hold here too (no inline function, no standard template, checks nothing).
 //
+// Codes of 8 bits and their zero points count from 0, whether the tier stores them so or as int8
+// (128 less); tables and transposes take bytes as they are stored.
+//
 // None of these functions reads or writes outside the elements it is given unless its struct says
 // so, and outputs may lie exactly over an input of the same element size.
 #ifndef WHIT_KERNELS_SIMD_KERNELS_VECTOR_H_

@@ -23,6 +23,13 @@ std::array<uint8_t, kCount + 64> Bytes(uint32_t seed) {
   return bytes;
 }
 
+/// Codes as the tier stores them, and back: flip is 0x80 for int8.
+template <size_t kSize>
+std::array<uint8_t, kSize> Flipped(std::array<uint8_t, kSize> bytes, uint8_t flip) {
+  for (uint8_t& b : bytes) b ^= flip;
+  return bytes;
+}
+
 std::array<float, kCount> Floats(uint32_t seed) {
   std::array<float, kCount> floats;
   for (float& f : floats) {
@@ -39,13 +46,14 @@ uint8_t Stored(float v, const Store& s) {
 
 constexpr Store kStore = {117, -110.0f, 130.0f};
 
-bool SumsAreRight(const VectorKernels& k) {
-  const auto a = Bytes(1), b = Bytes(2);
+bool SumsAreRight(const VectorKernels& k, uint8_t flip) {
+  const auto a = Bytes(1), b = Bytes(2), a_stored = Flipped(a, flip), b_stored = Flipped(b, flip);
   std::array<uint8_t, kCount> out{};
   BinaryU8 p;
-  p.a = a.data(), p.b = b.data(), p.out = out.data(), p.n = kCount;
+  p.a = a_stored.data(), p.b = b_stored.data(), p.out = out.data(), p.n = kCount;
   p.a_zero = 100, p.b_zero = 140, p.ma = 0.7f, p.mb = 1.3f, p.store = kStore;
   k.binary_u8(p);
+  out = Flipped(out, flip);
   for (size_t i = 0; i < kCount; ++i) {
     const float first = static_cast<float>(a[i] - 100) * 0.7f;
     const float second = static_cast<float>(b[i] - 140) * 1.3f;
@@ -71,7 +79,7 @@ int16_t StoredWord(float v) {
                               static_cast<int32_t>(std::nearbyint(clamped)));
 }
 
-bool WordsAreRight(const VectorKernels& k) {
+bool WordsAreRight(const VectorKernels& k, uint8_t flip) {
   const auto a = Words(11), b = Words(12);
   std::array<int16_t, kCount> out{};
   BinaryI16 p;
@@ -87,6 +95,7 @@ bool WordsAreRight(const VectorKernels& k) {
   k.rescale_i16({a.data(), out.data(), kCount, 3, 1.1f, kWordStore});
   std::array<uint8_t, kCount> bytes{};
   k.rescale_i16_to_u8({a.data(), bytes.data(), kCount, 3, 0.006f, kStore});
+  bytes = Flipped(bytes, flip);
   for (size_t i = 0; i < kCount; ++i) {
     if (out[i] != StoredWord(static_cast<float>(a[i] - 3) * 1.1f)) return false;
     if (bytes[i] != Stored(static_cast<float>(a[i] - 3) * 0.006f, kStore)) return false;
@@ -138,17 +147,19 @@ bool FloatsAreRight(const VectorKernels& k) {
   return true;
 }
 
-bool ConversionsAreRight(const VectorKernels& k) {
+bool ConversionsAreRight(const VectorKernels& k, uint8_t flip) {
   const auto reals = Floats(6);
   std::array<uint8_t, kCount> codes{};
   QuantizeU8 q;
   q.in = reals.data(), q.out = codes.data(), q.n = kCount, q.scale = 0.05f, q.store = kStore;
   k.quantize_u8(q);
+  const auto stored = codes;
+  codes = Flipped(codes, flip);
   for (size_t i = 0; i < kCount; ++i) {
     if (codes[i] != Stored(reals[i] / 0.05f, kStore)) return false;
   }
   std::array<float, kCount> back{};
-  k.dequantize_u8({codes.data(), back.data(), kCount, 117, 0.05f, -INFINITY, INFINITY});
+  k.dequantize_u8({stored.data(), back.data(), kCount, 117, 0.05f, -INFINITY, INFINITY});
   for (size_t i = 0; i < kCount; ++i) {
     if (back[i] != static_cast<float>(codes[i] - 117) * 0.05f) return false;
   }
@@ -156,17 +167,18 @@ bool ConversionsAreRight(const VectorKernels& k) {
 }
 
 /// Averages and maxima of 2 x 3 pixels of 21 channels out of 2 x 4 pixels.
-bool PoolsAreRight(const VectorKernels& k) {
+bool PoolsAreRight(const VectorKernels& k, uint8_t flip) {
   constexpr int64_t kC = 21, kW = 4, kFilter = 3;
-  const auto x = Bytes(7);
+  const auto x = Bytes(7), stored = Flipped(x, flip);
   for (const bool average : {true, false}) {
     std::array<uint8_t, 2 * kC> out{};
     PoolU8 p;
     p.average = average;
-    p.x = x.data(), p.rows = 2, p.row_stride = kW * kC, p.pixel_stride = kC, p.channels = kC;
+    p.x = stored.data(), p.rows = 2, p.row_stride = kW * kC, p.pixel_stride = kC, p.channels = kC;
     p.w = {kW, 2, kFilter, 1, 0};
     p.in_zero = 90, p.ratio = 0.8, p.store = kStore, p.out = out.data();
     k.pool_u8(p);
+    out = Flipped(out, flip);
     for (int64_t i = 0; i < 2 * kC; ++i) {
       int sum = 0, most = 0;
       for (int64_t tap = 0; tap < 2 * kFilter; ++tap) {
@@ -182,14 +194,16 @@ bool PoolsAreRight(const VectorKernels& k) {
 }
 
 /// Two output pixels of 21 channels, with weights of 2^-11 and of 2^-4.
-bool ResizingIsRight(const VectorKernels& k) {
+bool ResizingIsRight(const VectorKernels& k, uint8_t flip) {
   constexpr int64_t kC = 21;
-  const auto x = Bytes(8);
+  const auto x = Bytes(8), stored = Flipped(x, flip);
   for (const int unit : {1, 128}) {
     const int across = 5 * unit, down = 3 * unit;
     const ResizeColumn columns[2] = {{0, kC, across, 0}, {kC, kC, 0, 0}};
     std::array<uint8_t, 2 * kC> out{};
-    k.resize_u8({x.data(), x.data() + 2 * kC, columns, 2, kC, down, unit == 128, out.data()});
+    const uint8_t *const top = stored.data(), *const bottom = top + 2 * kC;
+    k.resize_u8({top, bottom, columns, 2, kC, down, unit == 128, out.data()});
+    out = Flipped(out, flip);
     for (int64_t i = 0; i < 2 * kC; ++i) {
       const ResizeColumn& c = columns[i / kC];
       const auto at = [&](int64_t from) { return int{x[static_cast<size_t>(from + i % kC)]}; };
@@ -202,8 +216,8 @@ bool ResizingIsRight(const VectorKernels& k) {
   return true;
 }
 
-bool SoftmaxOfBytesIsRight(const VectorKernels& k) {
-  const auto x = Bytes(13);
+bool SoftmaxOfBytesIsRight(const VectorKernels& k, uint8_t flip) {
+  const auto x = Bytes(13), stored = Flipped(x, flip);
   std::array<uint32_t, 256> table;
   std::array<float, 256> reals;
   for (size_t d = 0; d < 256; ++d) {
@@ -213,10 +227,11 @@ bool SoftmaxOfBytesIsRight(const VectorKernels& k) {
   for (const int64_t depth : {29, 101}) {
     std::array<uint8_t, kCount> out{};
     SoftmaxU8 p;
-    p.in = x.data(), p.out = out.data(), p.rows = 2, p.depth = depth;
+    p.in = stored.data(), p.out = out.data(), p.rows = 2, p.depth = depth;
     p.table = table.data(), p.reals = reals.data();
     p.inverse_scale = 250, p.store = {1, -1.0f, 254.0f};
     k.softmax_u8(p);
+    out = Flipped(out, flip);
     for (int64_t r = 0; r < 2; ++r) {
       const uint8_t* row = x.data() + r * depth;
       const uint8_t largest = *std::max_element(row, row + depth);
@@ -258,14 +273,14 @@ bool RowsOfFloatsAreRight(const VectorKernels& k) {
   return true;
 }
 
-bool ReducedRowsAreRight(const VectorKernels& k) {
-  const auto bytes = Bytes(14);
+bool ReducedRowsAreRight(const VectorKernels& k, uint8_t flip) {
+  const auto bytes = Bytes(14), stored = Flipped(bytes, flip);
   const auto reals = Floats(15);
   constexpr int64_t kN = 99;
   for (const RowKind kind : {RowKind::kSum, RowKind::kLargest, RowKind::kSmallest}) {
     std::array<int64_t, 2> sums{};
     std::array<float, 2> out{};
-    k.rows_u8({kind, bytes.data(), 100, 2, kN, sums.data()});
+    k.rows_u8({kind, stored.data(), 100, 2, kN, sums.data()});
     k.rows_f32({kind, reals.data(), 100, 2, kN, 4.0, out.data()});
     for (size_t r = 0; r < 2; ++r) {
       const auto *b = bytes.data() + 100 * r, *b_end = b + kN;
@@ -284,12 +299,13 @@ bool ReducedRowsAreRight(const VectorKernels& k) {
   return true;
 }
 
-bool NormsAreRight(const VectorKernels& k) {
-  const auto bytes = Bytes(16);
+bool NormsAreRight(const VectorKernels& k, uint8_t flip) {
+  const auto bytes = Bytes(16), stored = Flipped(bytes, flip);
   const auto reals = Floats(17);
   std::array<uint8_t, kCount> codes{};
   std::array<float, kCount> out{};
-  k.l2_norm_u8({bytes.data(), codes.data(), 1, kCount, 100, 500.0, kStore});
+  k.l2_norm_u8({stored.data(), codes.data(), 1, kCount, 100, 500.0, kStore});
+  codes = Flipped(codes, flip);
   k.l2_norm_f32({reals.data(), out.data(), 1, kCount, 1e-6f, -INFINITY, INFINITY});
   int64_t squares = 0;
   double sum = 0;
@@ -326,13 +342,13 @@ bool TransposesAreRight(const VectorKernels& k) {
   return true;
 }
 
-bool PlacesAreRight(const VectorKernels& k) {
-  const auto x = Bytes(10);
+bool PlacesAreRight(const VectorKernels& k, uint8_t flip) {
+  const auto x = Bytes(10), stored = Flipped(x, flip);
   for (const int64_t n : {int64_t{1}, int64_t{13}}) {
     const auto count = static_cast<int64_t>(kCount) / n / 2;
     for (const bool smallest : {false, true}) {
       std::array<int64_t, 13> at{};
-      k.arg_u8({x.data(), count, n, n, smallest, at.data()});
+      k.arg_u8({stored.data(), count, n, n, smallest, at.data()});
       for (int64_t c = 0; c < n; ++c) {
         int64_t best = 0;
         const auto value = [&](int64_t i) { return x[static_cast<size_t>(i * n + c)]; };
@@ -348,19 +364,20 @@ bool PlacesAreRight(const VectorKernels& k) {
 
 }  // namespace
 
-const char* FirstWrongKernel(const VectorKernels& k, int32_t) {
-  if (!SumsAreRight(k)) return "binary_u8";
-  if (!WordsAreRight(k)) return "binary_i16, rescale_i16 or table_i16";
+const char* FirstWrongKernel(const VectorKernels& k, int32_t act_bias) {
+  const uint8_t flip = act_bias == 0 ? 0x80 : 0;
+  if (!SumsAreRight(k, flip)) return "binary_u8";
+  if (!WordsAreRight(k, flip)) return "binary_i16, rescale_i16 or table_i16";
   if (!TablesAreRight(k)) return "table_u8";
   if (!FloatsAreRight(k)) return "binary_f32 or unary_f32";
-  if (!ConversionsAreRight(k)) return "quantize_u8 or dequantize_u8";
-  if (!PoolsAreRight(k)) return "pool_u8";
-  if (!ResizingIsRight(k)) return "resize_u8";
-  if (!SoftmaxOfBytesIsRight(k)) return "softmax_u8";
+  if (!ConversionsAreRight(k, flip)) return "quantize_u8 or dequantize_u8";
+  if (!PoolsAreRight(k, flip)) return "pool_u8";
+  if (!ResizingIsRight(k, flip)) return "resize_u8";
+  if (!SoftmaxOfBytesIsRight(k, flip)) return "softmax_u8";
   if (!RowsOfFloatsAreRight(k)) return "softmax_f32 or column_sums_f32";
-  if (!PlacesAreRight(k)) return "arg_u8";
-  if (!ReducedRowsAreRight(k)) return "rows_u8 or rows_f32";
-  if (!NormsAreRight(k)) return "l2_norm_u8 or l2_norm_f32";
+  if (!PlacesAreRight(k, flip)) return "arg_u8";
+  if (!ReducedRowsAreRight(k, flip)) return "rows_u8 or rows_f32";
+  if (!NormsAreRight(k, flip)) return "l2_norm_u8 or l2_norm_f32";
   if (!TransposesAreRight(k)) return "transpose";
   return nullptr;
 }

@@ -171,6 +171,10 @@ struct Neon {
 #endif
   }
   static WHIT_INLINE V LoadLanes(const void* p, int64_t) { return Load(p); }
+  static WHIT_INLINE V LoadHalf(const void* p) {
+    const uint8x8_t half = vld1_u8(static_cast<const uint8_t*>(p));
+    return vreinterpretq_s32_u8(vcombine_u8(half, vdup_n_u8(0)));
+  }
   static WHIT_INLINE V UnpackLo8(V a, V b) { return From(WHIT_NEON_ZIP(s8, 1, As8(a), As8(b))); }
   static WHIT_INLINE V UnpackHi8(V a, V b) { return From(WHIT_NEON_ZIP(s8, 2, As8(a), As8(b))); }
   static WHIT_INLINE V UnpackLo16(V a, V b) {
@@ -179,6 +183,8 @@ struct Neon {
   static WHIT_INLINE V UnpackHi16(V a, V b) {
     return From(WHIT_NEON_ZIP(s16, 2, As16(a), As16(b)));
   }
+  static WHIT_INLINE V UnpackLo32(V a, V b) { return WHIT_NEON_ZIP(s32, 1, a, b); }
+  static WHIT_INLINE V UnpackHi32(V a, V b) { return WHIT_NEON_ZIP(s32, 2, a, b); }
   template <int kBytes, int kIndex>
   static WHIT_INLINE void StorePiece(uint8_t* p, V v) {
     const uint8x16_t bytes = vreinterpretq_u8_s32(v);

@@ -13,6 +13,7 @@ extern const F32Kernels kSse41F32, kAvx2F32, kAvx512VnniF32;
 extern const VectorKernels kSse41Vector, kAvx2Vector, kAvx512VnniVector;
 extern const Kernels kNeon, kNeonDot, kNeonI8mm;
 extern const F32Kernels kNeonF32;
+extern const VectorKernels kNeonVector;
 extern const Kernels kAvxVnniEmulated;  // of the tests: the instruction replaced by exact AVX2
 
 }  // namespace whit::simd

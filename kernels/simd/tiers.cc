@@ -23,15 +23,18 @@ constexpr Tier kTiers[] = {
 #elif defined(__aarch64__) || defined(__arm__)
     {"neon", "NEON", [](const CpuFeatures& c) { return c.neon; }, 0, &kNeon, 10, 5,
 #if defined(__aarch64__)
-     &kNeonF32
+     &kNeonF32,
+#else
+     nullptr,
 #endif
-    },
+     &kNeonVector},
 #endif
 #if defined(__aarch64__)
     {"neon_dot", "NEON and dot products (armv8.2)", [](const CpuFeatures& c) { return c.dotprod; },
-     0, &kNeonDot, 60, 10, &kNeonF32},
+     0, &kNeonDot, 60, 10, &kNeonF32, &kNeonVector},
     {"neon_i8mm", "NEON, dot products and products of matrices (armv8.6)",
-     [](const CpuFeatures& c) { return c.dotprod && c.i8mm; }, 0, &kNeonI8mm, 90, 10, &kNeonF32},
+     [](const CpuFeatures& c) { return c.dotprod && c.i8mm; }, 0, &kNeonI8mm, 90, 10, &kNeonF32,
+     &kNeonVector},
 #endif
 };
 

@@ -17,10 +17,24 @@ inline const simd::VectorKernels* VectorOf(const PrepareContext& ctx) {
   return ctx.tier == nullptr ? nullptr : ctx.tier->vector;
 }
 
-/// Stored as these kernels want 8-bit tensors: the plan's bias is 128 where they are quantized.
-inline bool IsStoredU8(const View& t) { return t.type == DType::kUint8 && t.quant.present(); }
+/// Has the type in which the tier stores 8-bit activations. Needs a tier.
+inline bool IsStoredType(const PrepareContext& ctx, const View& t) {
+  return t.type == simd::StoredType(*ctx.tier);
+}
 
-inline simd::Store StoreOf(const Requant& r) { return {r.zero_point, r.lo, r.hi}; }
+/// An 8-bit activation as these kernels want it, which count its codes from 0.
+inline bool IsCodes(const PrepareContext& ctx, const View& t) {
+  return IsStoredType(ctx, t) && t.quant.present();
+}
+
+/// What makes zero points of 8-bit codes out of those of stored units: int8 is 128 less.
+inline int32_t CodeShift(const PrepareContext& ctx) { return 128 - ctx.act_bias; }
+
+/// Of elements of type T.
+template <typename T>
+simd::Store StoreOf(const PrepareContext& ctx, const Requant& r) {
+  return {r.zero_point + (sizeof(T) == 1 ? CodeShift(ctx) : 0), r.lo, r.hi};
+}
 
 /// Takes over what the reference found out; the caller sets `run` and the parameters. `cost` is the
 /// time of an element relative to a sum of two bytes on this tier.

@@ -168,19 +168,20 @@ std::optional<BinaryKind> BinaryKindOf(OpType type) {
   }
 }
 
-bool AllStoredU8(const PrepareContext& ctx) {
-  return IsStoredU8(ctx.in[0]) && IsStoredU8(ctx.in[1]) && IsStoredU8(ctx.out[0]);
+bool AllCodes(const PrepareContext& ctx) {
+  return IsCodes(ctx, ctx.in[0]) && IsCodes(ctx, ctx.in[1]) && IsCodes(ctx, ctx.out[0]);
 }
 
 // Of either width; Params: BinaryParams or PReluParams seen through the arguments.
 template <typename T>
-simd::BinaryCodes<T> CodesOf(BinaryKind kind, const OperandInfo& a, const OperandInfo& b,
-                             const Requant& requant, float ma, float mb) {
+simd::BinaryCodes<T> CodesOf(const PrepareContext& ctx, BinaryKind kind, const OperandInfo& a,
+                             const OperandInfo& b, const Requant& requant, float ma, float mb) {
+  const int32_t canonical = sizeof(T) == 1 ? 128 : 0;  // where codes of canonical zeros lie
   simd::BinaryCodes<T> args;
   args.kind = kind;
-  args.a_zero = a.zero_point + a.flip, args.b_zero = b.zero_point + b.flip;
+  args.a_zero = a.zero_point + canonical, args.b_zero = b.zero_point + canonical;
   args.ma = ma, args.mb = mb;
-  args.store = StoreOf(requant);
+  args.store = StoreOf<T>(ctx, requant);
   return args;
 }
 
@@ -189,15 +190,15 @@ bool PrepareCodes(const PrepareContext& ctx, const Prepared& reference, const Br
                   BinaryKind kind, const OperandInfo& a, const OperandInfo& b,
                   const Requant& requant, float ma, float mb, Prepared* prepared) {
   const simd::VectorKernels& kernels = *VectorOf(ctx);
-  if (AllStoredU8(ctx)) {
+  if (AllCodes(ctx)) {
     VectorBinary<simd::BinaryU8> v{broadcast, kernels.binary_u8,
-                                   CodesOf<uint8_t>(kind, a, b, requant, ma, mb)};
+                                   CodesOf<uint8_t>(ctx, kind, a, b, requant, ma, mb)};
     FinishBinary(ctx, reference, v, prepared);
     return true;
   }
   if (ctx.out[0].type != DType::kInt16) return false;
   VectorBinary<simd::BinaryI16> v{broadcast, kernels.binary_i16,
-                                  CodesOf<int16_t>(kind, a, b, requant, ma, mb)};
+                                  CodesOf<int16_t>(ctx, kind, a, b, requant, ma, mb)};
   FinishBinary(ctx, reference, v, prepared);
   return true;
 }
@@ -212,7 +213,7 @@ void PrepareFloats(const PrepareContext& ctx, const Prepared& reference, const B
 }
 
 constexpr const char* kCodesOrFloats =
-    "serves float32, int16 and 8-bit activations stored as uint8";
+    "serves float32, int16 and 8-bit activations as the tier stores them";
 
 // ---- one operand ----
 
@@ -314,19 +315,19 @@ KernelCode RunTable16(const RunContext& ctx) {
 }
 
 template <typename T>
-simd::QuantizeTo<T> QuantizeArgs(const QuantizeParams& p) {
+simd::QuantizeTo<T> QuantizeArgs(const PrepareContext& ctx, const QuantizeParams& p) {
   simd::QuantizeTo<T> args;
   args.scale = p.scale_out;
-  args.store = StoreOf(p.requant);
+  args.store = StoreOf<T>(ctx, p.requant);
   return args;
 }
 
 template <typename From, typename To>
-simd::RescaleCodes<From, To> RescaleArgs(const QuantizeParams& p) {
+simd::RescaleCodes<From, To> RescaleArgs(const PrepareContext& ctx, const QuantizeParams& p) {
   simd::RescaleCodes<From, To> args;
-  args.zero_point = static_cast<int32_t>(p.zero_in);
+  args.zero_point = static_cast<int32_t>(p.zero_in) + (sizeof(From) == 1 ? CodeShift(ctx) : 0);
   args.multiplier = p.multiplier;
-  args.store = StoreOf(p.requant);
+  args.store = StoreOf<To>(ctx, p.requant);
   return args;
 }
 
@@ -344,21 +345,22 @@ bool QuantizeByTypes(const PrepareContext& ctx, const Prepared& reference, Prepa
   const simd::VectorKernels& k = *VectorOf(ctx);
   const auto& p = *static_cast<const QuantizeParams*>(reference.params.get());
   const DType in = ctx.in[0].type, out = ctx.out[0].type;
+  const DType stored = simd::StoredType(*ctx.tier);
   const auto finish = [&](auto run, const auto& args, double cost) {
     FinishMap(ctx, reference, run, args, cost, prepared);
     return true;
   };
   if (in == DType::kFloat32) {
-    if (out == DType::kUint8) return finish(k.quantize_u8, QuantizeArgs<uint8_t>(p), 0.6);
-    if (out == DType::kInt16) return finish(k.quantize_i16, QuantizeArgs<int16_t>(p), 0.6);
+    if (out == stored) return finish(k.quantize_u8, QuantizeArgs<uint8_t>(ctx, p), 0.6);
+    if (out == DType::kInt16) return finish(k.quantize_i16, QuantizeArgs<int16_t>(ctx, p), 0.6);
   }
-  if (in == DType::kUint8 && out == DType::kInt16) {
-    return finish(k.rescale_u8_to_i16, RescaleArgs<uint8_t, int16_t>(p), 1);
+  if (in == stored && out == DType::kInt16) {
+    return finish(k.rescale_u8_to_i16, RescaleArgs<uint8_t, int16_t>(ctx, p), 1);
   }
   if (in == DType::kInt16) {
-    if (out == DType::kUint8)
-      return finish(k.rescale_i16_to_u8, RescaleArgs<int16_t, uint8_t>(p), 1);
-    if (out == DType::kInt16) return finish(k.rescale_i16, RescaleArgs<int16_t, int16_t>(p), 1);
+    if (out == stored) return finish(k.rescale_i16_to_u8, RescaleArgs<int16_t, uint8_t>(ctx, p), 1);
+    if (out == DType::kInt16)
+      return finish(k.rescale_i16, RescaleArgs<int16_t, int16_t>(ctx, p), 1);
   }
   return false;
 }
@@ -449,14 +451,15 @@ Status PrepareVectorTable(const PrepareContext& ctx, Prepared* prepared, bool* a
 Status PrepareVectorCast(const PrepareContext& ctx, Prepared* prepared, bool* accepted,
                          std::string* why_not) {
   *accepted = false;
-  if (ctx.in[0].type != DType::kUint8 || ctx.out[0].type != DType::kFloat32) {
+  const simd::VectorKernels* kernels = VectorOf(ctx);
+  if (kernels == nullptr) return Decline(why_not, "no SIMD tier");
+  if (!IsStoredType(ctx, ctx.in[0]) || ctx.out[0].type != DType::kFloat32) {
     return PrepareVectorTable(ctx, prepared, accepted, why_not);
   }
   Prepared reference;
   WHIT_RETURN_IF_ERROR(RowOf(ctx.type).prepare(ctx, &reference));
-  const simd::VectorKernels* kernels = VectorOf(ctx);
-  if (kernels == nullptr) return Decline(why_not, "no SIMD tier");
-  const int32_t zero = IsStoredU8(ctx.in[0]) ? ctx.act_bias : 0;  // canonical int8, or plain
+  // Values of quantized tensors are canonical int8; of plain ones, what is stored.
+  const int32_t zero = IsCodes(ctx, ctx.in[0]) ? 128 : CodeShift(ctx);
   FinishMap(ctx, reference, kernels->dequantize_u8,
             DequantizeArgs<uint8_t>(zero, 1, -INFINITY, INFINITY), 1, prepared);
   *accepted = true;
@@ -473,7 +476,7 @@ Status PrepareVectorQuantize(const PrepareContext& ctx, Prepared* prepared, bool
   WHIT_RETURN_IF_ERROR(RowOf(ctx.type).prepare(ctx, &reference));
   if (VectorOf(ctx) == nullptr) return Decline(why_not, "no SIMD tier");
   if (!QuantizeByTypes(ctx, reference, prepared)) {
-    return Decline(why_not, "serves float32, int16 and 8 bits stored as uint8");
+    return Decline(why_not, "serves float32, int16 and 8 bits as the tier stores them");
   }
   *accepted = true;
   return OkStatus();
@@ -488,13 +491,15 @@ Status PrepareVectorDequantize(const PrepareContext& ctx, Prepared* prepared, bo
   if (kernels == nullptr) return Decline(why_not, "no SIMD tier");
   const auto& p = *static_cast<const DequantizeParams*>(reference.params.get());
   const DType type = ctx.in[0].type;
-  if (type != DType::kUint8 && type != DType::kInt16) {
-    return Decline(why_not, "serves int16 and 8 bits stored as uint8");
+  const bool codes = IsCodes(ctx, ctx.in[0]);
+  if (!codes && type != DType::kInt16) {
+    return Decline(why_not, "serves int16 and 8 bits as the tier stores them");
   }
   if (p.scale.size() != 1) return Decline(why_not, "a scale per channel");
-  if (type == DType::kUint8) {
+  if (codes) {
     FinishMap(ctx, reference, kernels->dequantize_u8,
-              DequantizeArgs<uint8_t>(p.zero_point[0], p.scale[0], p.lo, p.hi), 1, prepared);
+              DequantizeArgs<uint8_t>(p.zero_point[0] + CodeShift(ctx), p.scale[0], p.lo, p.hi), 1,
+              prepared);
   } else {
     FinishMap(ctx, reference, kernels->dequantize_i16,
               DequantizeArgs<int16_t>(p.zero_point[0], p.scale[0], p.lo, p.hi), 1, prepared);

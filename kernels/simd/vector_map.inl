@@ -10,7 +10,7 @@ WHIT_INLINE void MapToCodes(uint8_t* out, int64_t n, int32_t zero_point, const F
   int64_t i = 0;
   for (; i + 4 * kL <= n; i += 4 * kL) {
     const typename T::V a = full(i), b = full(i + kL), c = full(i + 2 * kL), d = full(i + 3 * kL);
-    T::Store(out + i, T::Pack(a, b, c, d, zero));
+    T::StoreCodes(out + i, T::Pack(a, b, c, d, zero));
   }
   for (; i + kL <= n; i += kL) T::StoreBytes(out + i, full(i), zero);
   if (i < n) T::StoreBytesPart(out + i, part(i, n - i), zero, n - i);
@@ -140,6 +140,15 @@ struct PReluValues {
   }
 };
 
+template <class T>
+WHIT_INLINE int32_t CodeAt(const uint8_t* p) {
+  return T::Code(*p);
+}
+template <class T>
+WHIT_INLINE int32_t CodeAt(const int16_t* p) {
+  return *p;
+}
+
 /// An operand of codes, less its zero point; kStep 0: one value for all.
 template <class T, int kStep, class C>
 struct CodeOperand {
@@ -148,7 +157,9 @@ struct CodeOperand {
   typename T::V zero;
   F one;
   WHIT_INLINE CodeOperand(const C* at, int32_t zero_point)
-      : p(at), zero(T::Splat32(zero_point)), one(T::SplatF(static_cast<float>(*at - zero_point))) {}
+      : p(at),
+        zero(T::Splat32(zero_point)),
+        one(T::SplatF(static_cast<float>(CodeAt<T>(at) - zero_point))) {}
   WHIT_INLINE F Full(int64_t i) const {
     return kStep == 0 ? one : T::ToFloat(T::Sub32(T::Widen(p + i), zero));
   }

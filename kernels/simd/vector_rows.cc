@@ -46,12 +46,12 @@ KernelCode RunSoftmaxBytes(const RunContext& ctx) {
   return KernelCode::kOk;
 }
 
-VectorSoftmaxBytes SoftmaxBytesOf(const simd::VectorKernels& kernels, const SoftmaxParams& p) {
+VectorSoftmaxBytes SoftmaxBytesOf(const PrepareContext& ctx, const SoftmaxParams& p) {
   VectorSoftmaxBytes v;
-  v.run = kernels.softmax_u8;
+  v.run = VectorOf(ctx)->softmax_u8;
   v.args.depth = p.depth;
   v.args.inverse_scale = p.inverse_scale;
-  v.args.store = StoreOf(p.requant);
+  v.args.store = StoreOf<uint8_t>(ctx, p.requant);
   for (size_t d = 0; d < 256; ++d) {
     v.table[d] = p.table[d];
     v.reals[d] = static_cast<float>(static_cast<int64_t>(p.table[d]));
@@ -116,15 +116,15 @@ Status PrepareVectorSoftmax(const PrepareContext& ctx, Prepared* prepared, bool*
   const simd::VectorKernels* kernels = VectorOf(ctx);
   if (kernels == nullptr) return Decline(why_not, "no SIMD tier");
   const auto& p = *static_cast<const SoftmaxParams*>(reference.params.get());
-  if (IsStoredU8(ctx.in[0]) && IsStoredU8(ctx.out[0])) {
+  if (IsCodes(ctx, ctx.in[0]) && IsCodes(ctx, ctx.out[0])) {
     TakeOver(ctx, reference, 4, prepared);
     prepared->run = &RunSoftmaxBytes;
-    prepared->SetParams(SoftmaxBytesOf(*kernels, p));
+    prepared->SetParams(SoftmaxBytesOf(ctx, p));
     *accepted = true;
     return OkStatus();
   }
   if (ctx.in[0].type != DType::kFloat32) {
-    return Decline(why_not, "serves float32 and 8-bit activations stored as uint8");
+    return Decline(why_not, "serves float32 and 8-bit activations as the tier stores them");
   }
   TakeOver(ctx, reference, 6, prepared);
   prepared->run = &RunSoftmax;
@@ -151,17 +151,17 @@ Status PrepareVectorL2Norm(const PrepareContext& ctx, Prepared* prepared, bool* 
     TakeOver(ctx, reference, 2, prepared);
     prepared->run = &RunL2Norm<simd::L2NormF32>;
     prepared->SetParams(v);
-  } else if (IsStoredU8(ctx.in[0]) && IsStoredU8(ctx.out[0])) {
+  } else if (IsCodes(ctx, ctx.in[0]) && IsCodes(ctx, ctx.out[0])) {
     VectorL2Norm<simd::L2NormU8> v{kernels->l2_norm_u8, {}};
     v.args.depth = p.depth;
-    v.args.zero_point = p.in.zero_point + p.in.flip;
+    v.args.zero_point = p.in.zero_point + 128;  // canonical
     v.args.inverse_scale = p.inverse_scale;
-    v.args.store = StoreOf(p.requant);
+    v.args.store = StoreOf<uint8_t>(ctx, p.requant);
     TakeOver(ctx, reference, 1, prepared);
     prepared->run = &RunL2Norm<simd::L2NormU8>;
     prepared->SetParams(v);
   } else {
-    return Decline(why_not, "serves float32 and 8-bit activations stored as uint8");
+    return Decline(why_not, "serves float32 and 8-bit activations as the tier stores them");
   }
   *accepted = true;
   return OkStatus();
@@ -174,7 +174,9 @@ Status PrepareVectorArg(const PrepareContext& ctx, Prepared* prepared, bool* acc
   WHIT_RETURN_IF_ERROR(RowOf(ctx.type).prepare(ctx, &reference));
   const simd::VectorKernels* kernels = VectorOf(ctx);
   if (kernels == nullptr) return Decline(why_not, "no SIMD tier");
-  if (ctx.in[0].type != DType::kUint8) return Decline(why_not, "serves 8 bits stored as uint8");
+  if (!IsStoredType(ctx, ctx.in[0])) {
+    return Decline(why_not, "serves 8 bits as the tier stores them");
+  }
   if (ctx.in[0].data != nullptr) {
     return Decline(why_not, "a constant input, which must not be over-read");
   }

@@ -5,14 +5,14 @@ WHIT_INLINE uint8_t ExtremeByte(const uint8_t* x, int64_t n) {
   constexpr int kB = T::kBytes;
   const auto better = [](uint8_t a, uint8_t b)
                           WHIT_LAMBDA_INLINE { return kSmallest ? Min(a, b) : Max(a, b); };
-  uint8_t best = x[0];
+  uint8_t best = T::Code(x[0]);
   if (n < kB) {
-    for (int64_t i = 1; i < n; ++i) best = better(best, x[i]);
+    for (int64_t i = 1; i < n; ++i) best = better(best, T::Code(x[i]));
     return best;
   }
-  typename T::V v = T::Load(x + n - kB);
+  typename T::V v = T::LoadCodes(x + n - kB);
   for (int64_t i = 0; i + kB <= n; i += kB) {
-    v = kSmallest ? T::Min8(v, T::Load(x + i)) : T::Max8(v, T::Load(x + i));
+    v = kSmallest ? T::Min8(v, T::LoadCodes(x + i)) : T::Max8(v, T::LoadCodes(x + i));
   }
   alignas(64) uint8_t lanes[kB];
   T::Store(lanes, v);
@@ -106,9 +106,9 @@ WHIT_INLINE void SoftmaxBytesRow(const SoftmaxU8& p, const uint8_t* in, uint8_t*
   int64_t i = 0;
   for (; i + 4 <= n; i += 4) {
 #pragma GCC unroll 4
-    for (int k = 0; k < 4; ++k) sum[k] += table[largest - in[i + k]];
+    for (int k = 0; k < 4; ++k) sum[k] += table[largest - T::Code(in[i + k])];
   }
-  for (; i < n; ++i) sum[0] += table[largest - in[i]];
+  for (; i < n; ++i) sum[0] += table[largest - T::Code(in[i])];
   const double total = static_cast<double>(sum[0] + sum[1] + sum[2] + sum[3]);
   const float share = static_cast<float>(p.inverse_scale / total);
   const typename T::F scale = T::SplatF(share);
@@ -120,13 +120,13 @@ WHIT_INLINE void SoftmaxBytesRow(const SoftmaxU8& p, const uint8_t* in, uint8_t*
     for (int d = 0; d <= largest; d += kL) {
       T::StoreBytes(codes + d, round(T::MulF(T::LoadF(p.reals + d), scale)), zero);
     }
-    for (i = 0; i < n; ++i) out[i] = codes[largest - in[i]];
+    for (i = 0; i < n; ++i) out[i] = codes[largest - T::Code(in[i])];
     return;
   }
   alignas(64) float reals[kL];
   for (i = 0; i < n; i += kL) {
     const int64_t some = Min<int64_t>(kL, n - i);
-    for (int64_t k = 0; k < some; ++k) reals[k] = p.reals[largest - in[i + k]];
+    for (int64_t k = 0; k < some; ++k) reals[k] = p.reals[largest - T::Code(in[i + k])];
     for (int64_t k = some; k < kL; ++k) reals[k] = 0;
     T::StoreBytes(codes, round(T::MulF(T::LoadF(reals), scale)), zero);
     for (int64_t k = 0; k < some; ++k) out[i + k] = codes[k];
@@ -180,10 +180,10 @@ WHIT_INLINE int64_t PlaceInRow(const uint8_t* x, int64_t n) {
   const typename T::V wanted = T::Splat8(best);
   int64_t i = 0;
   for (; i + T::kBytes <= n; i += T::kBytes) {
-    const uint64_t equal = T::EqualBytes(T::Load(x + i), wanted);
+    const uint64_t equal = T::EqualBytes(T::LoadCodes(x + i), wanted);
     if (equal != 0) return i + __builtin_ctzll(equal);
   }
-  while (x[i] != best) ++i;
+  while (T::Code(x[i]) != best) ++i;
   return i;
 }
 
@@ -193,14 +193,14 @@ WHIT_INLINE void PlacesInColumns(const ArgU8& p, int64_t c) {
   using V = typename T::V;
   const int64_t n = Min<int64_t>(T::kBytes, p.n - c);
   const uint8_t* const x = p.x + c;
-  V best = T::Load(x);
+  V best = T::LoadCodes(x);
   for (int64_t i = 1; i < p.count; ++i) {
-    const V v = T::Load(x + i * p.stride);
+    const V v = T::LoadCodes(x + i * p.stride);
     best = kSmallest ? T::Min8(best, v) : T::Max8(best, v);
   }
   uint64_t open = n == 64 ? ~uint64_t{0} : (uint64_t{1} << n) - 1;
   for (int64_t i = 0; open != 0; ++i) {
-    uint64_t found = T::EqualBytes(T::Load(x + i * p.stride), best) & open;
+    uint64_t found = T::EqualBytes(T::LoadCodes(x + i * p.stride), best) & open;
     open &= ~found;
     for (; found != 0; found &= found - 1) p.at[c + __builtin_ctzll(found)] = i;
   }
@@ -276,10 +276,9 @@ template <class N>
 WHIT_INLINE int64_t SumRow(const uint8_t* x, int64_t n) {
   typename N::V sum = N::Zero();
   int64_t i = 0;
-  for (; i + N::kBytes <= n; i += N::kBytes) sum = N::SumBytes(sum, N::Load(x + i));
-  const __m128i two = N::FoldSums(sum);
-  int64_t total = _mm_cvtsi128_si64(two) + _mm_extract_epi64(two, 1);
-  for (; i < n; ++i) total += x[i];
+  for (; i + N::kBytes <= n; i += N::kBytes) sum = N::SumBytes(sum, N::LoadCodes(x + i));
+  int64_t total = N::TotalOfSums(sum);
+  for (; i < n; ++i) total += N::Code(x[i]);
   return total;
 }
 
@@ -339,7 +338,7 @@ WHIT_INLINE uint64_t SquaresOfRow(const uint8_t* x, int64_t n, int32_t zero_poin
     V sum = zero;
     const int64_t end = Min(n, i + 8192 * kB);
     for (; i + kB <= end; i += kB) {
-      const V v = T::Load(x + i);
+      const V v = T::LoadCodes(x + i);
       const V low = T::Sub16(T::UnpackLo8(v, zero), minus);
       const V high = T::Sub16(T::UnpackHi8(v, zero), minus);
       sum = T::Add32(sum, T::Add32(T::MulAdd16(low, low), T::MulAdd16(high, high)));
@@ -349,7 +348,7 @@ WHIT_INLINE uint64_t SquaresOfRow(const uint8_t* x, int64_t n, int32_t zero_poin
     for (int k = 0; k < T::kLanes; ++k) total += lanes[k];
   }
   for (; i < n; ++i) {
-    const int64_t v = x[i] - zero_point;
+    const int64_t v = T::Code(x[i]) - zero_point;
     total += static_cast<uint64_t>(v * v);
   }
   return total;

@@ -6,69 +6,67 @@
 /// a quarters of rows i + 2 k, and at last all 16 rows stand in order.
 WHIT_INLINE void TransposeTile8(const uint8_t* in, int64_t in_stride, uint8_t* out,
                                 int64_t out_stride) {
-  __m128i a[8], b[8];
-  const auto row = [&](int r) WHIT_LAMBDA_INLINE {
-    return _mm_loadl_epi64(reinterpret_cast<const __m128i*>(in + r * in_stride));
-  };
+  Xmm::V a[8], b[8];
+  const auto row = [&](int r) WHIT_LAMBDA_INLINE { return Xmm::LoadHalf(in + r * in_stride); };
 #pragma GCC unroll 8
-  for (int i = 0; i < 8; ++i) a[i] = _mm_unpacklo_epi8(row(i), row(i + 8));
+  for (int i = 0; i < 8; ++i) a[i] = Xmm::UnpackLo8(row(i), row(i + 8));
 #pragma GCC unroll 4
   for (int i = 0; i < 4; ++i) {
-    b[2 * i] = _mm_unpacklo_epi8(a[i], a[i + 4]);
-    b[2 * i + 1] = _mm_unpackhi_epi8(a[i], a[i + 4]);
+    b[2 * i] = Xmm::UnpackLo8(a[i], a[i + 4]);
+    b[2 * i + 1] = Xmm::UnpackHi8(a[i], a[i + 4]);
   }
 #pragma GCC unroll 2
   for (int i = 0; i < 2; ++i) {
 #pragma GCC unroll 2
     for (int h = 0; h < 2; ++h) {
-      a[4 * i + 2 * h] = _mm_unpacklo_epi8(b[2 * i + h], b[2 * (i + 2) + h]);
-      a[4 * i + 2 * h + 1] = _mm_unpackhi_epi8(b[2 * i + h], b[2 * (i + 2) + h]);
+      a[4 * i + 2 * h] = Xmm::UnpackLo8(b[2 * i + h], b[2 * (i + 2) + h]);
+      a[4 * i + 2 * h + 1] = Xmm::UnpackHi8(b[2 * i + h], b[2 * (i + 2) + h]);
     }
   }
 #pragma GCC unroll 4
   for (int q = 0; q < 4; ++q) {
-    Xmm::Store(out + 2 * q * out_stride, _mm_unpacklo_epi8(a[q], a[4 + q]));
-    Xmm::Store(out + (2 * q + 1) * out_stride, _mm_unpackhi_epi8(a[q], a[4 + q]));
+    Xmm::Store(out + 2 * q * out_stride, Xmm::UnpackLo8(a[q], a[4 + q]));
+    Xmm::Store(out + (2 * q + 1) * out_stride, Xmm::UnpackHi8(a[q], a[4 + q]));
   }
 }
 
 /// 8 x 8 elements of two bytes, in the same way.
 WHIT_INLINE void TransposeTile16(const uint8_t* in, int64_t in_stride, uint8_t* out,
                                  int64_t out_stride) {
-  __m128i a[8], b[8];
+  Xmm::V a[8], b[8];
 #pragma GCC unroll 8
   for (int i = 0; i < 8; ++i) a[i] = Xmm::Load(in + i * in_stride);
 #pragma GCC unroll 4
   for (int i = 0; i < 4; ++i) {
-    b[2 * i] = _mm_unpacklo_epi16(a[i], a[i + 4]);
-    b[2 * i + 1] = _mm_unpackhi_epi16(a[i], a[i + 4]);
+    b[2 * i] = Xmm::UnpackLo16(a[i], a[i + 4]);
+    b[2 * i + 1] = Xmm::UnpackHi16(a[i], a[i + 4]);
   }
 #pragma GCC unroll 2
   for (int i = 0; i < 2; ++i) {
 #pragma GCC unroll 2
     for (int h = 0; h < 2; ++h) {
-      a[4 * i + 2 * h] = _mm_unpacklo_epi16(b[2 * i + h], b[2 * (i + 2) + h]);
-      a[4 * i + 2 * h + 1] = _mm_unpackhi_epi16(b[2 * i + h], b[2 * (i + 2) + h]);
+      a[4 * i + 2 * h] = Xmm::UnpackLo16(b[2 * i + h], b[2 * (i + 2) + h]);
+      a[4 * i + 2 * h + 1] = Xmm::UnpackHi16(b[2 * i + h], b[2 * (i + 2) + h]);
     }
   }
 #pragma GCC unroll 4
   for (int q = 0; q < 4; ++q) {
-    Xmm::Store(out + 2 * q * out_stride, _mm_unpacklo_epi16(a[q], a[4 + q]));
-    Xmm::Store(out + (2 * q + 1) * out_stride, _mm_unpackhi_epi16(a[q], a[4 + q]));
+    Xmm::Store(out + 2 * q * out_stride, Xmm::UnpackLo16(a[q], a[4 + q]));
+    Xmm::Store(out + (2 * q + 1) * out_stride, Xmm::UnpackHi16(a[q], a[4 + q]));
   }
 }
 
 /// 4 x 4 elements of four bytes.
 WHIT_INLINE void TransposeTile32(const uint8_t* in, int64_t in_stride, uint8_t* out,
                                  int64_t out_stride) {
-  const __m128i r0 = Xmm::Load(in), r1 = Xmm::Load(in + in_stride);
-  const __m128i r2 = Xmm::Load(in + 2 * in_stride), r3 = Xmm::Load(in + 3 * in_stride);
-  const __m128i a = _mm_unpacklo_epi32(r0, r2), b = _mm_unpackhi_epi32(r0, r2);
-  const __m128i c = _mm_unpacklo_epi32(r1, r3), d = _mm_unpackhi_epi32(r1, r3);
-  Xmm::Store(out, _mm_unpacklo_epi32(a, c));
-  Xmm::Store(out + out_stride, _mm_unpackhi_epi32(a, c));
-  Xmm::Store(out + 2 * out_stride, _mm_unpacklo_epi32(b, d));
-  Xmm::Store(out + 3 * out_stride, _mm_unpackhi_epi32(b, d));
+  const Xmm::V r0 = Xmm::Load(in), r1 = Xmm::Load(in + in_stride);
+  const Xmm::V r2 = Xmm::Load(in + 2 * in_stride), r3 = Xmm::Load(in + 3 * in_stride);
+  const Xmm::V a = Xmm::UnpackLo32(r0, r2), b = Xmm::UnpackHi32(r0, r2);
+  const Xmm::V c = Xmm::UnpackLo32(r1, r3), d = Xmm::UnpackHi32(r1, r3);
+  Xmm::Store(out, Xmm::UnpackLo32(a, c));
+  Xmm::Store(out + out_stride, Xmm::UnpackHi32(a, c));
+  Xmm::Store(out + 2 * out_stride, Xmm::UnpackLo32(b, d));
+  Xmm::Store(out + 3 * out_stride, Xmm::UnpackHi32(b, d));
 }
 
 template <int kBytes>

@@ -58,10 +58,10 @@ void FinishPool(const PrepareContext& ctx, const Prepared& reference, const Pool
   prepared->SetParams(VectorPool<Args>{run, args, p.h, p.h.in * p.w.in * p.channels});
 }
 
-void SetRescale(const Rescale& rescale, simd::PoolU8* args) {
-  args->in_zero = rescale.in_zero;
+void SetRescale(const PrepareContext& ctx, const Rescale& rescale, simd::PoolU8* args) {
+  args->in_zero = rescale.in_zero + CodeShift(ctx);
   args->ratio = rescale.ratio;
-  args->store = StoreOf(rescale.out);
+  args->store = StoreOf<uint8_t>(ctx, rescale.out);
 }
 
 // ---- reductions ----
@@ -77,7 +77,8 @@ struct VectorReduce {
   simd::PoolF32 pool;  // columns of floats: extremes
   double divisor = 1;  // columns and rows of floats: sums
   simd::RowKind kind = simd::RowKind::kSum;
-  Rescale rescale;  // rows of bytes
+  Rescale rescale;        // bytes
+  int64_t code_zero = 0;  // rows of bytes: the zero point of their codes
   float multiplier = 1;
 };
 
@@ -131,7 +132,7 @@ KernelCode RunRowsOfBytes(const RunContext& ctx) {
   constexpr int64_t kMost = 128;  // rows of a call
   const auto& p = ctx.As<VectorReduce>();
   const int64_t n = p.geometry.run;
-  const int64_t zero = int64_t{p.rescale.in_zero} * (p.kind == simd::RowKind::kSum ? n : 1);
+  const int64_t zero = p.code_zero * (p.kind == simd::RowKind::kSum ? n : 1);
   uint8_t* const out = ctx.out[0].mut<uint8_t>();
   int64_t results[kMost];
   for (int64_t task = ctx.tasks.begin; task < ctx.tasks.end; task += kMost) {
@@ -146,9 +147,9 @@ KernelCode RunRowsOfBytes(const RunContext& ctx) {
 }
 
 const char* WhyNotReduce(const PrepareContext& ctx, const ReduceGeometry& g) {
-  const bool bytes = IsStoredU8(ctx.in[0]) && IsStoredU8(ctx.out[0]);
+  const bool bytes = IsCodes(ctx, ctx.in[0]) && IsCodes(ctx, ctx.out[0]);
   if (!bytes && ctx.in[0].type != DType::kFloat32) {
-    return "serves float32 and 8-bit activations stored as uint8";
+    return "serves float32 and 8-bit activations as the tier stores them";
   }
   if (g.count == 0 || ctx.out[0].elements() == 0) return "no elements";
   if (g.reduced_rank != (g.run == 1 ? 1u : 0u)) return "reduced axes that do not lie together";
@@ -164,7 +165,7 @@ simd::RowKind KindOf(OpType type) {
 }
 
 // The arguments of the columns' kernels.
-void SetColumns(VectorReduce* v, bool mean) {
+void SetColumns(const PrepareContext& ctx, VectorReduce* v, bool mean) {
   const ReduceGeometry& g = v->geometry;
   const simd::PoolColumns whole = {g.count, 1, g.count, 1, 0};
   v->chunks = CeilDiv(g.inner, kTaskColumns);
@@ -175,7 +176,7 @@ void SetColumns(VectorReduce* v, bool mean) {
   v->bytes.pixel_stride = v->pool.pixel_stride = g.reduced_stride[0];
   v->bytes.w = v->pool.w = whole;
   v->pool.lo = -INFINITY, v->pool.hi = INFINITY;
-  SetRescale(v->rescale, &v->bytes);
+  SetRescale(ctx, v->rescale, &v->bytes);
 }
 
 // ---- bilinear resizing ----
@@ -251,12 +252,12 @@ Status PrepareVectorPool(const PrepareContext& ctx, Prepared* prepared, bool* ac
     simd::PoolF32 args;
     args.lo = p.clamp.lo, args.hi = p.clamp.hi;
     FinishPool(ctx, reference, p, args, kernels->pool_f32, 1, prepared);
-  } else if (IsStoredU8(ctx.in[0]) && IsStoredU8(ctx.out[0])) {
+  } else if (IsCodes(ctx, ctx.in[0]) && IsCodes(ctx, ctx.out[0])) {
     simd::PoolU8 args;
-    SetRescale(p.rescale, &args);
+    SetRescale(ctx, p.rescale, &args);
     FinishPool(ctx, reference, p, args, kernels->pool_u8, 0.4, prepared);
   } else {
-    return Decline(why_not, "serves float32 and 8-bit activations stored as uint8");
+    return Decline(why_not, "serves float32 and 8-bit activations as the tier stores them");
   }
   *accepted = true;
   return OkStatus();
@@ -279,7 +280,8 @@ Status PrepareVectorReduce(const PrepareContext& ctx, Prepared* prepared, bool* 
   v.kind = KindOf(ctx.type);
   v.divisor = mean ? static_cast<double>(g.count) : 1.0;
   v.rescale = p.rescale, v.multiplier = p.multiplier;
-  if (columns) SetColumns(&v, mean);
+  v.code_zero = p.rescale.in_zero + CodeShift(ctx);
+  if (columns) SetColumns(ctx, &v, mean);
   TakeOver(ctx, reference, floats ? 2 : 0.4, prepared);
   if (columns) {
     prepared->tasks = reference.tasks / g.blocks * v.chunks;
@@ -305,13 +307,13 @@ Status PrepareVectorResize(const PrepareContext& ctx, Prepared* prepared, bool* 
   const auto& p = *static_cast<const ResizeParams*>(reference.params.get());
   if (ctx.in[0].type == DType::kFloat32) {
     FinishResize(ctx, reference, p, simd::ResizeF32{}, kernels->resize_f32, 0.6, prepared);
-  } else if (ctx.in[0].type == DType::kUint8) {
+  } else if (IsStoredType(ctx, ctx.in[0])) {
     simd::ResizeU8 args;
     args.sixteenths = AllSixteenths(p.rows) && AllSixteenths(p.columns);
     FinishResize(ctx, reference, p, args, kernels->resize_u8, args.sixteenths ? 0.1 : 0.3,
                  prepared);
   } else {
-    return Decline(why_not, "serves float32 and 8 bits stored as uint8");
+    return Decline(why_not, "serves float32 and 8 bits as the tier stores them");
   }
   *accepted = true;
   return OkStatus();

@@ -15,9 +15,9 @@ WHIT_INLINE void ForChannels(int64_t channels, int64_t lanes, const Run& run) {
 template <class T>
 WHIT_INLINE void StoreSome(uint8_t* p, typename T::V v, int64_t n) {
   if (n == T::kBytes) {
-    T::Store(p, v);
+    T::StoreCodes(p, v);
   } else {
-    T::StorePart(p, v, n);
+    T::StoreCodesPart(p, v, n);
   }
 }
 template <class T>
@@ -57,7 +57,7 @@ WHIT_INLINE Quad<T> SumWindow(const PoolU8& p, const uint8_t* x, int64_t pixels)
     for (int64_t i = pixels; i > 0;) {
       const int64_t n = Min(i, left);
       for (int64_t k = 0; k < n; ++k, at += p.pixel_stride) {
-        const V v = T::Load(at);
+        const V v = T::LoadCodes(at);
         even = T::Add16(even, T::EvenU8(v));
         odd = T::Add16(odd, T::OddU8(v));
       }
@@ -75,7 +75,7 @@ WHIT_INLINE typename T::V ExtremeOfWindow(const PoolU8& p, const uint8_t* x, int
   for (int64_t y = 0; y < p.rows; ++y, x += p.row_stride) {
     const uint8_t* at = x;
     for (int64_t i = 0; i < pixels; ++i, at += p.pixel_stride) {
-      best = kSmallest ? T::Min8(best, T::Load(at)) : T::Max8(best, T::Load(at));
+      best = kSmallest ? T::Min8(best, T::LoadCodes(at)) : T::Max8(best, T::LoadCodes(at));
     }
   }
   return best;
@@ -217,8 +217,8 @@ WHIT_INLINE void ResizeSixteenths(const ResizeU8& p) {
       return T::ShiftRight16(T::Add16(T::Add16(t, b), half), 8);
     };
     ForChannels<T>(p.channels, T::kBytes, [&](int64_t c, int64_t n) WHIT_LAMBDA_INLINE {
-      const V tl = T::Load(p.top + x.low + c), tr = T::Load(p.top + x.high + c);
-      const V bl = T::Load(p.bottom + x.low + c), br = T::Load(p.bottom + x.high + c);
+      const V tl = T::LoadCodes(p.top + x.low + c), tr = T::LoadCodes(p.top + x.high + c);
+      const V bl = T::LoadCodes(p.bottom + x.low + c), br = T::LoadCodes(p.bottom + x.high + c);
       const V low = blend(T::UnpackLo8(tl, tr), T::UnpackLo8(bl, br));
       const V high = blend(T::UnpackHi8(tl, tr), T::UnpackHi8(bl, br));
       StoreSome<T>(out + c, T::PackBytes(low, high), n);
@@ -241,8 +241,8 @@ WHIT_INLINE void ResizeBytes(const ResizeU8& p) {
       return T::ShiftRightArithmetic32(T::Add32(acc, half), 22);
     };
     ForChannels<T>(p.channels, T::kBytes, [&](int64_t c, int64_t n) WHIT_LAMBDA_INLINE {
-      const V tl = T::Load(p.top + x.low + c), tr = T::Load(p.top + x.high + c);
-      const V bl = T::Load(p.bottom + x.low + c), br = T::Load(p.bottom + x.high + c);
+      const V tl = T::LoadCodes(p.top + x.low + c), tr = T::LoadCodes(p.top + x.high + c);
+      const V bl = T::LoadCodes(p.bottom + x.low + c), br = T::LoadCodes(p.bottom + x.high + c);
       const V t0 = T::UnpackLo8(tl, tr), t1 = T::UnpackHi8(tl, tr);
       const V b0 = T::UnpackLo8(bl, br), b1 = T::UnpackHi8(bl, br);
       const V r0 = blend(T::UnpackLo8(t0, zero), T::UnpackLo8(b0, zero));

@@ -99,10 +99,14 @@ struct Xmm {
   static WHIT_INLINE V PackBytes(V a, V b) { return _mm_packus_epi16(a, b); }
   /// 16 bytes for each 128-bit lane, `stride` bytes apart in memory.
   static WHIT_INLINE V LoadLanes(const void* p, int64_t) { return Load(p); }
+  /// 8 bytes; the rest is 0.
+  static WHIT_INLINE V LoadHalf(const void* p) { return _mm_loadl_epi64(static_cast<const V*>(p)); }
   static WHIT_INLINE V UnpackLo8(V a, V b) { return _mm_unpacklo_epi8(a, b); }
   static WHIT_INLINE V UnpackHi8(V a, V b) { return _mm_unpackhi_epi8(a, b); }
   static WHIT_INLINE V UnpackLo16(V a, V b) { return _mm_unpacklo_epi16(a, b); }
   static WHIT_INLINE V UnpackHi16(V a, V b) { return _mm_unpackhi_epi16(a, b); }
+  static WHIT_INLINE V UnpackLo32(V a, V b) { return _mm_unpacklo_epi32(a, b); }
+  static WHIT_INLINE V UnpackHi32(V a, V b) { return _mm_unpackhi_epi32(a, b); }
   static WHIT_INLINE V Sub16(V a, V b) { return _mm_sub_epi16(a, b); }
 #if defined(WHIT_EMULATE_DOT)
   static WHIT_INLINE void Dot(V& acc, V a, V b) {

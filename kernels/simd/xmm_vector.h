@@ -67,6 +67,16 @@ struct XmmVector : Xmm {
     return static_cast<uint32_t>(_mm_movemask_epi8(_mm_cmpeq_epi8(a, b)));
   }
 
+  /// Codes of 8 bits, counted from 0, as the tier stores them.
+  static WHIT_INLINE uint8_t Code(uint8_t stored) { return stored; }
+  static WHIT_INLINE V LoadCodes(const uint8_t* p) { return Load(p); }
+  static WHIT_INLINE void StoreCodes(uint8_t* p, V v) { Store(p, v); }
+  static WHIT_INLINE void StoreCodesPart(uint8_t* p, V v, int64_t n) { StorePart(p, v, n); }
+  /// Of what SumBytes added up.
+  static WHIT_INLINE int64_t TotalOfSums(V sum) {
+    return _mm_cvtsi128_si64(sum) + _mm_extract_epi64(sum, 1);
+  }
+
   static WHIT_INLINE V LoadPart(const void* p, int64_t n) {
     alignas(16) uint8_t bytes[16] = {};
     CopyUnder<16>(bytes, p, n);

@@ -57,6 +57,12 @@ struct YmmVector : Ymm {
     return static_cast<uint32_t>(_mm256_movemask_epi8(_mm256_cmpeq_epi8(a, b)));
   }
 
+  static WHIT_INLINE uint8_t Code(uint8_t stored) { return stored; }
+  static WHIT_INLINE V LoadCodes(const uint8_t* p) { return Load(p); }
+  static WHIT_INLINE void StoreCodes(uint8_t* p, V v) { Store(p, v); }
+  static WHIT_INLINE void StoreCodesPart(uint8_t* p, V v, int64_t n) { StorePart(p, v, n); }
+  static WHIT_INLINE int64_t TotalOfSums(V sum) { return XmmVector::TotalOfSums(FoldSums(sum)); }
+
   static WHIT_INLINE V LoadPart(const void* p, int64_t n) {
     alignas(32) uint8_t bytes[32] = {};
     CopyUnder<32>(bytes, p, n);

@@ -66,6 +66,11 @@ struct ZmmVector : Zmm {
 
   static WHIT_INLINE uint64_t EqualBytes(V a, V b) { return _mm512_cmpeq_epi8_mask(a, b); }
 
+  static WHIT_INLINE uint8_t Code(uint8_t stored) { return stored; }
+  static WHIT_INLINE V LoadCodes(const uint8_t* p) { return Load(p); }
+  static WHIT_INLINE void StoreCodes(uint8_t* p, V v) { Store(p, v); }
+  static WHIT_INLINE void StoreCodesPart(uint8_t* p, V v, int64_t n) { StorePart(p, v, n); }
+
   static WHIT_INLINE V LoadPart(const void* p, int64_t n) {
     return _mm512_maskz_loadu_epi8(Bytes(n), p);
   }

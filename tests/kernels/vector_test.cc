@@ -8,6 +8,7 @@
 #include "kernels/tables.h"
 #include "tests/kernels/op_tester.h"
 #include "tests/kernels/random.h"
+#include "tests/kernels/test_tiers.h"
 
 namespace whit {
 namespace {
@@ -20,9 +21,8 @@ void ExpectVector(OpTester& t) {
   const Status status = t.Run();
   ASSERT_TRUE(status.ok()) << status.message();
   const auto& run = t.alternatives_run();
-#if defined(__x86_64__)
+  if (RunnableTiers().empty()) GTEST_SKIP() << "no SIMD tier";
   EXPECT_NE(std::find(run.begin(), run.end(), "vector"), run.end()) << "no vector kernel ran";
-#endif
 }
 
 const std::vector<int64_t> kLengths = {1,  2,  3,  4,  5,  7,  8,  9,   15,  16,  17,  23,  31,
@@ -196,6 +196,14 @@ TEST(Vector, EluOfSmallNumbers) {
   }
 }
 
+// How the tiers of this architecture store bytes: the type of plain bytes that they serve.
+#if defined(__x86_64__)
+using StoredByte = uint8_t;
+#else
+using StoredByte = int8_t;
+#endif
+constexpr int kLeast = std::numeric_limits<StoredByte>::min();
+
 TEST(Vector, Conversions) {
   for (const int64_t n : kLengths) {
     fbs::QuantizeOptionsT options;
@@ -226,7 +234,7 @@ TEST(Vector, Conversions) {
     cast.Input(Bytes({n}, 1)).Output(DType::kFloat32, {n}).FloatTolerance(0);
     ExpectVector(cast);
     OpTester plain(OpType::kCast, fbs::CastOptionsT{});
-    plain.Input(Plain<uint8_t>({n}, RandomValues<uint8_t>(n, 0, 255, 1)));
+    plain.Input(Plain<StoredByte>({n}, RandomValues<StoredByte>(n, kLeast, kLeast + 255, 1)));
     plain.Output(DType::kFloat32, {n}).FloatTolerance(0);
     ExpectVector(plain);
   }
