@@ -13,6 +13,8 @@ get_filename_component(WHIT_SYSROOT "${WHIT_SYSROOT}" ABSOLUTE)
 if(NOT EXISTS ${WHIT_SYSROOT}/usr)
   message(FATAL_ERROR "WHIT_SYSROOT (${WHIT_SYSROOT}) is no folder of unpacked packages: see cmake/sysroot.sh, or use ./run pi")
 endif()
+# Said of much that is passed by value: what gcc 6 and gcc 9 did.
+set(CMAKE_CXX_FLAGS_INIT -Wno-psabi)
 set(CMAKE_FIND_ROOT_PATH ${WHIT_SYSROOT})
 set(CMAKE_FIND_ROOT_PATH_MODE_PROGRAM NEVER)
 set(CMAKE_FIND_ROOT_PATH_MODE_LIBRARY ONLY)

@@ -201,8 +201,8 @@ bool ResizingIsRight(const VectorKernels& k, uint8_t flip) {
     const int across = 5 * unit, down = 3 * unit;
     const ResizeColumn columns[2] = {{0, kC, across, 0}, {kC, kC, 0, 0}};
     std::array<uint8_t, 2 * kC> out{};
-    const uint8_t *const top = stored.data(), *const bottom = top + 2 * kC;
-    k.resize_u8({top, bottom, columns, 2, kC, down, unit == 128, out.data()});
+    const uint8_t* const rows = stored.data();
+    k.resize_u8({rows, rows + 2 * kC, columns, 2, kC, down, unit == 128, out.data()});
     out = Flipped(out, flip);
     for (int64_t i = 0; i < 2 * kC; ++i) {
       const ResizeColumn& c = columns[i / kC];

@@ -110,7 +110,7 @@ TEST(Runner, CallersArenaIsUsedAndChecked) {
   options.xnnpack = Xnnpack::kOff;
   auto sized = Runner::Create(model, options);
   ASSERT_TRUE(sized.ok());
-  const uint64_t need = sized->peak_arena_bytes();
+  const auto need = static_cast<size_t>(sized->peak_arena_bytes());
   std::vector<std::byte> memory(need + 64);
   auto* aligned =
       reinterpret_cast<std::byte*>((reinterpret_cast<uintptr_t>(memory.data()) + 63) / 64 * 64);
