@@ -1,10 +1,13 @@
 #!/usr/bin/env python3
 """The same output bytes on every CPU: models run here and under emulators, and the outputs are compared.
 
-    same_bytes.py WHIT SHARED 'NAME=COMMAND' [...]      COMMAND runs another whit, e.g. 'qemu-aarch64-static -L ROOT .../whit'
+    same_bytes.py [--largest BYTES] WHIT SHARED 'NAME=COMMAND' [...]
+                                      COMMAND runs another whit, e.g. 'qemu-aarch64-static -L ROOT .../whit'
 
-Integer models (`whit info` says exact) of SHARED/data/models, and the demo's own. Every usable tier of the emulated CPU is run and
-compared, and named. Needs numpy."""
+Integer models (`whit info` says exact) of SHARED/data/models up to BYTES, and the demo's own. Every usable tier of the emulated CPU
+is run and compared, and named. Needs numpy."""
+import argparse
+import concurrent.futures
 import json
 import os
 import pathlib
@@ -21,7 +24,6 @@ except ImportError as missing:
 
 HERE = pathlib.Path(__file__).resolve().parent
 DEMO = HERE.parent.parent / "examples" / "classify" / "digits.tflite"
-LARGEST = 2 * 1024 * 1024  # bytes of a .tflite: emulation is slow
 
 
 def call(command, *args):
@@ -57,41 +59,71 @@ def outputs(command, model, info, words, folder, *options):
     return [np.load(path).tobytes() for path in paths]
 
 
+def compare(whit, source, others, tiers):
+    """What differs on which CPU and tier, and how many runs did not; None for a model that is not integer throughout."""
+    with tempfile.TemporaryDirectory() as scratch:
+        folder = pathlib.Path(scratch)
+        model = folder / "model.whit"
+        call(whit, "import", source, "-o", model)
+        info = json.loads(call(whit, "info", model, "--json"))
+        if not info["exact"]:
+            return None
+        words = noise(info, folder)
+        want = outputs(whit, model, info, words, folder)
+        failures, passed = [], 0
+        for name, command in others:
+            for tier in tiers[name]:
+                try:
+                    why = None if outputs(command, model, info, words, folder, "--isa", tier) == want else "other bytes"
+                except (RuntimeError, subprocess.TimeoutExpired) as error:
+                    why = error
+                if why is None:
+                    passed += 1
+                else:
+                    failures.append("%s on %s, tier %s: %s" % (source.name, name, tier, why))
+        return failures, passed
+
+
 def main():
-    whit, shared = [sys.argv[1]], pathlib.Path(sys.argv[2])
-    others = [(word.split("=", 1)[0], shlex.split(word.split("=", 1)[1])) for word in sys.argv[3:]]
-    models = [DEMO]
-    if (shared / "data" / "models").is_dir():
-        models += sorted(p for p in (shared / "data" / "models").glob("*.tflite") if os.path.getsize(p) <= LARGEST)
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--largest", type=int, default=2000000, help="bytes of a .tflite: emulation is slow")
+    parser.add_argument("whit")
+    parser.add_argument("shared", type=pathlib.Path)
+    parser.add_argument("others", nargs="+", metavar="NAME=COMMAND")
+    args = parser.parse_args()
+    whit = [args.whit]
+    others = [(word.split("=", 1)[0], shlex.split(word.split("=", 1)[1])) for word in args.others]
+    models, folder = [DEMO], args.shared / "data" / "models"
+    if folder.is_dir():
+        found = sorted(folder.rglob("*.tflite"))
+        models += [p for p in found if os.path.getsize(p) <= args.largest]
+        print("%d of %d models are larger than %d bytes and left out" %
+              (len(found) + 1 - len(models), len(found), args.largest))
     else:
-        print("SKIPPED: no", shared / "data", "- only the demo's own model is run")
+        print("SKIPPED: no", folder, "- only the demo's own model is run")
     tiers = {name: [t["name"] for t in json.loads(call(command, "info", "--cpu", "--json"))["tiers"] if t["usable"]]
              for name, command in others}
     for name, _ in others:
         print("%s runs the tiers %s" % (name, ", ".join(tiers[name])))
-    passed, failed, inexact = 0, 0, 0
-    with tempfile.TemporaryDirectory() as scratch:
-        folder = pathlib.Path(scratch)
-        for source in models:
-            model = folder / "model.whit"
-            call(whit, "import", source, "-o", model)
-            info = json.loads(call(whit, "info", model, "--json"))
-            if not info["exact"]:
+    passed, failed, inexact, refused = 0, 0, 0, 0
+    with concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as pool:
+        jobs = [(source, pool.submit(compare, whit, source, others, tiers)) for source in models]
+        for source, job in jobs:
+            try:
+                result = job.result()
+            except RuntimeError as error:
+                refused += 1
+                print("not run here: %s: %s" % (source.name, error))
+                continue
+            if result is None:
                 inexact += 1
                 continue
-            words = noise(info, folder)
-            want = outputs(whit, model, info, words, folder)
-            for name, command in others:
-                for tier in tiers[name]:
-                    try:
-                        same = outputs(command, model, info, words, folder, "--isa", tier) == want
-                        why = "other bytes"
-                    except (RuntimeError, subprocess.TimeoutExpired) as error:
-                        same, why = False, error
-                    passed, failed = passed + same, failed + (not same)
-                    if not same:
-                        print("FAILED %s on %s, tier %s: %s" % (source.name, name, tier, why))
-    print("same bytes: %d passed, %d failed; %d models are not integer throughout" % (passed, failed, inexact))
+            failures, same = result
+            passed, failed = passed + same, failed + len(failures)
+            for failure in failures:
+                print("FAILED", failure)
+    print("same bytes: %d passed, %d failed; %d models are not integer throughout, %d are refused by design" %
+          (passed, failed, inexact, refused))
     return failed != 0 or passed == 0
 
 
