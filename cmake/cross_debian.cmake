@@ -20,7 +20,7 @@ set(CMAKE_FIND_ROOT_PATH_MODE_PROGRAM NEVER)
 set(CMAKE_FIND_ROOT_PATH_MODE_LIBRARY ONLY)
 set(CMAKE_FIND_ROOT_PATH_MODE_INCLUDE ONLY)
 set(CMAKE_FIND_ROOT_PATH_MODE_PACKAGE ONLY)
-# Libraries that only other shared libraries need.
+# Libraries that only other shared libraries need: here, and (an old-style RPATH counts for those too) where they are shipped.
 set(CMAKE_EXE_LINKER_FLAGS_INIT
-    "-Wl,-rpath-link,${WHIT_SYSROOT}/usr/lib/${whit_triple}:${WHIT_SYSROOT}/lib/${whit_triple}")
+    "-Wl,--disable-new-dtags -Wl,-rpath-link,${WHIT_SYSROOT}/usr/lib/${whit_triple}:${WHIT_SYSROOT}/lib/${whit_triple}")
 set(CMAKE_CROSSCOMPILING_EMULATOR "${whit_emulator};-cpu;${WHIT_QEMU_CPU};-L;${WHIT_SYSROOT}")
