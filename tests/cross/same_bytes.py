@@ -113,7 +113,7 @@ def main():
                 result = job.result()
             except RuntimeError as error:
                 refused += 1
-                print("not run here: %s: %s" % (source.name, error))
+                print("refused: %s: %s" % (source.name, str(error).rsplit(": ", 1)[-1]))
                 continue
             if result is None:
                 inexact += 1
