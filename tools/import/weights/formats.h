@@ -7,6 +7,9 @@
 
 namespace whit::tools {
 
+bool ClaimsHdf5(std::span<const std::byte> file);
+Result<std::unique_ptr<WeightFile>> OpenHdf5Weights(WeightSource source);
+
 bool ClaimsTflite(std::span<const std::byte> file);
 Result<std::unique_ptr<WeightFile>> OpenTfliteWeights(WeightSource source);
 

@@ -57,6 +57,7 @@ std::span<const WeightFormat> WeightFormats() {
   static constexpr WeightFormat kFormats[] = {
       {"TFLite", ClaimsTflite, OpenTfliteWeights},
       {"whit", ClaimsWhit, OpenWhitWeights},
+      {"HDF5", ClaimsHdf5, OpenHdf5Weights},
   };
   return kFormats;
 }
