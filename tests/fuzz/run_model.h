@@ -1,0 +1,38 @@
+// What a fuzzer does with a model that was opened.
+#ifndef WHIT_TESTS_FUZZ_RUN_MODEL_H_
+#define WHIT_TESTS_FUZZ_RUN_MODEL_H_
+
+#include <cstddef>
+#include <cstdlib>
+#include <span>
+
+#include "runtime/whit.h"
+
+namespace whit {
+
+/// A message of an error is never empty: the process ends otherwise.
+inline void MustExplain(const Status& status) {
+  if (!status.ok() && status.message().empty()) std::abort();
+}
+
+/// Opens the file under budgets that let no run take long, plans and runs it once.
+inline void OpenAndRun(std::span<const std::byte> file) {
+  OpenOptions options;
+  options.budgets.max_macs = 10'000'000;  // some ms under the sanitizers
+  options.budgets.max_arena_bytes = 64 << 20;
+  auto model = Model::OpenBytes(file, options);
+  MustExplain(model.status());
+  if (!model.ok()) return;
+  auto runner = Runner::Create(*model);
+  MustExplain(runner.status());
+  if (!runner.ok()) return;
+  for (size_t i = 0; i < runner->input_count(); ++i) {
+    auto in = runner->input(i).bytes();
+    for (size_t k = 0; k < in.size(); ++k) in[k] = static_cast<uint8_t>(k * 31 + i);
+  }
+  MustExplain(runner->Run());
+}
+
+}  // namespace whit
+
+#endif  // WHIT_TESTS_FUZZ_RUN_MODEL_H_
