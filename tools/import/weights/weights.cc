@@ -1,5 +1,7 @@
 #include "tools/import/weights/weights.h"
 
+#include "tools/import/weights/formats.h"
+
 namespace whit::tools {
 
 namespace {
@@ -51,7 +53,14 @@ const TensorEntry* WeightFile::Find(const std::string& name) const {
   return nullptr;
 }
 
-std::span<const WeightFormat> WeightFormats() { return {}; }
+std::span<const WeightFormat> WeightFormats() {
+  static constexpr WeightFormat kFormats[] = {
+      {"TFLite", ClaimsTflite, OpenTfliteWeights},
+      {"whit", ClaimsWhit, OpenWhitWeights},
+      {"HDF5", ClaimsHdf5, OpenHdf5Weights},
+  };
+  return kFormats;
+}
 
 Result<std::unique_ptr<WeightFile>> OpenWeights(const std::string& path,
                                                 const WeightLimits& limits) {
