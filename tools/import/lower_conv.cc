@@ -2,6 +2,7 @@
 #include <algorithm>
 
 #include "tools/import/dilation.h"
+#include "tools/import/lowering.h"
 #include "tools/import/packing.h"
 
 namespace whit::tools {
@@ -145,7 +146,7 @@ Result<Placed> PlaceConv(Lowering& l, ConvGeometry* g, int64_t kernel_h, int64_t
 }
 
 // What CONV_2D and DEPTHWISE_CONV_2D share once weights and channels are known.
-Status FinishConv(Lowering& l, OpType type, const ConvGeometry& g, WeightSource source, Placed p) {
+Status FinishConv(Lowering& l, OpType type, const ConvGeometry& g, WeightArray source, Placed p) {
   const Shape in = l.tensor(p.x).shape;
   WHIT_RETURN_IF_ERROR(l.SetShape(l.out(0), Shape{in[0], p.h.out, p.w.out, source.n}));
   WHIT_ASSIGN_OR_RETURN(const ProductKind kind, KindOf(l, l.input(0), l.input(1), l.output(0)));
@@ -184,7 +185,7 @@ Status LowerConv(Lowering& l) {
     return l.Invalid("weights " + ws.ToString() + " do not fit an input of " +
                      std::to_string(channels) + " channels");
   }
-  WeightSource source;
+  WeightArray source;
   source.tensor = &weights;
   source.values = *weights.constant;
   source.n = ws[0];
@@ -213,7 +214,7 @@ Status LowerDepthwise(Lowering& l) {
   ConvGeometry geometry = GeometryOf(opt);
   const bool hybrid = l.input(0).is_float() && !weights.is_float();
   WHIT_ASSIGN_OR_RETURN(const Placed placed, PlaceConv(l, &geometry, ws[1], ws[2], hybrid));
-  WeightSource source;
+  WeightArray source;
   source.tensor = &weights;
   source.n = ws[3];
   // One input channel: every output channel reads it, so this is an ordinary convolution, which has
@@ -280,7 +281,7 @@ Status LowerTransposeConv(Lowering& l) {
   WHIT_ASSIGN_OR_RETURN(const Clamp clamp,
                         l.Activation(opt.fused_activation_function, l.output(0)));
 
-  WeightSource source;
+  WeightArray source;
   source.tensor = &weights;
   source.values = *weights.constant;
   source.n = ws[0];

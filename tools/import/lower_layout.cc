@@ -1,7 +1,7 @@
 // Operators that move elements and compute none: reshapes, transposes, pads, joins and splits.
 #include <algorithm>
 
-#include "tools/import/axes.h"
+#include "tools/import/lowering.h"
 
 namespace whit::tools {
 

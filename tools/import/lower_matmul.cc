@@ -2,6 +2,7 @@
 // BatchMatMul.
 #include <algorithm>
 
+#include "tools/import/lowering.h"
 #include "tools/import/packing.h"
 
 namespace whit::tools {
@@ -9,7 +10,7 @@ namespace whit::tools {
 namespace {
 
 // x[..., K] * weights[n][K] + bias -> out[..., n]. `source` describes the weights; shapes are set.
-Status EmitFullyConnected(Lowering& l, int x, const WeightSource& source, int bias, int out,
+Status EmitFullyConnected(Lowering& l, int x, const WeightArray& source, int bias, int out,
                           tflite::ActivationFunctionType activation) {
   WHIT_ASSIGN_OR_RETURN(const ProductKind kind,
                         KindOf(l, l.tensor(x), *source.tensor, l.tensor(out)));
@@ -71,7 +72,7 @@ Status LowerFullyConnected(Lowering& l) {
   WHIT_ASSIGN_OR_RETURN(const int x, l.Reshaped(l.in(0), rows));
   if (!l.input(1).is_const()) return LowerDynamicWeights(l, x, opt.fused_activation_function);
 
-  WeightSource source;
+  WeightArray source;
   source.tensor = &l.input(1);
   source.values = *l.input(1).constant;
   source.n = ws[0], source.groups = 1, source.runs = 1, source.run_length = k;
@@ -115,7 +116,7 @@ Status LowerBatchMatMul(Lowering& l) {
     return l.Emit(OpType::kBatchMatMul, std::move(o), {l.in(0), l.in(1)}, {l.out(0)});
   }
   const int64_t rows = y[y.rank() - 2], cols = y.back();
-  WeightSource source;
+  WeightArray source;
   source.tensor = &l.input(1);
   Bytes transposed;
   if (opt.adj_y) {

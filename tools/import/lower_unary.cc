@@ -44,60 +44,10 @@ constexpr UnaryRow kUnary[] = {
     {BuiltinOperator::LOGICAL_NOT, OpType::kLogicalNot},
 };
 
-// The lo and hi of a node that has a fused clamp, or nulls.
-struct ClampFields {
-  float* lo = nullptr;
-  float* hi = nullptr;
-};
-
-template <typename T>
-ClampFields FieldsOf(GraphNode& node) {
-  T* o = NodeOptions<T>(node);
-  return {&o->lo, &o->hi};
-}
-
-ClampFields ClampOf(GraphNode& node) {
-  switch (node.type) {
-    case OpType::kConv2D:
-    case OpType::kDepthwiseConv2D:
-    case OpType::kTransposeConv2D:
-      return FieldsOf<fbs::ConvOptionsT>(node);
-    case OpType::kFullyConnected:
-      return FieldsOf<fbs::FullyConnectedOptionsT>(node);
-    case OpType::kBatchMatMul:
-      return FieldsOf<fbs::BatchMatMulOptionsT>(node);
-    case OpType::kAdd:
-    case OpType::kSub:
-    case OpType::kMul:
-    case OpType::kDiv:
-      return FieldsOf<fbs::BinaryOptionsT>(node);
-    case OpType::kAveragePool2D:
-    case OpType::kMaxPool2D:
-      return FieldsOf<fbs::PoolOptionsT>(node);
-    default:
-      return {};
-  }
-}
-
-// Lets the producer of `in` clamp and write `out` itself: exact where both have one quantization
-// and nobody else reads `in`.
-bool FuseClamp(Lowering& l, int in, int out, const UnaryRow& row) {
-  ImportState& s = l.state();
-  const auto source = static_cast<size_t>(in);
-  const int producer = s.producer[source];
-  if (producer < 0 || source >= s.readers.size() || s.readers[source] != 1) return false;
-  const GraphTensor& t = l.tensor(in);
-  if (!t.is_float() && !((t.q8() || t.q16()) && t.SameQuant(l.tensor(out)))) return false;
-  GraphNode& node = s.graph.nodes[static_cast<size_t>(producer)];
-  const ClampFields fields = ClampOf(node);
-  if (fields.lo == nullptr) return false;
-  const Clamp clamp = Lowering::StoredClamp(t, row.lo, row.hi);
-  const float lo = std::max(*fields.lo, clamp.lo), hi = std::min(*fields.hi, clamp.hi);
-  if (!(lo <= hi)) return false;
-  *fields.lo = lo, *fields.hi = hi;
-  node.outputs[0] = out;
-  s.producer[static_cast<size_t>(out)] = producer;
-  return true;
+// Nobody else reads `in`, an output of the source.
+bool ReadOnce(Lowering& l, int in) {
+  const auto& readers = l.state().readers;
+  return static_cast<size_t>(in) < readers.size() && readers[static_cast<size_t>(in)] == 1;
 }
 
 fbs::UnaryOptionsT OptionsOfUnary(const Lowering& l) {
@@ -138,9 +88,12 @@ Status LowerUnary(Lowering& l) {
   if (in.type != out.type) {
     return l.Unsupported(std::string("types ") + DTypeName(in.type) + " -> " + DTypeName(out.type));
   }
-  if (is_clamp && FuseClamp(l, l.in(0), l.out(0), *row)) return OkStatus();
+  if (is_clamp && ReadOnce(l, l.in(0)) &&
+      FuseClamp(l.state(), l.in(0), l.out(0), row->lo, row->hi)) {
+    return OkStatus();
+  }
   if (in.q16() && out.q16() && is_clamp) {
-    const Clamp clamp = Lowering::StoredClamp(out, row->lo, row->hi);
+    const Clamp clamp = StoredClamp(out, row->lo, row->hi);
     fbs::QuantizeOptionsT o;
     o.lo = clamp.lo, o.hi = clamp.hi;
     return l.Emit(OpType::kQuantize, std::move(o), {l.in(0)}, {l.out(0)});
