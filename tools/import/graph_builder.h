@@ -134,6 +134,22 @@ struct AveragePoolArgs {
   Bounds bounds;
 };
 
+/// One direction of a recurrent layer, float. Rows of the weights are gates of `hidden` rows each,
+/// in PyTorch's order: i, f, g, o for an LSTM; r, z, n for a GRU.
+struct RecurrentArgs {
+  Value input_weights;               // [gates * hidden, inputs], constant
+  Value recurrent_weights;           // [gates * hidden, hidden], constant
+  Value input_bias, recurrent_bias;  // [gates * hidden], constant or absent
+  Value hidden, cell;                // [N, hidden] before the first step; absent: 0
+  bool reverse = false;              // from the last step to the first
+  bool reset_after = true;           // GRU: r scales the product of n (PyTorch), or its input
+};
+
+struct RecurrentResult {
+  Value sequence;      // [T, N, hidden], in the order of the input
+  Value hidden, cell;  // [N, hidden] behind the last step that was computed
+};
+
 enum class ResizeRule : uint8_t {
   kAsymmetric,    // source = i * scale
   kHalfPixel,     // source = (i + 0.5) * scale - 0.5
@@ -322,6 +338,10 @@ class GraphBuilder {
   /// on where index == position along the new axis, else off; scalars of one type.
   Value OneHot(Value indices, int64_t depth, Value on, Value off, int axis = -1);
 
+  // ---- recurrent layers over x[T,N,inputs], unrolled: operators grow with T ----
+  RecurrentResult Lstm(Value x, const RecurrentArgs& args);
+  RecurrentResult Gru(Value x, const RecurrentArgs& args);
+
   // ---- quantization ----
   Value Quantize(Value x, const QuantizedType& type);
   Value Dequantize(Value x);
@@ -376,6 +396,8 @@ class GraphBuilder {
   Result<int> EmitPool(OpType op, Value x, const Window2D& window, const Bounds& bounds);
   Value DilatedMaxPool(Value x, const Window2D& window, const Bounds& bounds);
   Result<int> EmitConcat(const std::vector<Value>& parts, int axis, const GraphTensor& like);
+  template <typename Step>
+  RecurrentResult Unroll(Value x, const RecurrentArgs& args, int64_t gates, Step step);
   Value MoveBlocks(Value x, int64_t block, bool to_depth);
   Value EmitResize(OpType op, Value x, int64_t out_h, int64_t out_w, ResizeRule rule);
   Value EmitPad(Value x, const std::vector<int64_t>& before, const std::vector<int64_t>& after,
