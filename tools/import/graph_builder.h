@@ -198,10 +198,14 @@ class GraphBuilder {
   Status status() const;
   /// A failure of the caller's own; the result is a failed value. kUnsupported is collected.
   Value Fail(const Status& status);
+  /// A failed value without an error: for callers that keep their own account of what is wrong.
+  Value Failed() const { return Value(Value::kFailed); }
   Value Unsupported(const std::string& what);
   Value Invalid(const std::string& what);
   Graph& graph() { return state_.graph; }
   ImportReport& report() { return state_.report; }
+  /// How many nodes At() has named.
+  uint32_t nodes() const { return nodes_; }
 
   // ---- products: weights constant unless said otherwise; float, int8 weights or all quantized
   // ----

@@ -1,0 +1,126 @@
+#include "tools/import/recipes/recipe.h"
+
+#include <algorithm>
+#include <filesystem>
+
+#include "platform/mapping.h"
+#include "tools/import/recipes/recipes.h"
+
+namespace whit::tools {
+
+namespace {
+
+constexpr RecipeOption kCifarOptions[] = {{"size", 32, "height and width of the picture"}};
+constexpr RecipeOption kPictureOptions[] = {{"size", 224, "height and width of the picture"}};
+constexpr RecipeOption kBertOptions[] = {
+    {"heads", -1, "attention heads (num_attention_heads of config.json)"},
+    {"sequence", 128, "tokens of the input"},
+    {"batch", 1, "sequences of the input"},
+};
+
+constexpr Recipe kRecipes[] = {
+    {"cifar_resnet", "resnet20 resnet32 resnet44 resnet56 resnet110 resnet1202",
+     "ResNet of 3 stages for small pictures (CIFAR), shortcuts without weights or with",
+     kCifarOptions, BuildCifarResNet},
+    {"resnet", "resnet18 resnet34 resnet50 resnet101 resnet152",
+     "ResNet of 4 stages for ImageNet, torchvision's names; wide and grouped ones too",
+     kPictureOptions, BuildResNet},
+    {"mobilenet_v2", "", "MobileNetV2, torchvision's names, any width", kPictureOptions,
+     BuildMobileNetV2},
+    {"efficientnet",
+     "efficientnet_lite0 efficientnet_lite1 efficientnet_lite2 efficientnet_lite3 "
+     "efficientnet_lite4 efficientnet_b0 efficientnet_b1",
+     "EfficientNet, Lite or not, the names of the PyTorch ports of TensorFlow's (_conv_stem, ...)",
+     kPictureOptions, BuildEfficientNet},
+    {"bert", "", "BERT encoder, Hugging Face's names: ids, mask and types to last_hidden_state",
+     kBertOptions, BuildBert},
+};
+
+// Digits at the end of a name.
+int64_t NumberIn(const std::string& name) {
+  int64_t number = 0;
+  for (char c : name.substr(name.find_last_not_of("0123456789") + 1))
+    number = number * 10 + (c - '0');
+  return number;
+}
+
+bool ListsName(const std::string& list, const std::string& name) {
+  return (" " + list + " ").find(" " + name + " ") != std::string::npos;
+}
+
+}  // namespace
+
+std::span<const Recipe> Recipes() { return kRecipes; }
+
+const Recipe* FindRecipe(const std::string& name) {
+  for (const Recipe& recipe : kRecipes) {
+    const bool alias =
+        !name.empty() && name.find(' ') == std::string::npos && ListsName(recipe.aliases, name);
+    if (name == recipe.name || alias) return &recipe;
+  }
+  return nullptr;
+}
+
+Result<RecipeValues> RecipeValues::Of(std::span<const RecipeOption> options,
+                                      const std::map<std::string, int64_t>& given) {
+  RecipeValues values;
+  std::string known;
+  for (const RecipeOption& option : options) {
+    const auto found = given.find(option.name);
+    values.values_[option.name] = found == given.end() ? option.value : found->second;
+    known += (known.empty() ? "" : ", ") + std::string(option.name);
+    if (values.values_[option.name] < 1) {
+      return Status(StatusCode::kInvalidArgument, "the option '" + std::string(option.name) +
+                                                      "' must be given, 1 or more: " + option.help);
+    }
+  }
+  for (const auto& [name, value] : given) {
+    if (values.values_.contains(name)) continue;
+    return Status(StatusCode::kInvalidArgument,
+                  "the recipe has no option '" + Shown(name) + "'; it has " + known);
+  }
+  return values;
+}
+
+Result<std::vector<std::byte>> ImportRecipeBytes(const WeightFile& file,
+                                                 const RecipeRequest& request, ImportReport* report,
+                                                 WeightMatches* matches) {
+  const Recipe* recipe = FindRecipe(request.recipe);
+  if (recipe == nullptr) {
+    std::string known;
+    for (const Recipe& r : kRecipes) known += (known.empty() ? "" : ", ") + std::string(r.name);
+    return Status(StatusCode::kInvalidArgument,
+                  "no recipe '" + Shown(request.recipe) + "'; there are " + known);
+  }
+  WHIT_ASSIGN_OR_RETURN(RecipeValues values, RecipeValues::Of(recipe->options, request.options));
+  if (request.recipe != recipe->name) values.number = NumberIn(request.recipe);
+  WHIT_ASSIGN_OR_RETURN(NamedWeights weights, NamedWeights::Of(file, request.rename));
+  GraphBuilder g(request.import);
+  recipe->build(g, weights, values);
+  if (matches != nullptr) *matches = weights.Matches();
+  const Status fits = weights.Check(request.allow_extra);
+  WHIT_RETURN_IF_ERROR(fits.ok() ? g.status() : fits);
+  g.graph().provenance = {{"tool", "whit import " WHIT_VERSION},
+                          {"source.format", file.format()},
+                          {"source.recipe", recipe->name}};
+  auto bytes = g.FinishBytes();
+  if (report != nullptr) {
+    *report = g.report();
+    report->source_operators = g.nodes();
+  }
+  return bytes;
+}
+
+Status ImportRecipe(const std::string& weights_path, const std::string& out_path,
+                    const RecipeRequest& request, ImportReport* report, WeightMatches* matches) {
+  WHIT_ASSIGN_OR_RETURN(const std::unique_ptr<WeightFile> file, OpenWeights(weights_path));
+  RecipeRequest named = request;
+  if (named.import.name.empty())
+    named.import.name = std::filesystem::path(weights_path).stem().string();
+  auto bytes = ImportRecipeBytes(*file, named, report, matches);
+  if (!bytes.ok()) return Status(bytes.status()).WithContext(weights_path);
+  const std::span<const std::byte> chunk(*bytes);
+  return WriteFileAtomically(out_path, {&chunk, 1});
+}
+
+}  // namespace whit::tools
