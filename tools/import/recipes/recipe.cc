@@ -19,21 +19,25 @@ constexpr RecipeOption kBertOptions[] = {
 };
 
 constexpr Recipe kRecipes[] = {
-    {"cifar_resnet", "resnet20 resnet32 resnet44 resnet56 resnet110 resnet1202",
-     "ResNet of 3 stages for small pictures (CIFAR), shortcuts without weights or with",
-     kCifarOptions, BuildCifarResNet},
-    {"resnet", "resnet18 resnet34 resnet50 resnet101 resnet152",
-     "ResNet of 4 stages for ImageNet, torchvision's names; wide and grouped ones too",
-     kPictureOptions, BuildResNet},
-    {"mobilenet_v2", "", "MobileNetV2, torchvision's names, any width", kPictureOptions,
+    {{"cifar_resnet", "resnet20 resnet32 resnet44 resnet56 resnet110 resnet1202",
+      "ResNet of 3 stages for small pictures (CIFAR), shortcuts without weights or with",
+      kCifarOptions},
+     BuildCifarResNet},
+    {{"resnet", "resnet18 resnet34 resnet50 resnet101 resnet152",
+      "ResNet of 4 stages for ImageNet, torchvision's names; wide and grouped ones too",
+      kPictureOptions},
+     BuildResNet},
+    {{"mobilenet_v2", "", "MobileNetV2, torchvision's names, any width", kPictureOptions},
      BuildMobileNetV2},
-    {"efficientnet",
-     "efficientnet_lite0 efficientnet_lite1 efficientnet_lite2 efficientnet_lite3 "
-     "efficientnet_lite4 efficientnet_b0 efficientnet_b1",
-     "EfficientNet, Lite or not, the names of the PyTorch ports of TensorFlow's (_conv_stem, ...)",
-     kPictureOptions, BuildEfficientNet},
-    {"bert", "", "BERT encoder, Hugging Face's names: ids, mask and types to last_hidden_state",
-     kBertOptions, BuildBert},
+    {{"efficientnet",
+      "efficientnet_lite0 efficientnet_lite1 efficientnet_lite2 efficientnet_lite3 "
+      "efficientnet_lite4 efficientnet_b0 efficientnet_b1",
+      "EfficientNet, Lite or not, the names of the PyTorch ports of TensorFlow's (_conv_stem, ...)",
+      kPictureOptions},
+     BuildEfficientNet},
+    {{"bert", "", "BERT encoder, Hugging Face's names: ids, mask and types to last_hidden_state",
+      kBertOptions},
+     BuildBert},
 };
 
 // Digits at the end of a name.
@@ -52,11 +56,19 @@ bool ListsName(const std::string& list, const std::string& name) {
 
 std::span<const Recipe> Recipes() { return kRecipes; }
 
+std::vector<RecipeInfo> ListRecipes() {
+  std::vector<RecipeInfo> list;
+  for (const Recipe& recipe : kRecipes) list.push_back(recipe.info);
+  return list;
+}
+
+bool IsRecipe(const std::string& name) { return FindRecipe(name) != nullptr; }
+
 const Recipe* FindRecipe(const std::string& name) {
   for (const Recipe& recipe : kRecipes) {
-    const bool alias =
-        !name.empty() && name.find(' ') == std::string::npos && ListsName(recipe.aliases, name);
-    if (name == recipe.name || alias) return &recipe;
+    const bool alias = !name.empty() && name.find(' ') == std::string::npos &&
+                       ListsName(recipe.info.aliases, name);
+    if (name == recipe.info.name || alias) return &recipe;
   }
   return nullptr;
 }
@@ -88,21 +100,25 @@ Result<std::vector<std::byte>> ImportRecipeBytes(const WeightFile& file,
   const Recipe* recipe = FindRecipe(request.recipe);
   if (recipe == nullptr) {
     std::string known;
-    for (const Recipe& r : kRecipes) known += (known.empty() ? "" : ", ") + std::string(r.name);
+    for (const Recipe& r : kRecipes)
+      known += (known.empty() ? "" : ", ") + std::string(r.info.name);
     return Status(StatusCode::kInvalidArgument,
                   "no recipe '" + Shown(request.recipe) + "'; there are " + known);
   }
-  WHIT_ASSIGN_OR_RETURN(RecipeValues values, RecipeValues::Of(recipe->options, request.options));
-  if (request.recipe != recipe->name) values.number = NumberIn(request.recipe);
+  WHIT_ASSIGN_OR_RETURN(RecipeValues values,
+                        RecipeValues::Of(recipe->info.options, request.options));
+  if (request.recipe != recipe->info.name) values.number = NumberIn(request.recipe);
   WHIT_ASSIGN_OR_RETURN(NamedWeights weights, NamedWeights::Of(file, request.rename));
   GraphBuilder g(request.import);
   recipe->build(g, weights, values);
-  if (matches != nullptr) *matches = weights.Matches();
-  const Status fits = weights.Check(request.allow_extra);
-  WHIT_RETURN_IF_ERROR(fits.ok() ? g.status() : fits);
+  const WeightMatches all = weights.Matches();
+  if (matches != nullptr) *matches = all;
+  // Where the graph itself has an error, what nobody asked for is its consequence.
+  if (all.missing.empty() && all.misshapen.empty()) WHIT_RETURN_IF_ERROR(g.status());
+  WHIT_RETURN_IF_ERROR(weights.Check(request.allow_extra));
   g.graph().provenance = {{"tool", "whit import " WHIT_VERSION},
                           {"source.format", file.format()},
-                          {"source.recipe", recipe->name}};
+                          {"source.recipe", recipe->info.name}};
   auto bytes = g.FinishBytes();
   if (report != nullptr) {
     *report = g.report();

@@ -1,0 +1,57 @@
+// Weights of any framework and the name of an architecture in, .whit out.
+#ifndef WHIT_TOOLS_IMPORT_IMPORT_RECIPE_H_
+#define WHIT_TOOLS_IMPORT_IMPORT_RECIPE_H_
+
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "tools/import/import.h"
+#include "tools/import/weight_matches.h"
+#include "tools/import/weights/weights.h"
+
+namespace whit::tools {
+
+/// A number that the weights do not tell.
+struct RecipeOption {
+  const char* name;
+  int64_t value;  // where nothing is said; below 0: none, so it must be given
+  const char* help;
+};
+
+/// One architecture, for people.
+struct RecipeInfo {
+  const char* name;     // "resnet"
+  const char* aliases;  // further names, separated by spaces: "resnet18 resnet34"
+  const char* help;     // one line: what it is, whose names its weights have
+  std::span<const RecipeOption> options;
+};
+std::vector<RecipeInfo> ListRecipes();
+/// Whether there is a recipe of that name or alias.
+bool IsRecipe(const std::string& name);
+
+struct RecipeRequest {
+  std::string recipe;  // name or alias; the number of an alias must be true of the weights
+  std::map<std::string, int64_t> options;
+  std::function<std::string(const std::string&)> rename;  // a name of the file to one of the graph
+  bool allow_extra = false;  // leave out tensors that the graph does not have
+  ImportOptions import;
+};
+
+/// Builds the graph of a recipe over `file`. `matches` is filled whether it succeeds or not.
+/// kInvalidArgument: no such recipe or option. kInvalidModel: one message with every tensor that is
+/// missing, extra or of another shape.
+Result<std::vector<std::byte>> ImportRecipeBytes(const WeightFile& file,
+                                                 const RecipeRequest& request, ImportReport* report,
+                                                 WeightMatches* matches);
+/// The same from path to path; nothing is left behind where it fails.
+Status ImportRecipe(const std::string& weights_path, const std::string& out_path,
+                    const RecipeRequest& request, ImportReport* report, WeightMatches* matches);
+
+}  // namespace whit::tools
+
+#endif  // WHIT_TOOLS_IMPORT_IMPORT_RECIPE_H_
