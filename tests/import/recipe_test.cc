@@ -4,53 +4,11 @@
 #include <cmath>
 
 #include "tests/import/built.h"
+#include "tests/import/fake_weights.h"
 #include "tests/import/plain.h"
 
 namespace whit::tools {
 namespace {
-
-// A file of weights in memory.
-class FakeFile : public WeightFile {
- public:
-  FakeFile() { format_ = "fake"; }
-  void Add(const std::string& name, const std::vector<int64_t>& shape, const Floats& values) {
-    TensorEntry entry;
-    entry.name = name;
-    entry.shape = shape;
-    const auto bytes = std::as_bytes(std::span(values));
-    data_.emplace_back(bytes.begin(), bytes.end());
-    tensors_.push_back(entry);
-  }
-  void AddNoise(const std::string& name, const std::vector<int64_t>& shape, float lo = -0.5f,
-                float hi = 0.5f) {
-    size_t n = 1;
-    for (int64_t d : shape) n *= static_cast<size_t>(d);
-    Add(name, shape, Noise(n, static_cast<uint32_t>(data_.size() + 1), lo, hi));
-  }
-  const Floats Values(const std::string& name) const {
-    for (size_t i = 0; i < tensors_.size(); ++i) {
-      if (tensors_[i].name != name) continue;
-      Floats values(data_[i].size() / sizeof(float));
-      std::memcpy(values.data(), data_[i].data(), data_[i].size());
-      return values;
-    }
-    return {};
-  }
-  void Drop(const std::string& name) {
-    for (size_t i = 0; i < tensors_.size(); ++i) {
-      if (tensors_[i].name != name) continue;
-      tensors_.erase(tensors_.begin() + static_cast<ptrdiff_t>(i));
-      data_.erase(data_.begin() + static_cast<ptrdiff_t>(i));
-      return;
-    }
-  }
-  Result<std::span<const std::byte>> Read(size_t i, std::vector<std::byte>*) const override {
-    return std::span<const std::byte>(data_[i]);
-  }
-
- private:
-  std::vector<std::vector<std::byte>> data_;
-};
 
 constexpr char kPrefix[] = "state_dict.module.";
 
@@ -144,13 +102,13 @@ struct PlainNet {
   }
 };
 
-Result<std::vector<std::byte>> Import(const FakeFile& file, const RecipeRequest& request,
+Result<std::vector<std::byte>> Import(const FakeFile& file, const WeightsRequest& request,
                                       WeightMatches* matches = nullptr) {
   ImportReport report;
   return ImportRecipeBytes(file, request, &report, matches);
 }
 
-std::string ErrorOf(const FakeFile& file, const RecipeRequest& request) {
+std::string ErrorOf(const FakeFile& file, const WeightsRequest& request) {
   const auto made = Import(file, request);
   EXPECT_FALSE(made.ok());
   return made.status().message();
@@ -164,7 +122,7 @@ void ExpectParts(const std::string& text, std::initializer_list<const char*> par
 TEST(Recipe, ASmallResNetComputesWhatPlainLoopsCompute) {
   const FakeFile file = SmallResNet();
   WeightMatches matches;
-  auto made = Import(file, {.recipe = "cifar_resnet", .options = {{"size", 9}}}, &matches);
+  auto made = Import(file, {.graph = "cifar_resnet", .options = {{"size", 9}}}, &matches);
   ASSERT_TRUE(made.ok()) << made.status().message();
   EXPECT_EQ(matches.prefix, kPrefix);
   EXPECT_EQ(matches.matched.size(), size_t{7 + 4 * 7 + 2});
@@ -183,7 +141,7 @@ TEST(Recipe, ASmallResNetComputesWhatPlainLoopsCompute) {
 TEST(Recipe, AMissingTensorIsNamedWithTheShapeThatIsNeeded) {
   FakeFile file = SmallResNet();
   file.Drop("state_dict.module.layer2.0.bn2.running_var");
-  ExpectParts(ErrorOf(file, {.recipe = "cifar_resnet"}),
+  ExpectParts(ErrorOf(file, {.graph = "cifar_resnet"}),
               {"1 missing: 'layer2.0.bn2.running_var' (the graph needs 8)"});
 }
 
@@ -191,7 +149,7 @@ TEST(Recipe, AMisshapenTensorIsNamedWithBothShapes) {
   FakeFile file = SmallResNet();
   file.Drop("state_dict.module.layer3.0.bn1.bias");
   file.AddNoise("state_dict.module.layer3.0.bn1.bias", {15});
-  ExpectParts(ErrorOf(file, {.recipe = "cifar_resnet"}),
+  ExpectParts(ErrorOf(file, {.graph = "cifar_resnet"}),
               {"'state_dict.module.layer3.0.bn1.bias' is float32 15, the graph needs 16"});
 }
 
@@ -199,9 +157,9 @@ TEST(Recipe, AnExtraTensorIsRefusedUnlessAllowed) {
   FakeFile file = SmallResNet();
   file.AddNoise("state_dict.module.layer9.weight", {2, 3});
   file.AddNoise("optimizer.momentum", {5});  // not of the model's part
-  ExpectParts(ErrorOf(file, {.recipe = "cifar_resnet"}),
+  ExpectParts(ErrorOf(file, {.graph = "cifar_resnet"}),
               {"1 extra: 'state_dict.module.layer9.weight' 2x3"});
-  RecipeRequest request = {.recipe = "cifar_resnet"};
+  WeightsRequest request = {.graph = "cifar_resnet"};
   request.allow_extra = true;
   EXPECT_TRUE(Import(file, request).ok());
 }
@@ -211,7 +169,7 @@ TEST(Recipe, RenamingBringsOtherNamesToTheGraph) {
   const Floats values = file.Values("state_dict.module.conv1.weight");
   file.Drop("state_dict.module.conv1.weight");
   file.Add("state_dict.module.stem.kernel", {4, 3, 3, 3}, values);
-  RecipeRequest request = {.recipe = "cifar_resnet"};
+  WeightsRequest request = {.graph = "cifar_resnet"};
   request.rename = [](const std::string& name) {
     return name == "state_dict.module.stem.kernel" ? "state_dict.module.conv1.weight" : name;
   };
@@ -221,20 +179,20 @@ TEST(Recipe, RenamingBringsOtherNamesToTheGraph) {
 }
 
 TEST(Recipe, ANameWithANumberHoldsTheWeightsToIt) {
-  ExpectParts(ErrorOf(SmallResNet(), {.recipe = "resnet20"}), {"of 8 layers, not 20"});
+  ExpectParts(ErrorOf(SmallResNet(), {.graph = "resnet20"}), {"of 8 layers, not 20"});
 }
 
 TEST(Recipe, UnknownNamesAreToldWhatThereIs) {
-  ExpectParts(ErrorOf(SmallResNet(), {.recipe = "vgg"}), {"no recipe 'vgg'", "mobilenet_v2"});
-  ExpectParts(ErrorOf(SmallResNet(), {.recipe = "resnet20", .options = {{"heads", 2}}}),
+  ExpectParts(ErrorOf(SmallResNet(), {.graph = "vgg"}), {"no recipe 'vgg'", "mobilenet_v2"});
+  ExpectParts(ErrorOf(SmallResNet(), {.graph = "resnet20", .options = {{"heads", 2}}}),
               {"no option 'heads'", "size"});
-  ExpectParts(ErrorOf(SmallResNet(), {.recipe = "bert"}), {"'heads' must be given"});
+  ExpectParts(ErrorOf(SmallResNet(), {.graph = "bert"}), {"'heads' must be given"});
 }
 
 TEST(Recipe, WeightsOfSomethingElseAreRefusedWhole) {
   for (const RecipeInfo& info : ListRecipes()) {
-    RecipeRequest request;
-    request.recipe = info.name;
+    WeightsRequest request;
+    request.graph = info.name;
     for (const RecipeOption& o : info.options) request.options[o.name] = o.value > 0 ? o.value : 2;
     FakeFile file;
     file.AddNoise("something.weight", {3});
@@ -269,7 +227,7 @@ FakeFile SmallBert() {
 }
 
 TEST(Recipe, BertDoesNotSeeWhatTheMaskHides) {
-  auto made = Import(SmallBert(), {.recipe = "bert", .options = {{"heads", 2}, {"sequence", 4}}});
+  auto made = Import(SmallBert(), {.graph = "bert", .options = {{"heads", 2}, {"sequence", 4}}});
   ASSERT_TRUE(made.ok()) << made.status().message();
   auto model = Model::OpenBytes(*made);
   ASSERT_TRUE(model.ok()) << model.status().message();
@@ -290,9 +248,9 @@ TEST(Recipe, BertDoesNotSeeWhatTheMaskHides) {
 }
 
 TEST(Recipe, BertSaysWhatDoesNotDivideAndWhatIsTooLong) {
-  ExpectParts(ErrorOf(SmallBert(), {.recipe = "bert", .options = {{"heads", 3}, {"sequence", 4}}}),
+  ExpectParts(ErrorOf(SmallBert(), {.graph = "bert", .options = {{"heads", 3}, {"sequence", 4}}}),
               {"heads 3 do not divide a width of 8"});
-  ExpectParts(ErrorOf(SmallBert(), {.recipe = "bert", .options = {{"heads", 2}, {"sequence", 7}}}),
+  ExpectParts(ErrorOf(SmallBert(), {.graph = "bert", .options = {{"heads", 2}, {"sequence", 7}}}),
               {"sequence 7", "6 positions"});
 }
 

@@ -4,6 +4,7 @@
 
 #include "tools/import/axes.h"
 #include "tools/import/graph_builder.h"
+#include "tools/import/permute.h"
 
 namespace whit::tools {
 
@@ -64,6 +65,14 @@ Value GraphBuilder::Transpose(Value x, const std::vector<int64_t>& perm) {
     }
     if (same) return x.index_;
     WHIT_ASSIGN_OR_RETURN(const int y, NewLike(x, dims));
+    if (constant(x)) {  // of any size: folding by the kernel has a limit
+      const GraphTensor& t = Info(x);
+      WHIT_ASSIGN_OR_RETURN(
+          Bytes bytes,
+          Permuted(scope(), *t.constant, in, {o.perm.begin(), o.perm.end()}, DTypeSize(t.type)));
+      WHIT_RETURN_IF_ERROR(scope().SetConstant(y, std::make_shared<const Bytes>(std::move(bytes))));
+      return y;
+    }
     WHIT_RETURN_IF_ERROR(scope().Emit(OpType::kTranspose, std::move(o), {x.index_}, {y}));
     return y;
   });

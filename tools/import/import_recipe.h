@@ -1,4 +1,4 @@
-// Weights of any framework and the name of an architecture in, .whit out.
+// Weights of any framework and a graph, by the name of its architecture or from a file, to .whit.
 #ifndef WHIT_TOOLS_IMPORT_IMPORT_RECIPE_H_
 #define WHIT_TOOLS_IMPORT_IMPORT_RECIPE_H_
 
@@ -34,23 +34,28 @@ std::vector<RecipeInfo> ListRecipes();
 /// Whether there is a recipe of that name or alias.
 bool IsRecipe(const std::string& name);
 
-struct RecipeRequest {
-  std::string recipe;  // name or alias; the number of an alias must be true of the weights
-  std::map<std::string, int64_t> options;
+struct WeightsRequest {
+  /// A recipe's name or alias (the number of an alias must be true of the weights), or the path of
+  /// a graph file whose constants take the weights of their names and keep their own where there
+  /// are none.
+  std::string graph;
+  std::map<std::string, int64_t> options;                 // of a recipe
   std::function<std::string(const std::string&)> rename;  // a name of the file to one of the graph
   bool allow_extra = false;  // leave out tensors that the graph does not have
   ImportOptions import;
 };
 
-/// Builds the graph of a recipe over `file`. `matches` is filled whether it succeeds or not.
+/// Builds a recipe's graph over `file`. `matches` is filled whether it succeeds or not.
 /// kInvalidArgument: no such recipe or option. kInvalidModel: one message with every tensor that is
 /// missing, extra or of another shape.
 Result<std::vector<std::byte>> ImportRecipeBytes(const WeightFile& file,
-                                                 const RecipeRequest& request, ImportReport* report,
-                                                 WeightMatches* matches);
-/// The same from path to path; nothing is left behind where it fails.
-Status ImportRecipe(const std::string& weights_path, const std::string& out_path,
-                    const RecipeRequest& request, ImportReport* report, WeightMatches* matches);
+                                                 const WeightsRequest& request,
+                                                 ImportReport* report, WeightMatches* matches);
+/// From a recipe or a graph file, and weights, to `out_path`; nothing is left behind where it
+/// fails.
+Status ImportWithWeights(const std::string& weights_path, const std::string& out_path,
+                         const WeightsRequest& request, ImportReport* report,
+                         WeightMatches* matches);
 
 }  // namespace whit::tools
 

@@ -56,6 +56,7 @@ void NamedWeights::FindPrefix(const std::string& anchor) {
     if (!name.ends_with(anchor) || (name != anchor && !inner)) continue;
     if (best == nullptr || name.size() < best->size()) best = &name;
   }
+  anchored_ = best != nullptr;
   prefix_ = best == nullptr ? "" : best->substr(0, best->size() - anchor.size());
   matches_.prefix = prefix_;
 }
@@ -94,6 +95,65 @@ Value NamedWeights::Take(GraphBuilder& g, const std::string& name,
   Shape shape = Shape::OfRank(static_cast<int>(entry.shape.size()));
   for (size_t a = 0; a < entry.shape.size(); ++a) shape[static_cast<int>(a)] = entry.shape[a];
   return g.Floats(shape, *values);
+}
+
+namespace {
+
+// The element type that holds a tensor's numbers as they are; float32 for other floats.
+bool Holds(ElementType element, DType type) {
+  switch (type) {
+    case DType::kFloat32:
+      return IsFloating(element);
+    case DType::kFloat16:
+      return element == ElementType::kFloat16;
+    case DType::kInt8:
+      return element == ElementType::kInt8;
+    case DType::kInt16:
+      return element == ElementType::kInt16;
+    case DType::kInt32:
+      return element == ElementType::kInt32;
+    case DType::kInt64:
+      return element == ElementType::kInt64;
+    default:
+      return false;
+  }
+}
+
+std::vector<int64_t> DimsOf(const Shape& shape) {
+  std::vector<int64_t> dims;
+  for (int a = 0; a < shape.rank(); ++a) dims.push_back(shape[a]);
+  return dims;
+}
+
+}  // namespace
+
+Result<SharedBytes> NamedWeights::Replacement(const std::string& name, DType type,
+                                              const Shape& shape) {
+  if (!anchored_) FindPrefix(name);
+  const int index = IndexOf(name);
+  if (index < 0) return SharedBytes();
+  const auto i = static_cast<size_t>(index);
+  const TensorEntry& entry = file_->tensors()[i];
+  taken_[i] = true;
+  if (entry.shape != DimsOf(shape) || !Holds(entry.type, type) || !entry.refused.empty()) {
+    const std::string found = std::string(ElementName(entry.type)) + " " + entry.ShapeText();
+    matches_.misshapen.push_back({name, entry.name,
+                                  std::string(DTypeName(type)) + " " + ShapeText(DimsOf(shape)),
+                                  entry.refused.empty() ? found : entry.refused});
+    return SharedBytes();
+  }
+  matches_.matched.push_back({name, entry.name, entry.ShapeText(), ElementName(entry.type)});
+  auto bytes = std::make_shared<Bytes>();
+  if (type == DType::kFloat32) {
+    WHIT_ASSIGN_OR_RETURN(const std::vector<float> values, ReadFloats(*file_, i));
+    const auto raw = std::as_bytes(std::span(values));
+    bytes->assign(raw.begin(), raw.end());
+  } else {
+    std::vector<std::byte> scratch;
+    WHIT_ASSIGN_OR_RETURN(const auto raw, file_->Read(i, &scratch));
+    bytes->assign(raw.begin(), raw.end());
+  }
+  return SharedBytes(std::move(bytes));
 }
 
 WeightMatches NamedWeights::Matches() const {

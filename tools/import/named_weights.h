@@ -35,6 +35,12 @@ class NamedWeights {
   /// another shape or no numbers, that is noted and a failed value returned.
   Value Take(GraphBuilder& g, const std::string& name, const std::vector<int64_t>& expected);
 
+  /// The bytes that a constant of a graph file has here, or null where it keeps its own: there is
+  /// no such tensor, or its shape or type is another, which is noted. float32 takes any floating
+  /// type, other types their own. Where no prefix is known, the first name that the file has behind
+  /// one decides it.
+  Result<SharedBytes> Replacement(const std::string& name, DType type, const Shape& shape);
+
   /// Tensors that inference has no use for: names that end in `suffix`, or begin with `prefix`,
   /// counted behind the file's prefix.
   void IgnoreSuffix(const std::string& suffix) { ignored_suffixes_.push_back(suffix); }
@@ -56,6 +62,7 @@ class NamedWeights {
   std::unordered_map<std::string, int> by_name_;  // into the file
   std::string prefix_;
   std::vector<bool> taken_;
+  bool anchored_ = false;  // prefix_ is decided
   std::vector<std::string> ignored_suffixes_, ignored_prefixes_;
   WeightMatches matches_;
 };

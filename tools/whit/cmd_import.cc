@@ -82,7 +82,8 @@ void AddImport(CLI::App& app, Action* action) {
                   "NAME=1,224,224,3: an input whose dimensions the model leaves open")
       ->allow_extra_args(false);
   RecipeFlags& recipe = flags->recipe;
-  cli->add_option("--graph", recipe.graph, "In place of IN: an architecture by name (see below)");
+  cli->add_option("--graph", recipe.graph,
+                  "In place of IN: an architecture by name (see below), or a graph file");
   cli->add_option("--weights", recipe.weights, "Its weights, in a file of any framework");
   cli->add_option("--set", recipe.settings,
                   "NAME=NUMBER that the weights do not tell: sequence=128")

@@ -67,11 +67,14 @@ void PrintMatches(const WeightMatches& m) {
 
 Status RunRecipe(const RecipeFlags& flags, const ImportOptions& options, const std::string& out,
                  bool quiet) {
-  if (!IsRecipe(flags.graph))
-    return UsageError("--graph " + flags.graph + ": no such recipe; there are\n" + RecipeList());
   if (flags.weights.empty()) return UsageError("--graph needs --weights FILE");
-  RecipeRequest request;
-  request.recipe = flags.graph;
+  std::error_code error;
+  if (!IsRecipe(flags.graph) && !std::filesystem::exists(flags.graph, error)) {
+    return UsageError("--graph " + flags.graph + ": no such file or graph; by name there are\n" +
+                      RecipeList());
+  }
+  WeightsRequest request;
+  request.graph = flags.graph;
   request.allow_extra = flags.allow_extra;
   request.import = options;
   WHIT_RETURN_IF_ERROR(ReadSettings(flags.settings, &request.options));
@@ -80,9 +83,8 @@ Status RunRecipe(const RecipeFlags& flags, const ImportOptions& options, const s
   Status status;
   {
     Progress progress("importing " + flags.weights);
-    status = ImportRecipe(flags.weights, out, request, &report, &matches);
+    status = ImportWithWeights(flags.weights, out, request, &report, &matches);
   }
-  std::error_code error;
   const auto bytes = status.ok() ? std::filesystem::file_size(out, error) : 0;
   if (flags.json) {
     Json json = {{"graph", flags.graph}, {"weights", flags.weights}, {"out", out}};

@@ -95,19 +95,19 @@ Result<RecipeValues> RecipeValues::Of(std::span<const RecipeOption> options,
 }
 
 Result<std::vector<std::byte>> ImportRecipeBytes(const WeightFile& file,
-                                                 const RecipeRequest& request, ImportReport* report,
-                                                 WeightMatches* matches) {
-  const Recipe* recipe = FindRecipe(request.recipe);
+                                                 const WeightsRequest& request,
+                                                 ImportReport* report, WeightMatches* matches) {
+  const Recipe* recipe = FindRecipe(request.graph);
   if (recipe == nullptr) {
     std::string known;
     for (const Recipe& r : kRecipes)
       known += (known.empty() ? "" : ", ") + std::string(r.info.name);
     return Status(StatusCode::kInvalidArgument,
-                  "no recipe '" + Shown(request.recipe) + "'; there are " + known);
+                  "no recipe '" + Shown(request.graph) + "'; there are " + known);
   }
   WHIT_ASSIGN_OR_RETURN(RecipeValues values,
                         RecipeValues::Of(recipe->info.options, request.options));
-  if (request.recipe != recipe->info.name) values.number = NumberIn(request.recipe);
+  if (request.graph != recipe->info.name) values.number = NumberIn(request.graph);
   WHIT_ASSIGN_OR_RETURN(NamedWeights weights, NamedWeights::Of(file, request.rename));
   GraphBuilder g(request.import);
   recipe->build(g, weights, values);
@@ -127,13 +127,37 @@ Result<std::vector<std::byte>> ImportRecipeBytes(const WeightFile& file,
   return bytes;
 }
 
-Status ImportRecipe(const std::string& weights_path, const std::string& out_path,
-                    const RecipeRequest& request, ImportReport* report, WeightMatches* matches) {
+namespace {
+
+// A graph file whose constants take the weights of those names.
+Result<std::vector<std::byte>> ImportFileBytes(const WeightFile& file,
+                                               const WeightsRequest& request, ImportReport* report,
+                                               WeightMatches* matches) {
+  constexpr uint64_t kMaxGraphBytes = uint64_t{16} << 30;
+  WHIT_ASSIGN_OR_RETURN(const std::vector<std::byte> graph,
+                        ReadWholeFile(request.graph, kMaxGraphBytes));
+  WHIT_ASSIGN_OR_RETURN(NamedWeights weights, NamedWeights::Of(file, request.rename));
+  ImportOptions options = request.import;
+  options.weights = &weights;
+  auto bytes = ImportTfliteBytes({reinterpret_cast<const uint8_t*>(graph.data()), graph.size()},
+                                 options, report);
+  *matches = weights.Matches();
+  if (!bytes.ok()) return Status(bytes.status()).WithContext(request.graph);
+  WHIT_RETURN_IF_ERROR(weights.Check(request.allow_extra));
+  return bytes;
+}
+
+}  // namespace
+
+Status ImportWithWeights(const std::string& weights_path, const std::string& out_path,
+                         const WeightsRequest& request, ImportReport* report,
+                         WeightMatches* matches) {
   WHIT_ASSIGN_OR_RETURN(const std::unique_ptr<WeightFile> file, OpenWeights(weights_path));
-  RecipeRequest named = request;
+  WeightsRequest named = request;
   if (named.import.name.empty())
     named.import.name = std::filesystem::path(weights_path).stem().string();
-  auto bytes = ImportRecipeBytes(*file, named, report, matches);
+  auto bytes = IsRecipe(request.graph) ? ImportRecipeBytes(*file, named, report, matches)
+                                       : ImportFileBytes(*file, named, report, matches);
   if (!bytes.ok()) return Status(bytes.status()).WithContext(weights_path);
   const std::span<const std::byte> chunk(*bytes);
   return WriteFileAtomically(out_path, {&chunk, 1});
