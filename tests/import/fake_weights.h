@@ -55,6 +55,11 @@ class FakeFile : public WeightFile {
       return;
     }
   }
+  // Tensor i in another shape, with as many elements.
+  void Reshape(size_t i, const std::vector<int64_t>& shape) {
+    tensors_[i].shape = shape;
+    data_[i].assign(tensors_[i].bytes(), std::byte{0});
+  }
   Result<std::span<const std::byte>> Read(size_t i, std::vector<std::byte>*) const override {
     return std::span<const std::byte>(data_[i]);
   }

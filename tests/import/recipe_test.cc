@@ -254,5 +254,52 @@ TEST(Recipe, BertSaysWhatDoesNotDivideAndWhatIsTooLong) {
               {"sequence 7", "6 positions"});
 }
 
+// ---- files that are no such model ----
+
+// Every tensor in turn in shapes of every rank, empty ones among them: a refusal, or a model that
+// opens.
+void TryShapes(const FakeFile& file, const WeightsRequest& request) {
+  const std::vector<std::vector<int64_t>> shapes = {{},
+                                                    {0},
+                                                    {1},
+                                                    {5},
+                                                    {0, 3},
+                                                    {3, 0},
+                                                    {2, 2},
+                                                    {4, 0, 3, 3},
+                                                    {4, 3, 0, 3},
+                                                    {0, 3, 3, 3},
+                                                    {4, 1, 2, 5},
+                                                    {3, 3, 1, 1},
+                                                    {1, 1, 1, 1, 1, 1, 1, 1, 1}};
+  for (size_t i = 0; i < file.tensors().size(); ++i) {
+    for (const auto& shape : shapes) {
+      FakeFile changed = file;
+      changed.Reshape(i, shape);
+      const auto made = Import(changed, request);
+      EXPECT_EQ(made.ok(), made.status().message().empty());
+      EXPECT_TRUE(!made.ok() || Model::OpenBytes(*made).ok()) << file.tensors()[i].name;
+    }
+  }
+}
+
+TEST(Recipe, AnyShapesAreRefusedOrMakeAModel) {
+  TryShapes(SmallResNet(), {.graph = "cifar_resnet", .options = {{"size", 9}}});
+  TryShapes(SmallBert(), {.graph = "bert", .options = {{"heads", 2}, {"sequence", 4}}});
+}
+
+TEST(Recipe, AnySizesAreRefusedOrMakeAModel) {
+  for (const int64_t size :
+       {int64_t{1}, int64_t{3}, int64_t{50'000}, int64_t{1} << 31, int64_t{1} << 62}) {
+    const auto made = Import(SmallResNet(), {.graph = "cifar_resnet", .options = {{"size", size}}});
+    EXPECT_EQ(made.ok(), size < 1000) << size;
+    EXPECT_FALSE(
+        Import(SmallBert(),
+               {.graph = "bert", .options = {{"heads", size}, {"batch", size}, {"sequence", 6}}})
+            .ok() &&
+        size > 1);
+  }
+}
+
 }  // namespace
 }  // namespace whit::tools

@@ -158,7 +158,12 @@ enum class ResizeRule : uint8_t {
 
 class GraphBuilder {
  public:
-  explicit GraphBuilder(ImportOptions options = {});
+  /// Size of the source of a model that a program makes by itself, as the bounds count.
+  static constexpr uint64_t kOwnModel = uint64_t{1} << 30;
+
+  /// `source_bytes`: size of what the model is read from, from which the bounds on memory and work
+  /// follow (SetBudgets).
+  explicit GraphBuilder(ImportOptions options = {}, uint64_t source_bytes = kOwnModel);
   GraphBuilder(const GraphBuilder&) = delete;
   GraphBuilder& operator=(const GraphBuilder&) = delete;
 

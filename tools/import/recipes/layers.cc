@@ -18,7 +18,7 @@ Value Layers::Conv(Value x, const std::string& name, const ConvLayer& layer) {
   if (g.failed(x) || g.failed(w) || g.failed(bias)) return g.Failed();
   ConvArgs args;
   args.order = WeightOrder::kOIHW;
-  args.groups = channels / part;
+  args.groups = part > 0 ? channels / part : 1;
   Window2D& window = args.window;
   window.kernel = {given[2], given[3]};
   window.stride = {layer.stride, layer.stride};

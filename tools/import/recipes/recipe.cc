@@ -109,7 +109,9 @@ Result<std::vector<std::byte>> ImportRecipeBytes(const WeightFile& file,
                         RecipeValues::Of(recipe->info.options, request.options));
   if (request.graph != recipe->info.name) values.number = NumberIn(request.graph);
   WHIT_ASSIGN_OR_RETURN(NamedWeights weights, NamedWeights::Of(file, request.rename));
-  GraphBuilder g(request.import);
+  uint64_t bytes_of_weights = 0;  // readers keep each below 2^62 and all of them in a file
+  for (const TensorEntry& entry : file.tensors()) bytes_of_weights += entry.bytes();
+  GraphBuilder g(request.import, std::min(bytes_of_weights, uint64_t{1} << 40));
   recipe->build(g, weights, values);
   const WeightMatches all = weights.Matches();
   if (matches != nullptr) *matches = all;
