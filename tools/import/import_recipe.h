@@ -21,6 +21,7 @@ struct RecipeOption {
   const char* name;
   int64_t value;  // where nothing is said; below 0: none, so it must be given
   const char* help;
+  const char* key = "";  // what metadata of the weights, or a config.json, call it
 };
 
 /// One architecture, for people.
@@ -33,6 +34,8 @@ struct RecipeInfo {
 std::vector<RecipeInfo> ListRecipes();
 /// Whether there is a recipe of that name or alias.
 bool IsRecipe(const std::string& name);
+/// Its options; none where there is no such recipe.
+std::span<const RecipeOption> RecipeOptionsOf(const std::string& name);
 
 struct WeightsRequest {
   /// A recipe's name or alias (the number of an alias must be true of the weights), or the path of

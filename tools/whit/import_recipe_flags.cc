@@ -4,6 +4,7 @@
 #include <cstdio>
 #include <filesystem>
 
+#include "platform/mapping.h"
 #include "tools/import/import_recipe.h"
 #include "tools/whit/command.h"
 #include "tools/whit/progress.h"
@@ -24,6 +25,25 @@ Status ReadSettings(const std::vector<std::string>& words, std::map<std::string,
     (*values)[word.substr(0, equals)] = value;
   }
   return OkStatus();
+}
+
+// Options that the weights do not tell and a config.json beside them does, as Hugging Face's
+// models have it. What was said on the command line stays.
+void ReadConfig(const std::string& weights, const std::string& graph,
+                std::map<std::string, int64_t>* values) {
+  constexpr uint64_t kMaxConfig = 1 << 20;
+  const auto path = std::filesystem::path(weights).parent_path() / "config.json";
+  auto bytes = ReadWholeFile(path.string(), kMaxConfig);
+  if (!bytes.ok()) return;
+  const auto* text = reinterpret_cast<const char*>(bytes->data());
+  const Json config = Json::parse(text, text + bytes->size(), nullptr, false);
+  for (const RecipeOption& option : RecipeOptionsOf(graph)) {
+    const auto found = config.is_object() ? config.find(option.key) : config.end();
+    if (*option.key == 0 || found == config.end() || !found->is_number_integer()) continue;
+    if (values->emplace(option.name, found->get<int64_t>()).second)
+      std::fprintf(stderr, "whit import: %s %s, from %s\n", option.name, found->dump().c_str(),
+                   path.c_str());
+  }
 }
 
 Json TensorsJson(const std::vector<MatchedTensor>& list) {
@@ -78,6 +98,7 @@ Status RunRecipe(const RecipeFlags& flags, const ImportOptions& options, const s
   request.allow_extra = flags.allow_extra;
   request.import = options;
   WHIT_RETURN_IF_ERROR(ReadSettings(flags.settings, &request.options));
+  ReadConfig(flags.weights, flags.graph, &request.options);
   ImportReport report;
   WeightMatches matches;
   Status status;

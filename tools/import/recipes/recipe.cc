@@ -1,6 +1,7 @@
 #include "tools/import/recipes/recipe.h"
 
 #include <algorithm>
+#include <charconv>
 #include <filesystem>
 
 #include "platform/mapping.h"
@@ -13,7 +14,7 @@ namespace {
 constexpr RecipeOption kCifarOptions[] = {{"size", 32, "height and width of the picture"}};
 constexpr RecipeOption kPictureOptions[] = {{"size", 224, "height and width of the picture"}};
 constexpr RecipeOption kBertOptions[] = {
-    {"heads", -1, "attention heads (num_attention_heads of config.json)"},
+    {"heads", -1, "attention heads", "num_attention_heads"},
     {"sequence", 128, "tokens of the input"},
     {"batch", 1, "sequences of the input"},
 };
@@ -48,6 +49,22 @@ int64_t NumberIn(const std::string& name) {
   return number;
 }
 
+// Options that the file's own metadata state.
+std::map<std::string, int64_t> NumbersIn(const WeightFile& file,
+                                         std::span<const RecipeOption> options) {
+  std::map<std::string, int64_t> found;
+  for (const RecipeOption& option : options) {
+    for (const auto& [key, text] : file.metadata()) {
+      int64_t value = 0;
+      const char* end = text.data() + text.size();
+      const auto [stop, error] = std::from_chars(text.data(), end, value);
+      if (*option.key != 0 && key == option.key && error == std::errc() && stop == end)
+        found[option.name] = value;
+    }
+  }
+  return found;
+}
+
 bool ListsName(const std::string& list, const std::string& name) {
   return (" " + list + " ").find(" " + name + " ") != std::string::npos;
 }
@@ -63,6 +80,11 @@ std::vector<RecipeInfo> ListRecipes() {
 }
 
 bool IsRecipe(const std::string& name) { return FindRecipe(name) != nullptr; }
+
+std::span<const RecipeOption> RecipeOptionsOf(const std::string& name) {
+  const Recipe* recipe = FindRecipe(name);
+  return recipe == nullptr ? std::span<const RecipeOption>() : recipe->info.options;
+}
 
 const Recipe* FindRecipe(const std::string& name) {
   for (const Recipe& recipe : kRecipes) {
@@ -82,8 +104,11 @@ Result<RecipeValues> RecipeValues::Of(std::span<const RecipeOption> options,
     values.values_[option.name] = found == given.end() ? option.value : found->second;
     known += (known.empty() ? "" : ", ") + std::string(option.name);
     if (values.values_[option.name] < 1) {
-      return Status(StatusCode::kInvalidArgument, "the option '" + std::string(option.name) +
-                                                      "' must be given, 1 or more: " + option.help);
+      return Status(
+          StatusCode::kInvalidArgument,
+          "the option '" + std::string(option.name) + "' must be given, 1 or more: " + option.help +
+              (*option.key == 0 ? std::string()
+                                : std::string(" (") + option.key + " of its config.json)"));
     }
   }
   for (const auto& [name, value] : given) {
@@ -105,8 +130,9 @@ Result<std::vector<std::byte>> ImportRecipeBytes(const WeightFile& file,
     return Status(StatusCode::kInvalidArgument,
                   "no recipe '" + Shown(request.graph) + "'; there are " + known);
   }
-  WHIT_ASSIGN_OR_RETURN(RecipeValues values,
-                        RecipeValues::Of(recipe->info.options, request.options));
+  std::map<std::string, int64_t> given = NumbersIn(file, recipe->info.options);
+  for (const auto& [name, value] : request.options) given[name] = value;
+  WHIT_ASSIGN_OR_RETURN(RecipeValues values, RecipeValues::Of(recipe->info.options, given));
   if (request.graph != recipe->info.name) values.number = NumberIn(request.graph);
   WHIT_ASSIGN_OR_RETURN(NamedWeights weights, NamedWeights::Of(file, request.rename));
   uint64_t bytes_of_weights = 0;  // readers keep each below 2^62 and all of them in a file
