@@ -2,9 +2,10 @@
 #ifndef WHIT_TOOLS_IMPORT_AXES_H_
 #define WHIT_TOOLS_IMPORT_AXES_H_
 
+#include <cstdint>
 #include <vector>
 
-#include "tools/import/lowering.h"
+#include "kernels/tensor.h"
 
 namespace whit::tools {
 
@@ -22,9 +23,6 @@ inline std::vector<uint32_t> ToU32(const std::vector<int64_t>& values) {
 struct Amounts {
   std::vector<int64_t> before, after;
 };
-
-/// Input `i` as [axes][2] amounts: before and after. Each is at least 0.
-Result<Amounts> ReadAmounts(Lowering& l, size_t i, size_t axes, const char* what);
 
 }  // namespace whit::tools
 

@@ -1,6 +1,6 @@
 #include "tools/import/dilation.h"
 
-#include "tools/import/axes.h"
+#include "tools/import/lowering.h"
 
 namespace whit::tools {
 
@@ -26,7 +26,7 @@ struct ToSpace {
   Amounts crops;
 };
 std::optional<ToSpace> ToSpaceOf(Lowering& l, int tensor) {
-  ImportState& s = l.state();
+  TfliteState& s = l.state();
   const auto source = static_cast<size_t>(tensor);
   if (source >= s.readers.size() || s.readers[source] != 1) return std::nullopt;
   for (uint32_t i = 0; i < s.main->operators()->size(); ++i) {

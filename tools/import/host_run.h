@@ -5,7 +5,7 @@
 
 #include <string>
 
-#include "tools/import/lowering.h"
+#include "tools/import/state.h"
 
 namespace whit::tools {
 

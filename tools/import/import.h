@@ -15,11 +15,15 @@
 
 namespace whit::tools {
 
+class NamedWeights;
+
 struct ImportOptions {
   std::string name;  // model name; empty: the file's metadata, else the path's stem
   uint64_t max_fold_bytes = 16 * 1024 * 1024;  // largest constant that folding may create
   /// Shapes of inputs by name, for models that leave dimensions open; the others keep the file's.
   std::vector<std::pair<std::string, std::vector<int64_t>>> shapes;
+  /// Constants of these names take their place (NamedWeights::Replacement); not owned, may be null.
+  NamedWeights* weights = nullptr;
 };
 
 /// What happened, for people.

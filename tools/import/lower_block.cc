@@ -1,5 +1,5 @@
 // Blocks of pixels to batches or channels, and back.
-#include "tools/import/axes.h"
+#include "tools/import/lowering.h"
 
 namespace whit::tools {
 

@@ -2,6 +2,7 @@
 // BatchMatMul.
 #include <algorithm>
 
+#include "tools/import/lowering.h"
 #include "tools/import/packing.h"
 
 namespace whit::tools {
@@ -9,7 +10,7 @@ namespace whit::tools {
 namespace {
 
 // x[..., K] * weights[n][K] + bias -> out[..., n]. `source` describes the weights; shapes are set.
-Status EmitFullyConnected(Lowering& l, int x, const WeightSource& source, int bias, int out,
+Status EmitFullyConnected(Lowering& l, int x, const WeightArray& source, int bias, int out,
                           tflite::ActivationFunctionType activation) {
   WHIT_ASSIGN_OR_RETURN(const ProductKind kind,
                         KindOf(l, l.tensor(x), *source.tensor, l.tensor(out)));
@@ -71,34 +72,13 @@ Status LowerFullyConnected(Lowering& l) {
   WHIT_ASSIGN_OR_RETURN(const int x, l.Reshaped(l.in(0), rows));
   if (!l.input(1).is_const()) return LowerDynamicWeights(l, x, opt.fused_activation_function);
 
-  WeightSource source;
+  WeightArray source;
   source.tensor = &l.input(1);
   source.values = *l.input(1).constant;
   source.n = ws[0], source.groups = 1, source.runs = 1, source.run_length = k;
   source.shape = {ws[0], k};
   return EmitFullyConnected(l, x, source, l.has(2) ? l.in(2) : -1, l.out(0),
                             opt.fused_activation_function);
-}
-
-// The shape of x * y, batch axes broadcast.
-Result<Shape> ProductShape(Lowering& l, const Shape& x, const Shape& y, bool adj_x, bool adj_y) {
-  const int rx = x.rank(), ry = y.rank();
-  if (rx < 2 || ry < 2)
-    return l.Invalid("operands need 2 axes or more, have " + x.ToString() + " and " + y.ToString());
-  const int64_t m = adj_x ? x[rx - 1] : x[rx - 2], kx = adj_x ? x[rx - 2] : x[rx - 1];
-  const int64_t n = adj_y ? y[ry - 2] : y[ry - 1], ky = adj_y ? y[ry - 1] : y[ry - 2];
-  if (kx != ky)
-    return l.Invalid("inner dimensions " + std::to_string(kx) + " and " + std::to_string(ky) +
-                     " differ");
-  Shape bx = Shape::OfRank(rx - 2), by = Shape::OfRank(ry - 2);
-  for (int i = 0; i < rx - 2; ++i) bx[i] = x[i];
-  for (int i = 0; i < ry - 2; ++i) by[i] = y[i];
-  WHIT_ASSIGN_OR_RETURN(const Shape batch, BroadcastShape(l, bx, by));
-  Shape out = Shape::OfRank(batch.rank() + 2);
-  for (int i = 0; i < batch.rank(); ++i) out[i] = batch[i];
-  out[batch.rank()] = m;
-  out[batch.rank() + 1] = n;
-  return out;
 }
 
 Status LowerBatchMatMul(Lowering& l) {
@@ -115,7 +95,7 @@ Status LowerBatchMatMul(Lowering& l) {
     return l.Emit(OpType::kBatchMatMul, std::move(o), {l.in(0), l.in(1)}, {l.out(0)});
   }
   const int64_t rows = y[y.rank() - 2], cols = y.back();
-  WeightSource source;
+  WeightArray source;
   source.tensor = &l.input(1);
   Bytes transposed;
   if (opt.adj_y) {

@@ -5,6 +5,7 @@
 #include <cmath>
 
 #include "kernels/tables.h"
+#include "tools/import/lowering.h"
 #include "tools/import/packing.h"
 
 namespace whit::tools {
@@ -79,7 +80,7 @@ Result<int> Matrix(Lowering& l, size_t i, int64_t n, int64_t k) {
     if (z != 0)
       return l.Unsupported(label + " have zero point " + std::to_string(z) + ", must be 0");
   }
-  WeightSource source;
+  WeightArray source;
   source.tensor = &t;
   source.values = *t.constant;
   source.n = n, source.run_length = k;

@@ -1,7 +1,7 @@
 // Reductions over constant axes, ARG_MAX and ARG_MIN, TOPK_V2, CUMSUM.
 #include <algorithm>
 
-#include "tools/import/axes.h"
+#include "tools/import/lowering.h"
 
 namespace whit::tools {
 

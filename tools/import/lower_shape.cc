@@ -2,7 +2,7 @@
 // BROADCAST_TO, ONE_HOT, and the resizes.
 #include <cmath>
 
-#include "tools/import/axes.h"
+#include "tools/import/lowering.h"
 
 namespace whit::tools {
 

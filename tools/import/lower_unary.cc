@@ -1,11 +1,10 @@
 // Operators of one operand, element by element: a float kernel, or a table for quantized tensors;
 // softmax and its kin.
 #include <algorithm>
-#include <array>
 #include <cmath>
 
-#include "kernels/tables.h"
 #include "tools/import/lowering.h"
+#include "tools/import/tables.h"
 
 namespace whit::tools {
 
@@ -44,60 +43,10 @@ constexpr UnaryRow kUnary[] = {
     {BuiltinOperator::LOGICAL_NOT, OpType::kLogicalNot},
 };
 
-// The lo and hi of a node that has a fused clamp, or nulls.
-struct ClampFields {
-  float* lo = nullptr;
-  float* hi = nullptr;
-};
-
-template <typename T>
-ClampFields FieldsOf(GraphNode& node) {
-  T* o = NodeOptions<T>(node);
-  return {&o->lo, &o->hi};
-}
-
-ClampFields ClampOf(GraphNode& node) {
-  switch (node.type) {
-    case OpType::kConv2D:
-    case OpType::kDepthwiseConv2D:
-    case OpType::kTransposeConv2D:
-      return FieldsOf<fbs::ConvOptionsT>(node);
-    case OpType::kFullyConnected:
-      return FieldsOf<fbs::FullyConnectedOptionsT>(node);
-    case OpType::kBatchMatMul:
-      return FieldsOf<fbs::BatchMatMulOptionsT>(node);
-    case OpType::kAdd:
-    case OpType::kSub:
-    case OpType::kMul:
-    case OpType::kDiv:
-      return FieldsOf<fbs::BinaryOptionsT>(node);
-    case OpType::kAveragePool2D:
-    case OpType::kMaxPool2D:
-      return FieldsOf<fbs::PoolOptionsT>(node);
-    default:
-      return {};
-  }
-}
-
-// Lets the producer of `in` clamp and write `out` itself: exact where both have one quantization
-// and nobody else reads `in`.
-bool FuseClamp(Lowering& l, int in, int out, const UnaryRow& row) {
-  ImportState& s = l.state();
-  const auto source = static_cast<size_t>(in);
-  const int producer = s.producer[source];
-  if (producer < 0 || source >= s.readers.size() || s.readers[source] != 1) return false;
-  const GraphTensor& t = l.tensor(in);
-  if (!t.is_float() && !((t.q8() || t.q16()) && t.SameQuant(l.tensor(out)))) return false;
-  GraphNode& node = s.graph.nodes[static_cast<size_t>(producer)];
-  const ClampFields fields = ClampOf(node);
-  if (fields.lo == nullptr) return false;
-  const Clamp clamp = Lowering::StoredClamp(t, row.lo, row.hi);
-  const float lo = std::max(*fields.lo, clamp.lo), hi = std::min(*fields.hi, clamp.hi);
-  if (!(lo <= hi)) return false;
-  *fields.lo = lo, *fields.hi = hi;
-  node.outputs[0] = out;
-  s.producer[static_cast<size_t>(out)] = producer;
-  return true;
+// Nobody else reads `in`, an output of the source.
+bool ReadOnce(Lowering& l, int in) {
+  const auto& readers = l.state().readers;
+  return static_cast<size_t>(in) < readers.size() && readers[static_cast<size_t>(in)] == 1;
 }
 
 fbs::UnaryOptionsT OptionsOfUnary(const Lowering& l) {
@@ -108,23 +57,6 @@ fbs::UnaryOptionsT OptionsOfUnary(const Lowering& l) {
   if (l.code() == BuiltinOperator::GELU)
     o.approximate = l.Options(&tflite::Operator::builtin_options_as_GeluOptions).approximate;
   return o;
-}
-
-Status EmitTable(Lowering& l, const UnaryRow& row) {
-  const GraphTensor& in = l.input(0);
-  const GraphTensor& out = l.output(0);
-  const fbs::UnaryOptionsT o = OptionsOfUnary(l);
-  const RealFunction f = FunctionOf(row.type, o.alpha, o.approximate);
-  fbs::TableOptionsT options;
-  options.source = RowOf(row.type).name;
-  if (in.q8()) {
-    const auto table = MakeTable(f, in.s(), in.z(), out.s(), out.z());
-    options.table = l.graph().AddArray(std::span<const int8_t>(table));
-    return l.Emit(OpType::kTable, std::move(options), {l.in(0)}, {l.out(0)});
-  }
-  const auto table = MakeTable16(f, in.s(), in.z(), out.s(), out.z());
-  options.table = l.graph().AddArray(std::span<const int16_t>(table));
-  return l.Emit(OpType::kTable16, std::move(options), {l.in(0)}, {l.out(0)});
 }
 
 Status LowerUnary(Lowering& l) {
@@ -138,29 +70,19 @@ Status LowerUnary(Lowering& l) {
   if (in.type != out.type) {
     return l.Unsupported(std::string("types ") + DTypeName(in.type) + " -> " + DTypeName(out.type));
   }
-  if (is_clamp && FuseClamp(l, l.in(0), l.out(0), *row)) return OkStatus();
+  if (is_clamp && ReadOnce(l, l.in(0)) &&
+      FuseClamp(l.state(), l.in(0), l.out(0), row->lo, row->hi)) {
+    return OkStatus();
+  }
   if (in.q16() && out.q16() && is_clamp) {
-    const Clamp clamp = Lowering::StoredClamp(out, row->lo, row->hi);
+    const Clamp clamp = StoredClamp(out, row->lo, row->hi);
     fbs::QuantizeOptionsT o;
     o.lo = clamp.lo, o.hi = clamp.hi;
     return l.Emit(OpType::kQuantize, std::move(o), {l.in(0)}, {l.out(0)});
   }
-  if ((in.q8() && out.q8()) || (in.q16() && out.q16())) return EmitTable(l, *row);
+  if ((in.q8() && out.q8()) || (in.q16() && out.q16()))
+    return EmitTable(l, row->type, OptionsOfUnary(l), l.in(0), l.out(0));
   return l.Emit(row->type, OptionsOfUnary(l), {l.in(0)}, {l.out(0)});
-}
-
-// The blob of tables of an integer softmax; -1 for float.
-Result<int> SoftmaxTables(Lowering& l, bool log, float beta) {
-  const GraphTensor& in = l.input(0);
-  if (in.is_float()) return -1;
-  if (!in.q8() && !in.q16()) return l.Unsupported(std::string("type ") + DTypeName(in.type));
-  std::vector<uint32_t> table;
-  if (in.q8()) {
-    table = log ? MakeLogSoftmaxTable8(beta, in.s()) : MakeSoftmaxTable8(beta, in.s());
-  } else {
-    table = log ? MakeLogSoftmaxTable16(beta, in.s()) : MakeSoftmaxTable16(beta, in.s());
-  }
-  return l.graph().AddArray(std::span<const uint32_t>(table));
 }
 
 Status LowerSoftmax(Lowering& l) {
@@ -173,7 +95,7 @@ Status LowerSoftmax(Lowering& l) {
   }
   if (l.input(0).shape.rank() < 1) return l.Invalid("the input has no axis");
   WHIT_RETURN_IF_ERROR(l.SetShape(l.out(0), l.input(0).shape));
-  WHIT_ASSIGN_OR_RETURN(o.table, SoftmaxTables(l, log, o.beta));
+  WHIT_ASSIGN_OR_RETURN(o.table, SoftmaxTables(l, l.input(0), log, o.beta));
   return l.Emit(log ? OpType::kLogSoftmax : OpType::kSoftmax, std::move(o), {l.in(0)}, {l.out(0)});
 }
 

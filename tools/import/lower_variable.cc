@@ -19,7 +19,7 @@ std::string HandleKey(const Operator& op) {
 }
 
 // The variable of that name; made on first mention, its type and shape follow from its first use.
-int VariableOf(ImportState& state, const std::string& key) {
+int VariableOf(TfliteState& state, const std::string& key) {
   const auto [at, fresh] =
       state.variable_handles.try_emplace(key, static_cast<int>(state.graph.variables.size()));
   if (fresh) {
@@ -33,7 +33,7 @@ int VariableOf(ImportState& state, const std::string& key) {
 
 // Type, shape and quantization from a tensor that is read from or written to it; the first one
 // decides.
-void Describe(ImportState& state, int index, const GraphTensor& t) {
+void Describe(TfliteState& state, int index, const GraphTensor& t) {
   state.variable_known.resize(state.graph.variables.size(), false);
   if (state.variable_known[static_cast<size_t>(index)]) return;
   state.variable_known[static_cast<size_t>(index)] = true;
@@ -48,14 +48,15 @@ void Describe(ImportState& state, int index, const GraphTensor& t) {
 
 Status LowerVarHandle(Lowering& l) {
   WHIT_RETURN_IF_ERROR(l.Expect(0, 0, 1));
-  l.state().handle_of[static_cast<size_t>(l.out(0))] = VariableOf(l.state(), HandleKey(l.op()));
+  l.state().handle_of[l.out(0)] = VariableOf(l.state(), HandleKey(l.op()));
   return OkStatus();
 }
 
 Result<int> HandleOf(Lowering& l) {
-  const int variable = l.state().handle_of[static_cast<size_t>(l.in(0))];
-  if (variable < 0) return l.Unsupported("a variable whose handle is not made by VAR_HANDLE");
-  return variable;
+  const auto handle = l.state().handle_of.find(l.in(0));
+  if (handle == l.state().handle_of.end())
+    return l.Unsupported("a variable whose handle is not made by VAR_HANDLE");
+  return handle->second;
 }
 
 Status LowerReadVariable(Lowering& l) {

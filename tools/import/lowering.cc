@@ -1,61 +1,40 @@
 #include "tools/import/lowering.h"
 
 #include <algorithm>
-#include <cmath>
+#include <limits>
 
-#include "tools/import/host_run.h"
 #include "tools/import/source.h"
 
 namespace whit::tools {
 
 namespace {
 
-std::string NodeLabel(uint32_t index, const std::string& kind, const std::string& name) {
-  return "operator " + std::to_string(index) + " (" + kind +
-         (name.empty() ? "" : " '" + Shown(name) + "'") + ")";
-}
-
 std::vector<int> ToInts(const flatbuffers::Vector<int32_t>* v) {
   return v == nullptr ? std::vector<int>() : std::vector<int>(v->begin(), v->end());
 }
 
-// The longest list of integers that an operator takes: sizes of SPLIT_V. Shapes and axes have 8.
-constexpr int64_t kMaxInts = 1024;
+// Operators of TFLite have no name of their own.
+std::string NameOfOutput(const TfliteState& state, const tflite::Operator& op) {
+  if (op.outputs() == nullptr || op.outputs()->size() == 0) return "";
+  return state.graph.tensors[static_cast<size_t>(op.outputs()->Get(0))].name;
+}
+
+std::string LabelOf(const TfliteState& state, const tflite::Operator& op, uint32_t index) {
+  const std::string name = NameOfOutput(state, op);
+  return "operator " + std::to_string(index) + " (" + Shown(OperatorName(state, op)) +
+         (name.empty() ? "" : " '" + Shown(name) + "'") + ")";
+}
 
 }  // namespace
 
-Lowering::Lowering(ImportState& state, const tflite::Operator& op, uint32_t index,
+Lowering::Lowering(TfliteState& state, const tflite::Operator& op, uint32_t index,
                    BuiltinOperator code)
-    : state_(state),
+    : Scope(state, LabelOf(state, op, index), NameOfOutput(state, op), index),
+      tflite_(state),
       op_(op),
-      index_(index),
       code_(code),
       in_(ToInts(op.inputs())),
-      out_(ToInts(op.outputs())) {
-  if (!out_.empty()) name_ = output(0).name;
-}
-
-Status Lowering::Unsupported(const std::string& what) const {
-  return Status(StatusCode::kUnsupported,
-                NodeLabel(index_, Shown(OperatorName(state_, op_)), name_) + ": " + what);
-}
-
-Status Lowering::Invalid(const std::string& what) const {
-  return Status(StatusCode::kInvalidModel,
-                NodeLabel(index_, Shown(OperatorName(state_, op_)), name_) + ": " + what);
-}
-
-std::string Lowering::Label(const GraphTensor& t) { return "'" + Shown(t.name) + "'"; }
-
-void Lowering::Warn(const std::string& what) {
-  state_.report.warnings.push_back(NodeLabel(index_, Shown(OperatorName(state_, op_)), name_) +
-                                   ": " + what);
-}
-
-void Lowering::Note(const std::string& what) {
-  state_.report.notes.push_back(NodeLabel(index_, Shown(OperatorName(state_, op_)), name_) + ": " +
-                                what);
-}
+      out_(ToInts(op.outputs())) {}
 
 Status Lowering::Expect(size_t least, size_t most, size_t outs) {
   if (in_.size() < least || in_.size() > most) {
@@ -73,21 +52,7 @@ Status Lowering::Expect(size_t least, size_t most, size_t outs) {
 
 Result<std::vector<int64_t>> Lowering::Ints(size_t i, const char* what) {
   if (!has(i)) return Invalid(std::string(what) + " is absent");
-  const GraphTensor& t = input(i);
-  if (!t.is_const()) return Unsupported(std::string(what) + " is computed at run time");
-  if (t.shape.elements() > kMaxInts) {
-    return Invalid(std::string(what) + " has " + std::to_string(t.shape.elements()) +
-                   " numbers, at most " + std::to_string(kMaxInts) + " are taken");
-  }
-  std::vector<int64_t> values;
-  if (t.type == DType::kInt32) {
-    for (int32_t v : t.values<int32_t>()) values.push_back(v);
-  } else if (t.type == DType::kInt64) {
-    for (int64_t v : t.values<int64_t>()) values.push_back(v);
-  } else {
-    return Unsupported(std::string(what) + " is " + DTypeName(t.type) + ", must be int32 or int64");
-  }
-  return values;
+  return IntsOf(input(i), what);
 }
 
 Result<int64_t> Lowering::Int(size_t i, const char* what) {
@@ -100,50 +65,7 @@ Result<int64_t> Lowering::Int(size_t i, const char* what) {
 
 Result<float> Lowering::Float(size_t i, const char* what) {
   if (!has(i)) return Invalid(std::string(what) + " is absent");
-  const GraphTensor& t = input(i);
-  if (!t.is_const()) return Unsupported(std::string(what) + " is computed at run time");
-  if (t.type != DType::kFloat32 || t.shape.elements() != 1) {
-    return Invalid(std::string(what) + " must be one float32, is " + DTypeName(t.type) +
-                   t.shape.ToString());
-  }
-  return t.values<float>()[0];
-}
-
-Result<int> Lowering::Axis(int64_t axis, int rank) {
-  const int64_t positive = axis < 0 ? axis + rank : axis;
-  if (positive < 0 || positive >= rank) {
-    return Invalid("axis " + std::to_string(axis) + " is outside of rank " + std::to_string(rank));
-  }
-  return static_cast<int>(positive);
-}
-
-Status Lowering::SetShape(int index, const Shape& shape) {
-  int64_t elements = 1;
-  for (int i = 0; i < shape.rank(); ++i) {
-    const int64_t d = shape[i];
-    if (d < 0 || d > std::numeric_limits<int32_t>::max()) {
-      return Invalid("tensor " + Label(tensor(index)) + ": dimension " + std::to_string(i) +
-                     " would be " + std::to_string(d));
-    }
-    elements *= d;  // both below 2^31
-    if (elements > std::numeric_limits<int32_t>::max()) {
-      return Invalid("tensor " + Label(tensor(index)) + ": shape " + shape.ToString() +
-                     " has 2^31 elements or more");
-    }
-  }
-  tensor(index).shape = shape;
-  tensor(index).shape_unknown = false;
-  return OkStatus();
-}
-
-Status Lowering::SetShape(int index, const std::vector<int64_t>& dims) {
-  if (dims.size() > static_cast<size_t>(kMaxRank)) {
-    return Unsupported("rank " + std::to_string(dims.size()) + " is above " +
-                       std::to_string(kMaxRank));
-  }
-  Shape shape = Shape::OfRank(static_cast<int>(dims.size()));
-  for (size_t i = 0; i < dims.size(); ++i) shape[static_cast<int>(i)] = dims[i];
-  return SetShape(index, shape);
+  return FloatOf(input(i), what);
 }
 
 Status Lowering::PassThrough(size_t from, size_t i) {
@@ -161,92 +83,6 @@ Status Lowering::PassThrough(size_t from, size_t i) {
     target.CopyQuantFrom(source);
   }
   return OkStatus();
-}
-
-Result<int> Lowering::TempOf(GraphTensor like, Shape shape) {
-  like.constant = nullptr;
-  like.variable = -1;
-  like.name = name_ + "/" + std::to_string(state_.graph.tensors.size());
-  const int index = state_.graph.AddTensor(std::move(like));
-  state_.producer.push_back(-1);
-  state_.handle_of.push_back(-1);
-  WHIT_RETURN_IF_ERROR(SetShape(index, shape));
-  return index;
-}
-
-Result<int> Lowering::Temp(int like, Shape shape) { return TempOf(tensor(like), shape); }
-
-Result<int> Lowering::TempFloat(Shape shape) { return TempOf(GraphTensor(), shape); }
-
-int Lowering::Constant(GraphTensor like, Bytes bytes) {
-  like.constant = std::make_shared<const Bytes>(std::move(bytes));
-  like.variable = -1;
-  if (like.name.empty()) like.name = name_ + "/" + std::to_string(state_.graph.tensors.size());
-  state_.producer.push_back(-1);
-  state_.handle_of.push_back(-1);
-  return state_.graph.AddTensor(std::move(like));
-}
-
-Status Lowering::SetConstant(int out, SharedBytes bytes) {
-  GraphTensor& t = tensor(out);
-  if (bytes->size() != t.bytes()) {
-    return Invalid("constant has " + std::to_string(bytes->size()) + " bytes, shape " +
-                   t.shape.ToString() + " needs " + std::to_string(t.bytes()));
-  }
-  t.constant = std::move(bytes);
-  return OkStatus();
-}
-
-Status Lowering::EmitReshape(int in, int out) {
-  if (tensor(in).shape.elements() != tensor(out).shape.elements()) {
-    return Invalid("shape " + tensor(in).shape.ToString() + " cannot become " +
-                   tensor(out).shape.ToString());
-  }
-  if (tensor(in).is_const()) return SetConstant(out, tensor(in).constant);
-  return Emit(OpType::kReshape, fbs::ReshapeOptionsT(), {in}, {out});
-}
-
-Result<int> Lowering::Reshaped(int in, Shape shape) {
-  if (tensor(in).shape == shape) return in;
-  WHIT_ASSIGN_OR_RETURN(const int out, Temp(in, shape));
-  WHIT_RETURN_IF_ERROR(EmitReshape(in, out));
-  return out;
-}
-
-Result<int> Lowering::Requantized(int in, const GraphTensor& like) {
-  if (tensor(in).type == like.type && tensor(in).SameQuant(like)) return in;
-  WHIT_ASSIGN_OR_RETURN(const int out, TempOf(like, tensor(in).shape));
-  WHIT_RETURN_IF_ERROR(Emit(OpType::kQuantize, fbs::QuantizeOptionsT(), {in}, {out}));
-  return out;
-}
-
-Status Lowering::EmitNode(GraphNode node) {
-  node.name = name_;
-  node.source = index_;
-  std::string why_not;
-  WHIT_ASSIGN_OR_RETURN(const bool folded, TryFold(state_, node, &why_not));
-  if (folded) return OkStatus();
-  for (int o : node.outputs) {
-    if (o >= 0)
-      state_.producer[static_cast<size_t>(o)] = static_cast<int>(state_.graph.nodes.size());
-  }
-  state_.graph.nodes.push_back(std::move(node));
-  return OkStatus();
-}
-
-Clamp Lowering::StoredClamp(const GraphTensor& t, float lo, float hi) {
-  if (!t.per_tensor()) return {lo, hi};
-  // Bounds become stored values by the rule of the source format: nearest, ties away from zero.
-  const auto stored = [&](float real) {
-    return std::isinf(real) ? real : static_cast<float>(t.z()) + std::round(real / t.s());
-  };
-  const bool narrow = t.type == DType::kInt8;
-  const float type_lo = narrow ? -128.0f : -32768.0f, type_hi = narrow ? 127.0f : 32767.0f;
-  if (t.type != DType::kInt8 && t.type != DType::kInt16) return {lo, hi};
-  Clamp c{stored(lo), stored(hi)};
-  if (!std::isinf(c.lo)) c.lo = std::clamp(c.lo, type_lo, type_hi);
-  if (!std::isinf(c.hi)) c.hi = std::clamp(c.hi, type_lo, type_hi);
-  return c;
 }
 
 Result<Clamp> Lowering::Activation(tflite::ActivationFunctionType activation,
@@ -268,7 +104,7 @@ Result<Clamp> Lowering::Activation(tflite::ActivationFunctionType activation,
   }
 }
 
-std::string OperatorName(const ImportState& state, const tflite::Operator& op) {
+std::string OperatorName(const TfliteState& state, const tflite::Operator& op) {
   const tflite::OperatorCode* code = state.model->operator_codes()->Get(op.opcode_index());
   const int builtin =
       std::max<int>(code->deprecated_builtin_code(), static_cast<int>(code->builtin_code()));

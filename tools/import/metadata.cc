@@ -5,12 +5,7 @@
 #include <map>
 
 #include "import/tflite_metadata_generated.h"
-#include "schema/format.h"
 #include "tools/import/source.h"
-
-#if WHIT_LIBSODIUM
-#include <sodium.h>
-#endif
 
 namespace whit::tools {
 
@@ -41,7 +36,7 @@ void NameIos(const Maps* maps, std::vector<GraphIo>* ios) {
 }
 
 // The first signature of the main subgraph, or null.
-const tflite::SignatureDef* MainSignature(const ImportState& state) {
+const tflite::SignatureDef* MainSignature(const TfliteState& state) {
   const auto* signatures = state.model->signature_defs();
   if (signatures == nullptr) return nullptr;
   for (const tflite::SignatureDef* s : *signatures) {
@@ -50,7 +45,7 @@ const tflite::SignatureDef* MainSignature(const ImportState& state) {
   return nullptr;
 }
 
-void ReadSignature(ImportState& state) {
+void ReadSignature(TfliteState& state) {
   const tflite::SignatureDef* s = MainSignature(state);
   if (s == nullptr) return;
   state.graph.signature = NameOf(s->signature_key());
@@ -76,7 +71,7 @@ std::vector<std::string> Lines(const std::string& text, size_t most) {
 }
 
 // Reads the label files of one output; the first becomes the one that `whit classify` uses.
-void ReadLabels(ImportState& state, std::span<const uint8_t> file,
+void ReadLabels(TfliteState& state, std::span<const uint8_t> file,
                 const meta::TensorMetadata& source, GraphIo* io) {
   if (source.associated_files() == nullptr) return;
   size_t labels_left = kMaxLabels;
@@ -131,7 +126,7 @@ bool Usable(const fbs::NormalizationT& n) {
          std::all_of(n.std.begin(), n.std.end(), [](float v) { return v != 0; });
 }
 
-void ReadNormalization(ImportState& state, const meta::TensorMetadata& source, GraphIo* io) {
+void ReadNormalization(TfliteState& state, const meta::TensorMetadata& source, GraphIo* io) {
   const auto* content = source.content();
   const auto* image =
       content == nullptr ? nullptr : content->content_properties_as_ImageProperties();
@@ -157,7 +152,7 @@ void ReadNormalization(ImportState& state, const meta::TensorMetadata& source, G
 // ---- the metadata as a whole ----
 
 // Files give their buffers no more than 4-byte alignment, so the metadata is read from `copy`.
-const meta::ModelMetadata* FindMetadata(ImportState& state, std::span<const uint8_t> file,
+const meta::ModelMetadata* FindMetadata(TfliteState& state, std::span<const uint8_t> file,
                                         std::vector<uint64_t>* copy) {
   if (state.model->metadata() == nullptr) return nullptr;
   for (const tflite::Metadata* m : *state.model->metadata()) {
@@ -178,7 +173,7 @@ const meta::ModelMetadata* FindMetadata(ImportState& state, std::span<const uint
   return nullptr;
 }
 
-void ReadTensors(ImportState& state, std::span<const uint8_t> file,
+void ReadTensors(TfliteState& state, std::span<const uint8_t> file,
                  const meta::SubGraphMetadata& subgraph) {
   const auto each = [](const auto* list, std::vector<GraphIo>& ios, auto read) {
     if (list == nullptr) return;
@@ -193,7 +188,7 @@ void ReadTensors(ImportState& state, std::span<const uint8_t> file,
 
 }  // namespace
 
-Status ReadMetadata(ImportState& state, std::span<const uint8_t> file) {
+Status ReadMetadata(TfliteState& state, std::span<const uint8_t> file) {
   Graph& graph = state.graph;
   ReadSignature(state);
   graph.description = Str(state.model->description());
@@ -215,36 +210,13 @@ Status ReadMetadata(ImportState& state, std::span<const uint8_t> file) {
   return OkStatus();
 }
 
-std::string SignatureNameOfInput(const ImportState& state, int tensor) {
+std::string SignatureNameOfInput(const TfliteState& state, int tensor) {
   const tflite::SignatureDef* s = MainSignature(state);
   if (s == nullptr) return "";
   std::vector<GraphIo> one(1);
   one[0].tensor = tensor;
   NameIos(s->inputs(), &one);
   return one[0].name;
-}
-
-void AddProvenance(ImportState& state, std::span<const uint8_t> file) {
-  auto& p = state.graph.provenance;
-  p.emplace_back("tool", "whit import " WHIT_VERSION);
-  p.emplace_back("source.format", "tflite");
-  p.emplace_back("source.bytes", std::to_string(file.size()));
-  constexpr char kHex[] = "0123456789abcdef";
-  std::string digest;
-  const auto append = [&](uint8_t byte) {
-    digest += kHex[byte >> 4];
-    digest += kHex[byte & 15];
-  };
-#if WHIT_LIBSODIUM
-  unsigned char hash[crypto_hash_sha256_BYTES];
-  crypto_hash_sha256(hash, file.data(), file.size());
-  for (unsigned char byte : hash) append(byte);
-  p.emplace_back("source.sha256", digest);
-#else
-  const uint64_t hash = format::Fnv1a64(std::as_bytes(file));
-  for (int shift = 56; shift >= 0; shift -= 8) append(static_cast<uint8_t>(hash >> shift));
-  p.emplace_back("source.fnv1a64", digest);
-#endif
 }
 
 }  // namespace whit::tools

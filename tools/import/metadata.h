@@ -11,13 +11,10 @@ namespace whit::tools {
 
 /// Names of inputs and outputs from the signature; name, author, licence, labels and normalization
 /// from the metadata. What cannot be read becomes a warning: a model works without.
-Status ReadMetadata(ImportState& state, std::span<const uint8_t> file);
+Status ReadMetadata(TfliteState& state, std::span<const uint8_t> file);
 
 /// What the signature calls an input of the main subgraph; empty where it has no name for it.
-std::string SignatureNameOfInput(const ImportState& state, int tensor);
-
-/// Tool, source format and a digest of the source.
-void AddProvenance(ImportState& state, std::span<const uint8_t> file);
+std::string SignatureNameOfInput(const TfliteState& state, int tensor);
 
 /// The named file of a zip archive that is the tail of `file`; false where there is none.
 bool ReadPackedFile(std::span<const uint8_t> file, const std::string& name, std::string* content);

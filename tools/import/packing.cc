@@ -13,20 +13,20 @@ std::span<const T> As(std::span<const std::byte> bytes) {
   return {reinterpret_cast<const T*>(bytes.data()), bytes.size() / sizeof(T)};
 }
 
-Status CheckScales(Lowering& l, const GraphTensor& t, int64_t n) {
+Status CheckScales(Scope& l, const GraphTensor& t, int64_t n) {
   if (t.scale.size() != 1 && t.scale.size() != static_cast<size_t>(n)) {
-    return l.Invalid("weights " + Lowering::Label(t) + " have " + std::to_string(t.scale.size()) +
+    return l.Invalid("weights " + Scope::Label(t) + " have " + std::to_string(t.scale.size()) +
                      " scales, 1 or " + std::to_string(n) + " needed");
   }
   for (float s : t.scale) {
     if (!(s > 0) || !std::isfinite(s)) {
-      return l.Invalid("weights " + Lowering::Label(t) + ": scale " + std::to_string(s) +
+      return l.Invalid("weights " + Scope::Label(t) + ": scale " + std::to_string(s) +
                        ", must be finite and positive");
     }
   }
   for (int32_t z : t.zero_point) {
     if (z != t.zero_point[0])
-      return l.Unsupported("weights " + Lowering::Label(t) + " have several zero points");
+      return l.Unsupported("weights " + Scope::Label(t) + " have several zero points");
   }
   return OkStatus();
 }
@@ -37,7 +37,7 @@ int AddVector(Graph& graph, const std::vector<T>& values) {
   return values.empty() ? -1 : graph.AddArray(std::span<const T>(values));
 }
 
-std::string FormOf(const WeightSource& s) {
+std::string FormOf(const WeightArray& s) {
   std::string form;
   for (int64_t v :
        {int64_t{s.depthwise}, int64_t{s.transposed}, s.n, s.groups, s.runs, s.run_length}) {
@@ -51,7 +51,7 @@ std::string FormOf(const WeightSource& s) {
 }
 
 // Packed arrays of any layout as a record of the graph.
-fbs::WeightsT Record(Graph& graph, const WeightSource& source, const PackedArrays& p) {
+fbs::WeightsT Record(Graph& graph, const WeightArray& source, const PackedArrays& p) {
   fbs::WeightsT record;
   record.name = source.tensor->name;
   record.layout = static_cast<fbs::Layout>(p.layout);
@@ -71,7 +71,7 @@ fbs::WeightsT Record(Graph& graph, const WeightSource& source, const PackedArray
   return record;
 }
 
-PackedArrays Pack(const WeightSource& s) {
+PackedArrays Pack(const WeightArray& s) {
   if (s.tensor->type == DType::kInt8) {
     return s.depthwise ? PackDw16I8(As<int8_t>(s.values), s.runs, s.n)
                        : PackPanel16I8(As<int8_t>(s.values), s.n, s.groups, s.runs, s.run_length);
@@ -81,13 +81,13 @@ PackedArrays Pack(const WeightSource& s) {
 }
 
 // The bias as int64, zeros where there is none.
-Result<std::vector<int64_t>> IntegerBias(Lowering& l, int bias, int64_t n) {
+Result<std::vector<int64_t>> IntegerBias(Scope& l, int bias, int64_t n) {
   std::vector<int64_t> values(static_cast<size_t>(n));
   if (bias < 0) return values;
   const GraphTensor& t = l.tensor(bias);
   if (!t.is_const()) return l.Unsupported("the bias is computed at run time");
   if (t.shape.elements() != n) {
-    return l.Invalid("bias " + Lowering::Label(t) + " has " + std::to_string(t.shape.elements()) +
+    return l.Invalid("bias " + Scope::Label(t) + " has " + std::to_string(t.shape.elements()) +
                      " elements, " + std::to_string(n) + " output channels");
   }
   for (size_t i = 0; i < values.size(); ++i) {
@@ -96,26 +96,26 @@ Result<std::vector<int64_t>> IntegerBias(Lowering& l, int bias, int64_t n) {
     } else if (t.type == DType::kInt64) {
       values[i] = t.values<int64_t>()[i];
     } else {
-      return l.Unsupported("bias " + Lowering::Label(t) + " is " + DTypeName(t.type) +
+      return l.Unsupported("bias " + Scope::Label(t) + " is " + DTypeName(t.type) +
                            ", must be int32 or int64");
     }
   }
   return values;
 }
 
-Result<int> FloatBias(Lowering& l, int bias, int64_t n) {
+Result<int> FloatBias(Scope& l, int bias, int64_t n) {
   if (bias < 0) return -1;
   const GraphTensor& t = l.tensor(bias);
   if (!t.is_const()) return l.Unsupported("the bias is computed at run time");
   if (t.type != DType::kFloat32 || t.shape.elements() != n) {
-    return l.Invalid("bias " + Lowering::Label(t) + " is " + DTypeName(t.type) +
-                     t.shape.ToString() + ", float32[" + std::to_string(n) + "] needed");
+    return l.Invalid("bias " + Scope::Label(t) + " is " + DTypeName(t.type) + t.shape.ToString() +
+                     ", float32[" + std::to_string(n) + "] needed");
   }
   return l.graph().AddBlob(t.constant);
 }
 
 // Input scale * weight scale / output scale, one a channel.
-Result<std::vector<float>> Multipliers(Lowering& l, const GraphTensor& x, const fbs::WeightsT& w,
+Result<std::vector<float>> Multipliers(Scope& l, const GraphTensor& x, const fbs::WeightsT& w,
                                        const GraphTensor& out) {
   std::vector<float> m(w.n);
   for (size_t i = 0; i < m.size(); ++i) {
@@ -133,7 +133,7 @@ Result<std::vector<float>> Multipliers(Lowering& l, const GraphTensor& x, const 
 
 }  // namespace
 
-Result<ProductKind> KindOf(Lowering& l, const GraphTensor& x, const GraphTensor& w,
+Result<ProductKind> KindOf(Scope& l, const GraphTensor& x, const GraphTensor& w,
                            const GraphTensor& out) {
   const std::string types =
       std::string(DTypeName(x.type)) + " x " + DTypeName(w.type) + " -> " + DTypeName(out.type);
@@ -147,7 +147,7 @@ Result<ProductKind> KindOf(Lowering& l, const GraphTensor& x, const GraphTensor&
   return l.Unsupported("types " + types + " (8 and 16 bit need a scale and zero point)");
 }
 
-Result<int> AddWeights(Lowering& l, const WeightSource& source) {
+Result<int> AddWeights(Scope& l, const WeightArray& source) {
   WHIT_RETURN_IF_ERROR(l.state().work.Charge(source.tensor->scale.size()));
   const std::string form = FormOf(source);
   const auto known = l.state().packed.find({source.tensor->constant.get(), form});
@@ -160,11 +160,11 @@ Result<int> AddWeights(Lowering& l, const WeightSource& source) {
   dims.groups = source.groups, dims.n = source.n, dims.runs = source.runs;
   dims.run_length = source.run_length;
   if (const char* error = WeightDimsError(dims)) {
-    return l.Invalid("weights " + Lowering::Label(*source.tensor) + ": " + error);
+    return l.Invalid("weights " + Scope::Label(*source.tensor) + ": " + error);
   }
   if (static_cast<int64_t>(source.values.size()) !=
       dims.n * dims.k() * static_cast<int64_t>(DTypeSize(source.tensor->type))) {
-    return l.Invalid("weights " + Lowering::Label(*source.tensor) + " have " +
+    return l.Invalid("weights " + Scope::Label(*source.tensor) + " have " +
                      std::to_string(source.values.size()) + " bytes, n " + std::to_string(dims.n) +
                      " by K " + std::to_string(dims.k()) + " expected");
   }
@@ -176,8 +176,8 @@ Result<int> AddWeights(Lowering& l, const WeightSource& source) {
   return index;
 }
 
-Result<ProductBlobs> AddProductBlobs(Lowering& l, ProductKind kind, const GraphTensor& x,
-                                     int weights, int bias, const GraphTensor& out, bool fold) {
+Result<ProductBlobs> AddProductBlobs(Scope& l, ProductKind kind, const GraphTensor& x, int weights,
+                                     int bias, const GraphTensor& out, bool fold) {
   Graph& graph = l.graph();
   const fbs::WeightsT& w = graph.weights[static_cast<size_t>(weights)];
   const int64_t n = w.n, k = static_cast<int64_t>(w.runs) * w.run_length;
@@ -221,7 +221,7 @@ Result<ProductBlobs> AddProductBlobs(Lowering& l, ProductKind kind, const GraphT
   return blobs;
 }
 
-Result<Bytes> TransposedMatrix(Lowering& l, std::span<const std::byte> values, int64_t rows,
+Result<Bytes> TransposedMatrix(Scope& l, std::span<const std::byte> values, int64_t rows,
                                int64_t cols, size_t size) {
   WHIT_RETURN_IF_ERROR(l.state().work.Charge(static_cast<uint64_t>(rows * cols)));
   Bytes out(values.size());

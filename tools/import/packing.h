@@ -4,7 +4,7 @@
 #define WHIT_TOOLS_IMPORT_PACKING_H_
 
 #include "kernels/pack.h"
-#include "tools/import/lowering.h"
+#include "tools/import/scope.h"
 
 namespace whit::tools {
 
@@ -13,11 +13,11 @@ enum class ProductKind { kInt8, kInt16, kFloat, kHybrid };
 
 /// The kind of x * w, or kUnsupported naming both types. Checks the quantization that the kind
 /// needs: of x, and of `out`.
-Result<ProductKind> KindOf(Lowering& l, const GraphTensor& x, const GraphTensor& w,
+Result<ProductKind> KindOf(Scope& l, const GraphTensor& x, const GraphTensor& w,
                            const GraphTensor& out);
 
 /// A logical weight array to be packed.
-struct WeightSource {
+struct WeightArray {
   const GraphTensor* tensor =
       nullptr;  // constant; data in the order of docs/layout.md unless `values` says otherwise
   std::span<const std::byte> values;  // in order [n][K], or [taps][n] for depthwise
@@ -29,7 +29,7 @@ struct WeightSource {
 
 /// Packs the array, or finds it packed already; checks scales and zero points. Index into
 /// Graph::weights.
-Result<int> AddWeights(Lowering& l, const WeightSource& source);
+Result<int> AddWeights(Scope& l, const WeightArray& source);
 
 /// Blobs of an operator beside its weights.
 struct ProductBlobs {
@@ -38,11 +38,11 @@ struct ProductBlobs {
 
 /// Bias (tensor index or -1) and multipliers of x * weights -> out. `fold` subtracts the input zero
 /// point (false for transposed convolution). Refuses accumulators that could overflow.
-Result<ProductBlobs> AddProductBlobs(Lowering& l, ProductKind kind, const GraphTensor& x,
-                                     int weights, int bias, const GraphTensor& out, bool fold);
+Result<ProductBlobs> AddProductBlobs(Scope& l, ProductKind kind, const GraphTensor& x, int weights,
+                                     int bias, const GraphTensor& out, bool fold);
 
 /// [rows][cols] elements of `size` bytes, transposed.
-Result<Bytes> TransposedMatrix(Lowering& l, std::span<const std::byte> values, int64_t rows,
+Result<Bytes> TransposedMatrix(Scope& l, std::span<const std::byte> values, int64_t rows,
                                int64_t cols, size_t size);
 
 }  // namespace whit::tools

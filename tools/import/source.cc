@@ -4,6 +4,8 @@
 #include <cmath>
 #include <map>
 
+#include "tools/import/named_weights.h"
+
 namespace whit::tools {
 
 namespace {
@@ -154,7 +156,7 @@ Bytes UnpackInt4(std::span<const std::byte> packed, size_t elements) {
   return out;
 }
 
-SharedBytes ConstantOf(ImportState& state, uint32_t buffer, ConstantForm form, int64_t elements,
+SharedBytes ConstantOf(TfliteState& state, uint32_t buffer, ConstantForm form, int64_t elements,
                        std::span<const std::byte> data) {
   SharedBytes& known = state.constants[{buffer, form, elements}];
   if (known != nullptr) return known;
@@ -169,7 +171,7 @@ SharedBytes ConstantOf(ImportState& state, uint32_t buffer, ConstantForm form, i
 
 // int32 tensors carry scales for nobody but QUANTIZE and DEQUANTIZE; elsewhere they are plain
 // numbers.
-void DropIdleScales(ImportState& state) {
+void DropIdleScales(TfliteState& state) {
   std::vector<bool> used(state.graph.tensors.size());
   for (uint32_t i = 0; i < SizeOf(state.main->operators()); ++i) {
     const tflite::Operator& op = *state.main->operators()->Get(i);
@@ -207,15 +209,7 @@ uint64_t VisitedElements(const tflite::Model& model, const tflite::Operator& op)
 
 }  // namespace
 
-void SetBudgets(ImportState& state) {
-  const uint64_t bytes = state.file.size();
-  state.vectors = Budget("elements of vectors and strings, counted where they are shared",
-                         4 * bytes + (1 << 20));
-  state.work = Budget("steps of constant arithmetic", 1'000'000'000 + 16 * bytes);
-  state.memory = Budget("bytes of constants, weights and scales", (512 << 20) + 16 * bytes);
-}
-
-Status CheckOperators(ImportState& state, const tflite::Model& model,
+Status CheckOperators(TfliteState& state, const tflite::Model& model,
                       const tflite::SubGraph& graph) {
   const uint32_t tensors = SizeOf(graph.tensors()), codes = SizeOf(model.operator_codes());
   if (tensors > kMaxTensors || SizeOf(graph.operators()) > kMaxOperators) {
@@ -246,16 +240,7 @@ std::string NameOf(const flatbuffers::String* name) {
   return name == nullptr ? "" : std::string(name->string_view().substr(0, kLongest));
 }
 
-std::string Shown(const std::string& text) {
-  constexpr size_t kLongest = 120;
-  std::string out = text.substr(0, kLongest);
-  for (char& c : out) {
-    if (static_cast<unsigned char>(c) < 32 || c == 127) c = '?';
-  }
-  return text.size() > kLongest ? out + "..." : out;
-}
-
-Result<const tflite::Model*> VerifyTflite(ImportState& state) {
+Result<const tflite::Model*> VerifyTflite(TfliteState& state) {
   const std::span<const uint8_t> file = state.file;
   constexpr size_t kIdentifierEnd = 8;
   if (file.size() < kIdentifierEnd || !tflite::ModelBufferHasIdentifier(file.data())) {
@@ -295,7 +280,7 @@ Result<std::span<const std::byte>> BufferBytes(const tflite::Model& model,
   return std::as_bytes(file.subspan(buffer.offset(), buffer.size()));
 }
 
-Status LoadTensor(ImportState& state, const tflite::Tensor& source, GraphTensor* t,
+Status LoadTensor(TfliteState& state, const tflite::Tensor& source, GraphTensor* t,
                   std::string* fault) {
   t->name = NameOf(source.name());
   WHIT_RETURN_IF_ERROR(state.vectors.Charge(SizeOf(source.name())));
@@ -328,11 +313,16 @@ Status LoadTensor(ImportState& state, const tflite::Tensor& source, GraphTensor*
   const ConstantForm form = int4         ? ConstantForm::kInt4
                             : t->shifted ? ConstantForm::kShifted
                                          : ConstantForm::kPlain;
+  if (state.options.weights != nullptr && !t->shifted && !int4) {
+    WHIT_ASSIGN_OR_RETURN(t->constant,
+                          state.options.weights->Replacement(t->name, t->type, t->shape));
+    if (t->constant != nullptr) return OkStatus();
+  }
   t->constant = ConstantOf(state, source.buffer(), form, t->shape.elements(), data);
   return OkStatus();
 }
 
-Status LoadTensors(ImportState& state, TensorFaults* faults) {
+Status LoadTensors(TfliteState& state, TensorFaults* faults) {
   const uint32_t count = SizeOf(state.main->tensors());
   faults->resize(count);
   state.graph.tensors.resize(count);

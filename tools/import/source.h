@@ -15,25 +15,20 @@ namespace whit::tools {
 /// supported.
 using TensorFaults = std::vector<std::string>;
 
-/// Sets the budgets of an import from the file's size. Vectors: a file whose tables share none
-/// needs no more than its own bytes, and there is room for some sharing. Work: about a second of
-/// reference kernels. Memory: packing widens float16 twice and pads few channels to 16.
-void SetBudgets(ImportState& state);
-
 /// Verifies state.file as a FlatBuffer of the TFLite schema with the rules its reader relies on
 /// (indices of operators, tensors and codes in range, a main subgraph).
-Result<const tflite::Model*> VerifyTflite(ImportState& state);
+Result<const tflite::Model*> VerifyTflite(TfliteState& state);
 
 /// Fills state.graph.tensors with one tensor for each of the main subgraph. Quantized uint8 becomes
 /// int8, constants too.
-Status LoadTensors(ImportState& state, TensorFaults* faults);
+Status LoadTensors(TfliteState& state, TensorFaults* faults);
 
 /// One tensor of any subgraph, by itself. `fault`: why it is not supported, or empty.
-Status LoadTensor(ImportState& state, const tflite::Tensor& source, GraphTensor* tensor,
+Status LoadTensor(TfliteState& state, const tflite::Tensor& source, GraphTensor* tensor,
                   std::string* fault);
 
 /// Every index that the subgraph's operators hold is in range.
-Status CheckOperators(ImportState& state, const tflite::Model& model,
+Status CheckOperators(TfliteState& state, const tflite::Model& model,
                       const tflite::SubGraph& graph);
 
 /// Bytes of buffer `index`: in the FlatBuffer or behind it. Empty: no data.
@@ -42,9 +37,6 @@ Result<std::span<const std::byte>> BufferBytes(const tflite::Model& model,
 
 /// A name of the file, cut where it is longer than any converter writes.
 std::string NameOf(const flatbuffers::String* name);
-
-/// Foreign text for messages: short, without control characters.
-std::string Shown(const std::string& text);
 
 }  // namespace whit::tools
 

@@ -2,12 +2,9 @@
 // kernels, write.
 #include <algorithm>
 #include <filesystem>
-#include <map>
 
 #include "platform/mapping.h"
-#include "schema/reader.h"
-#include "tools/import/emit.h"
-#include "tools/import/host_run.h"
+#include "tools/import/finish.h"
 #include "tools/import/metadata.h"
 #include "tools/import/source.h"
 
@@ -20,8 +17,11 @@ class Importer {
     state_.file = file;
   }
 
-  Status Run(FileWriter* writer) {
-    SetBudgets(state_);
+  Result<std::vector<std::byte>> Run() {
+    SetBudgets(state_, file_.size());
+    // A file whose tables share no vector needs no more than its own bytes; some sharing is taken.
+    state_.vectors = Budget("elements of vectors and strings, counted where they are shared",
+                            4 * file_.size() + (1 << 20));
     WHIT_ASSIGN_OR_RETURN(state_.model, VerifyTflite(state_));
     state_.main = state_.model->subgraphs()->Get(0);
     WHIT_RETURN_IF_ERROR(LoadTensors(state_, &faults_));
@@ -30,16 +30,9 @@ class Importer {
     WHIT_RETURN_IF_ERROR(BindInputs());
     WHIT_RETURN_IF_ERROR(LowerAll());
     WHIT_RETURN_IF_ERROR(BindOutputs());
-    WHIT_RETURN_IF_ERROR(RefuseUnsupported());
-    RemoveDeadNodes(&state_.graph);
-    for (const GraphNode& node : state_.graph.nodes)
-      WHIT_RETURN_IF_ERROR(Collect(CheckNode(state_.graph, node)));
-    WHIT_RETURN_IF_ERROR(RefuseUnsupported());
     WHIT_RETURN_IF_ERROR(ReadMetadata(state_, file_));
-    AddProvenance(state_, file_);
-    state_.report.operators = state_.graph.nodes.size();
-    Emit(std::move(state_.graph), writer);
-    return OkStatus();
+    AddProvenance(state_, "tflite", file_);
+    return FinishGraph(state_, std::move(refusals_));
   }
 
   ImportReport& report() { return state_.report; }
@@ -55,7 +48,6 @@ class Importer {
     values_.assign(tensors, Value::kUndefined);
     state_.readers.assign(tensors, 0);
     state_.producer.assign(tensors, -1);
-    state_.handle_of.assign(tensors, -1);
     for (size_t i = 0; i < tensors; ++i) {
       if (graph.tensors[i].is_const()) values_[i] = Value::kReady;
       if (state_.main->tensors()->Get(static_cast<uint32_t>(i))->is_variable()) BindVariable(i);
@@ -142,7 +134,7 @@ class Importer {
       const GraphTensor& tensor = state_.graph.tensors[t];
       const std::string label = "model input '" + Shown(tensor.name) + "'";
       if (!faults_[t].empty()) {
-        unsupported_[faults_[t]].push_back(label);
+        refusals_.Add(faults_[t], label);
         values_[t] = Value::kPoisoned;
       } else if (!status.ok()) {
         return;
@@ -211,43 +203,17 @@ class Importer {
     auto* lower = FindLowering(builtin, custom);
     bool judge = lower != nullptr;
     if (lower == nullptr) {
-      unsupported_["operator " + Shown(OperatorName(state_, op))].push_back(
-          NodeName(lowering, index));
+      refusals_.Add("operator " + Shown(OperatorName(state_, op)), NodeName(lowering, index));
     }
     const Status inputs = CheckInputs(op, lowering, &judge);
     if (lower != nullptr) WHIT_RETURN_IF_ERROR(inputs);
-    const size_t tensors = state_.graph.tensors.size(), blobs = state_.graph.blobs.size();
-    Status status = judge ? lower(lowering) : OkStatus();
-    if (!status.ok() && status.code() != StatusCode::kUnsupported) return status;
-    WHIT_RETURN_IF_ERROR(ChargeNew(op, tensors, blobs));
-    if (!status.ok()) unsupported_[status.message()];
+    const Growth growth(state_);
+    const Status status = judge ? lower(lowering) : OkStatus();
+    WHIT_RETURN_IF_ERROR(refusals_.Collect(status));
+    WHIT_RETURN_IF_ERROR(growth.Charge(state_, lowering.out_list()));
     const bool good = judge && status.ok();
     ForEach(op.outputs(), [&](size_t t) { values_[t] = good ? Value::kReady : Value::kPoisoned; });
     return OkStatus();
-  }
-
-  // What lowering an operator has added: memory, tensors, nodes.
-  Status ChargeNew(const tflite::Operator& op, size_t tensors, size_t blobs) {
-    const Graph& graph = state_.graph;
-    uint64_t bytes = 0;
-    const auto count_bytes = [&](const SharedBytes& b) {
-      if (b != nullptr && b.use_count() == 1) bytes += b->size();
-    };
-    const auto count_tensor = [&](size_t t) {
-      const GraphTensor& tensor = graph.tensors[t];
-      count_bytes(tensor.constant);
-      bytes += tensor.scale.size() * (sizeof(float) + sizeof(int32_t)) + tensor.name.size();
-    };
-    ForEach(op.outputs(), count_tensor);
-    for (size_t t = tensors; t < graph.tensors.size(); ++t) count_tensor(t);
-    for (size_t b = blobs; b < graph.blobs.size(); ++b) count_bytes(graph.blobs[b]);
-    WHIT_RETURN_IF_ERROR(state_.memory.Charge(bytes));
-    constexpr size_t kMax = 2 * 65'536;  // a .whit file has half of that; some fall away
-    if (graph.tensors.size() <= kMax && graph.nodes.size() <= kMax) return OkStatus();
-    return Status(StatusCode::kOverBudget,
-                  std::to_string(graph.tensors.size()) + " tensors and " +
-                      std::to_string(graph.nodes.size()) +
-                      " operators after lowering; a .whit file has 65536 of each at most");
   }
 
   static std::string NodeName(const Lowering& l, uint32_t index) {
@@ -272,8 +238,8 @@ class Importer {
     Status status;
     const auto fault_of = [&](size_t t) {
       if (faults_[t].empty()) return;
-      unsupported_[faults_[t]].push_back("'" + Shown(state_.graph.tensors[t].name) + "' of " +
-                                         Shown(OperatorName(state_, op)));
+      refusals_.Add(faults_[t], "'" + Shown(state_.graph.tensors[t].name) + "' of " +
+                                    Shown(OperatorName(state_, op)));
       *judge = false;
     };
     ForEach(op.inputs(), [&](size_t t) {
@@ -292,37 +258,17 @@ class Importer {
     return status;
   }
 
-  // Keeps kUnsupported for the one message that lists everything; other errors end the import.
-  Status Collect(Status status) {
-    if (status.code() != StatusCode::kUnsupported) return status;
-    unsupported_[status.message()];
-    return OkStatus();
-  }
-
-  Status RefuseUnsupported() const {
-    if (unsupported_.empty()) return OkStatus();
-    std::string text;
-    for (const auto& [what, names] : unsupported_) {
-      text += (text.empty() ? "not supported: " : "; ") + what;
-      for (size_t i = 0; i < names.size(); ++i) text += (i == 0 ? " (" : ", ") + names[i];
-      if (!names.empty()) text += ")";
-    }
-    return Status(StatusCode::kUnsupported, text);
-  }
-
   std::span<const uint8_t> file_;
-  ImportState state_;
+  TfliteState state_;
   TensorFaults faults_;
   std::vector<Value> values_;
-  std::map<std::string, std::vector<std::string>> unsupported_;  // what: where
+  Refusals refusals_;
 };
 
 namespace {
 
-// The importer, and the proof that a reader takes what it made.
 Result<std::vector<std::byte>> ImportToBytes(std::span<const uint8_t> file,
-                                             const ImportOptions& options, ImportReport* report,
-                                             FileWriter* writer) {
+                                             const ImportOptions& options, ImportReport* report) {
   // FlatBuffers' widest scalar is read in place.
   std::vector<uint64_t> aligned;
   if (reinterpret_cast<uintptr_t>(file.data()) % sizeof(uint64_t) != 0) {
@@ -331,13 +277,8 @@ Result<std::vector<std::byte>> ImportToBytes(std::span<const uint8_t> file,
     file = {reinterpret_cast<const uint8_t*>(aligned.data()), file.size()};
   }
   Importer importer(file, options);
-  const Status status = importer.Run(writer);
+  auto bytes = importer.Run();
   if (report != nullptr) *report = importer.report();
-  WHIT_RETURN_IF_ERROR(status);
-  WHIT_ASSIGN_OR_RETURN(std::vector<std::byte> bytes, writer->Serialize());
-  auto opened = ModelFile::Open(Mapping::Borrow(bytes));
-  if (!opened.ok())
-    return Status(opened.status()).WithContext("the result is not a valid .whit file");
   return bytes;
 }
 
@@ -348,8 +289,7 @@ constexpr uint64_t kMaxFileBytes = uint64_t{16} << 30;
 Result<std::vector<std::byte>> ImportTfliteBytes(std::span<const uint8_t> tflite,
                                                  const ImportOptions& options,
                                                  ImportReport* report) {
-  FileWriter writer;
-  return ImportToBytes(tflite, options, report, &writer);
+  return ImportToBytes(tflite, options, report);
 }
 
 Status ImportTflite(const std::string& in_path, const std::string& out_path,
@@ -357,9 +297,8 @@ Status ImportTflite(const std::string& in_path, const std::string& out_path,
   WHIT_ASSIGN_OR_RETURN(const std::vector<std::byte> file, ReadWholeFile(in_path, kMaxFileBytes));
   ImportOptions named = options;
   if (named.name.empty()) named.name = std::filesystem::path(in_path).stem().string();
-  FileWriter writer;
-  auto bytes = ImportToBytes({reinterpret_cast<const uint8_t*>(file.data()), file.size()}, named,
-                             report, &writer);
+  auto bytes =
+      ImportToBytes({reinterpret_cast<const uint8_t*>(file.data()), file.size()}, named, report);
   if (!bytes.ok()) return Status(bytes.status()).WithContext(in_path);
   const std::span<const std::byte> chunk(*bytes);
   return WriteFileAtomically(out_path, {&chunk, 1});
