@@ -59,7 +59,12 @@ Clamp StoredClamp(const GraphTensor& t, float lo, float hi) {
   return c;
 }
 
-bool FuseClamp(ImportState& state, int in, int out, float real_lo, float real_hi) {
+bool FuseClamp(ImportState& state, int in, int out, float lo, float hi) {
+  return FuseStoredClamp(state, in, out,
+                         StoredClamp(state.graph.tensors[static_cast<size_t>(in)], lo, hi));
+}
+
+bool FuseStoredClamp(ImportState& state, int in, int out, const Clamp& clamp) {
   const int producer = state.producer[static_cast<size_t>(in)];
   if (producer < 0) return false;
   Graph& graph = state.graph;
@@ -69,7 +74,6 @@ bool FuseClamp(ImportState& state, int in, int out, float real_lo, float real_hi
   GraphNode& node = graph.nodes[static_cast<size_t>(producer)];
   const ClampFields fields = ClampOf(node);
   if (fields.lo == nullptr) return false;
-  const Clamp clamp = StoredClamp(t, real_lo, real_hi);
   const float lo = std::max(*fields.lo, clamp.lo), hi = std::min(*fields.hi, clamp.hi);
   if (!(lo <= hi)) return false;
   *fields.lo = lo, *fields.hi = hi;

@@ -22,6 +22,9 @@ Clamp StoredClamp(const GraphTensor& t, float lo, float hi);
 /// that nobody else reads `in`.
 bool FuseClamp(ImportState& state, int in, int out, float lo, float hi);
 
+/// The same of a clamp in stored units.
+bool FuseStoredClamp(ImportState& state, int in, int out, const Clamp& clamp);
+
 }  // namespace whit::tools
 
 #endif  // WHIT_TOOLS_IMPORT_CLAMP_H_

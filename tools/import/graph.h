@@ -54,13 +54,27 @@ struct GraphTensor {
   }
 };
 
+/// What a product node multiplies by, while its weights are not packed: tensors of the graph by
+/// index, so that what follows the product can still be folded into them (product.h).
+struct PendingProduct {
+  std::string label;  // of the node, for messages
+  int x = -1;         // has the quantization of the node's input
+  int weights = -1;   // constant; values in order [n][runs][run_length], or [taps][n] for depthwise
+  int bias = -1;      // constant or -1
+  bool depthwise = false;
+  int64_t n = 0, groups = 1, runs = 1, run_length = 0;
+  std::vector<int64_t> shape;  // logical, for Weights.shape
+  bool fold = true;  // the input's zero point into the bias; false for transposed convolution
+};
+
 struct GraphNode {
   OpType type = OpType::kNone;
   std::string name;
   fbs::OptionsUnion options;
   std::vector<int> inputs;  // tensor indices; -1: absent
   std::vector<int> outputs;
-  uint32_t source = 0;  // number of the source operator
+  uint32_t source = 0;                      // number of the source operator
+  std::shared_ptr<PendingProduct> product;  // null: packed, or not a product
 };
 
 struct GraphIo {

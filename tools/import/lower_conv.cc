@@ -4,29 +4,14 @@
 #include "tools/import/dilation.h"
 #include "tools/import/lowering.h"
 #include "tools/import/packing.h"
+#include "tools/import/window.h"
 
 namespace whit::tools {
 
 namespace {
 
-// One spatial axis of a window operator.
-struct Window {
-  int64_t in = 0, kernel = 1, stride = 1, dilation = 1;
-  int64_t out = 0, before = 0, after = 0;
-
-  int64_t extent() const { return (kernel - 1) * dilation + 1; }
-};
-
-// Every number stays far below 2^62 under this bound.
-constexpr int64_t kMaxWindow = 1 << 24;
-
 Status Place(Lowering& l, const char* axis, tflite::Padding padding, Window* w) {
-  for (int64_t v : {w->kernel, w->stride, w->dilation}) {
-    if (v < 1 || v > kMaxWindow) {
-      return l.Invalid(std::string(axis) + ": kernel, stride and dilation must be in 1.." +
-                       std::to_string(kMaxWindow) + ", one is " + std::to_string(v));
-    }
-  }
+  WHIT_RETURN_IF_ERROR(CheckWindow(l, axis, *w));
   if (padding == tflite::Padding::SAME) {
     w->out = (w->in + w->stride - 1) / w->stride;
     const int64_t total = std::max<int64_t>((w->out - 1) * w->stride + w->extent() - w->in, 0);
@@ -34,10 +19,7 @@ Status Place(Lowering& l, const char* axis, tflite::Padding padding, Window* w) 
     w->after = total - w->before;
     return OkStatus();
   }
-  if (w->in < w->extent()) {
-    return l.Invalid(std::string(axis) + ": the input has " + std::to_string(w->in) +
-                     ", the window needs " + std::to_string(w->extent()));
-  }
+  WHIT_RETURN_IF_ERROR(CheckFits(l, axis, *w));
   w->out = (w->in - w->extent()) / w->stride + 1;
   return OkStatus();
 }
@@ -45,43 +27,6 @@ Status Place(Lowering& l, const char* axis, tflite::Padding padding, Window* w) 
 Status ExpectRank4(Lowering& l, const GraphTensor& t) {
   if (t.shape.rank() == 4) return OkStatus();
   return l.Invalid(Lowering::Label(t) + " must have 4 axes, has shape " + t.shape.ToString());
-}
-
-// Fields that ConvOptions and PoolOptions share.
-template <typename Options>
-void SetPadding(Options& o, const Window& h, const Window& w) {
-  o.stride_h = static_cast<uint32_t>(h.stride), o.stride_w = static_cast<uint32_t>(w.stride);
-  o.pad_top = static_cast<uint32_t>(h.before), o.pad_bottom = static_cast<uint32_t>(h.after);
-  o.pad_left = static_cast<uint32_t>(w.before), o.pad_right = static_cast<uint32_t>(w.after);
-}
-
-// Whether `pad` adds nothing but zero points around height and width of `x`.
-bool PadsWithZeroPoint(const GraphTensor& x, const fbs::PadOptionsT& pad) {
-  if (pad.mode != fbs::PadMode::constant || pad.before.size() != 4 || pad.after.size() != 4)
-    return false;
-  for (size_t axis : {0, 3}) {
-    if (pad.before[axis] != 0 || pad.after[axis] != 0) return false;
-  }
-  if (x.is_float()) return pad.value == 0;
-  return x.per_tensor() && pad.value_i64 == x.z();
-}
-
-// A PAD in front joins the convolution's own padding: both read the zero point there. Returns the
-// tensor to read.
-int AbsorbPad(Lowering& l, int x, Window* h, Window* w) {
-  const int producer = l.state().producer[static_cast<size_t>(x)];
-  if (producer < 0) return x;
-  GraphNode& node = l.graph().nodes[static_cast<size_t>(producer)];
-  if (node.type != OpType::kPad) return x;
-  const auto& pad = *NodeOptions<fbs::PadOptionsT>(node);
-  if (!PadsWithZeroPoint(l.tensor(x), pad)) return x;
-  const int64_t before_h = h->before + pad.before[1], after_h = h->after + pad.after[1];
-  const int64_t before_w = w->before + pad.before[2], after_w = w->after + pad.after[2];
-  // Windows that lie in the padding altogether stay an operator of their own.
-  if (std::max(before_h, after_h) >= h->extent() || std::max(before_w, after_w) >= w->extent())
-    return x;
-  h->before = before_h, h->after = after_h, w->before = before_w, w->after = after_w;
-  return node.inputs[0];
 }
 
 struct ConvGeometry {

@@ -9,25 +9,6 @@ namespace {
 
 // ---- the same elements under another shape ----
 
-// Replaces the one -1 of a shape by what the number of elements leaves.
-Status ResolveShape(Lowering& l, int64_t elements, std::vector<int64_t>* dims) {
-  int64_t known = 1;
-  int wildcard = -1;
-  for (size_t i = 0; i < dims->size(); ++i) {
-    const int64_t d = (*dims)[i];
-    if (d == -1 && wildcard < 0) {
-      wildcard = static_cast<int>(i);
-      continue;
-    }
-    if (d < 0 || d > (int64_t{1} << 31) || known * d > (int64_t{1} << 31)) {
-      return l.Invalid("new shape: dimension " + std::to_string(i) + " is " + std::to_string(d));
-    }
-    known *= d;
-  }
-  if (wildcard >= 0) (*dims)[static_cast<size_t>(wildcard)] = known == 0 ? 0 : elements / known;
-  return OkStatus();
-}
-
 Status LowerReshape(Lowering& l) {
   WHIT_RETURN_IF_ERROR(l.Expect(1, 2, 1));
   std::vector<int64_t> dims;

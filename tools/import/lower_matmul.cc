@@ -81,27 +81,6 @@ Status LowerFullyConnected(Lowering& l) {
                             opt.fused_activation_function);
 }
 
-// The shape of x * y, batch axes broadcast.
-Result<Shape> ProductShape(Lowering& l, const Shape& x, const Shape& y, bool adj_x, bool adj_y) {
-  const int rx = x.rank(), ry = y.rank();
-  if (rx < 2 || ry < 2)
-    return l.Invalid("operands need 2 axes or more, have " + x.ToString() + " and " + y.ToString());
-  const int64_t m = adj_x ? x[rx - 1] : x[rx - 2], kx = adj_x ? x[rx - 2] : x[rx - 1];
-  const int64_t n = adj_y ? y[ry - 2] : y[ry - 1], ky = adj_y ? y[ry - 1] : y[ry - 2];
-  if (kx != ky)
-    return l.Invalid("inner dimensions " + std::to_string(kx) + " and " + std::to_string(ky) +
-                     " differ");
-  Shape bx = Shape::OfRank(rx - 2), by = Shape::OfRank(ry - 2);
-  for (int i = 0; i < rx - 2; ++i) bx[i] = x[i];
-  for (int i = 0; i < ry - 2; ++i) by[i] = y[i];
-  WHIT_ASSIGN_OR_RETURN(const Shape batch, BroadcastShape(l, bx, by));
-  Shape out = Shape::OfRank(batch.rank() + 2);
-  for (int i = 0; i < batch.rank(); ++i) out[i] = batch[i];
-  out[batch.rank()] = m;
-  out[batch.rank() + 1] = n;
-  return out;
-}
-
 Status LowerBatchMatMul(Lowering& l) {
   WHIT_RETURN_IF_ERROR(l.Expect(2, 2, 1));
   const auto opt = l.Options(&tflite::Operator::builtin_options_as_BatchMatMulOptions);

@@ -1,11 +1,10 @@
 // Operators of one operand, element by element: a float kernel, or a table for quantized tensors;
 // softmax and its kin.
 #include <algorithm>
-#include <array>
 #include <cmath>
 
-#include "kernels/tables.h"
 #include "tools/import/lowering.h"
+#include "tools/import/tables.h"
 
 namespace whit::tools {
 
@@ -60,23 +59,6 @@ fbs::UnaryOptionsT OptionsOfUnary(const Lowering& l) {
   return o;
 }
 
-Status EmitTable(Lowering& l, const UnaryRow& row) {
-  const GraphTensor& in = l.input(0);
-  const GraphTensor& out = l.output(0);
-  const fbs::UnaryOptionsT o = OptionsOfUnary(l);
-  const RealFunction f = FunctionOf(row.type, o.alpha, o.approximate);
-  fbs::TableOptionsT options;
-  options.source = RowOf(row.type).name;
-  if (in.q8()) {
-    const auto table = MakeTable(f, in.s(), in.z(), out.s(), out.z());
-    options.table = l.graph().AddArray(std::span<const int8_t>(table));
-    return l.Emit(OpType::kTable, std::move(options), {l.in(0)}, {l.out(0)});
-  }
-  const auto table = MakeTable16(f, in.s(), in.z(), out.s(), out.z());
-  options.table = l.graph().AddArray(std::span<const int16_t>(table));
-  return l.Emit(OpType::kTable16, std::move(options), {l.in(0)}, {l.out(0)});
-}
-
 Status LowerUnary(Lowering& l) {
   WHIT_RETURN_IF_ERROR(l.Expect(1, 1, 1));
   const UnaryRow* row = std::find_if(std::begin(kUnary), std::end(kUnary),
@@ -98,22 +80,9 @@ Status LowerUnary(Lowering& l) {
     o.lo = clamp.lo, o.hi = clamp.hi;
     return l.Emit(OpType::kQuantize, std::move(o), {l.in(0)}, {l.out(0)});
   }
-  if ((in.q8() && out.q8()) || (in.q16() && out.q16())) return EmitTable(l, *row);
+  if ((in.q8() && out.q8()) || (in.q16() && out.q16()))
+    return EmitTable(l, row->type, OptionsOfUnary(l), l.in(0), l.out(0));
   return l.Emit(row->type, OptionsOfUnary(l), {l.in(0)}, {l.out(0)});
-}
-
-// The blob of tables of an integer softmax; -1 for float.
-Result<int> SoftmaxTables(Lowering& l, bool log, float beta) {
-  const GraphTensor& in = l.input(0);
-  if (in.is_float()) return -1;
-  if (!in.q8() && !in.q16()) return l.Unsupported(std::string("type ") + DTypeName(in.type));
-  std::vector<uint32_t> table;
-  if (in.q8()) {
-    table = log ? MakeLogSoftmaxTable8(beta, in.s()) : MakeSoftmaxTable8(beta, in.s());
-  } else {
-    table = log ? MakeLogSoftmaxTable16(beta, in.s()) : MakeSoftmaxTable16(beta, in.s());
-  }
-  return l.graph().AddArray(std::span<const uint32_t>(table));
 }
 
 Status LowerSoftmax(Lowering& l) {
@@ -126,7 +95,7 @@ Status LowerSoftmax(Lowering& l) {
   }
   if (l.input(0).shape.rank() < 1) return l.Invalid("the input has no axis");
   WHIT_RETURN_IF_ERROR(l.SetShape(l.out(0), l.input(0).shape));
-  WHIT_ASSIGN_OR_RETURN(o.table, SoftmaxTables(l, log, o.beta));
+  WHIT_ASSIGN_OR_RETURN(o.table, SoftmaxTables(l, l.input(0), log, o.beta));
   return l.Emit(log ? OpType::kLogSoftmax : OpType::kSoftmax, std::move(o), {l.in(0)}, {l.out(0)});
 }
 

@@ -184,4 +184,42 @@ Result<Shape> BroadcastShape(const Scope& l, const Shape& a, const Shape& b) {
   return out;
 }
 
+Result<Shape> ProductShape(const Scope& l, const Shape& x, const Shape& y, bool adj_x, bool adj_y) {
+  const int rx = x.rank(), ry = y.rank();
+  if (rx < 2 || ry < 2)
+    return l.Invalid("operands need 2 axes or more, have " + x.ToString() + " and " + y.ToString());
+  const int64_t m = adj_x ? x[rx - 1] : x[rx - 2], kx = adj_x ? x[rx - 2] : x[rx - 1];
+  const int64_t n = adj_y ? y[ry - 2] : y[ry - 1], ky = adj_y ? y[ry - 1] : y[ry - 2];
+  if (kx != ky)
+    return l.Invalid("inner dimensions " + std::to_string(kx) + " and " + std::to_string(ky) +
+                     " differ");
+  Shape bx = Shape::OfRank(rx - 2), by = Shape::OfRank(ry - 2);
+  for (int i = 0; i < rx - 2; ++i) bx[i] = x[i];
+  for (int i = 0; i < ry - 2; ++i) by[i] = y[i];
+  WHIT_ASSIGN_OR_RETURN(const Shape batch, BroadcastShape(l, bx, by));
+  Shape out = Shape::OfRank(batch.rank() + 2);
+  for (int i = 0; i < batch.rank(); ++i) out[i] = batch[i];
+  out[batch.rank()] = m;
+  out[batch.rank() + 1] = n;
+  return out;
+}
+
+Status ResolveShape(const Scope& l, int64_t elements, std::vector<int64_t>* dims) {
+  int64_t known = 1;
+  int wildcard = -1;
+  for (size_t i = 0; i < dims->size(); ++i) {
+    const int64_t d = (*dims)[i];
+    if (d == -1 && wildcard < 0) {
+      wildcard = static_cast<int>(i);
+      continue;
+    }
+    if (d < 0 || d > (int64_t{1} << 31) || known * d > (int64_t{1} << 31)) {
+      return l.Invalid("new shape: dimension " + std::to_string(i) + " is " + std::to_string(d));
+    }
+    known *= d;
+  }
+  if (wildcard >= 0) (*dims)[static_cast<size_t>(wildcard)] = known == 0 ? 0 : elements / known;
+  return OkStatus();
+}
+
 }  // namespace whit::tools

@@ -23,6 +23,7 @@ class Scope {
   Graph& graph() { return state_.graph; }
   ImportState& state() { return state_; }
   const std::string& name() const { return name_; }
+  const std::string& label() const { return label_; }
   GraphTensor& tensor(int i) { return state_.graph.tensors[static_cast<size_t>(i)]; }
 
   // ---- operands ----
@@ -56,6 +57,8 @@ class Scope {
     node.outputs = std::move(outputs);
     return EmitNode(std::move(node));
   }
+  /// The same of a node that has all but its name.
+  Status EmitNode(GraphNode node);
   /// Makes output tensor `out` the constant `bytes` (its shape is set already).
   Status SetConstant(int out, SharedBytes bytes);
   /// out = in under out's shape: same elements, same order.
@@ -73,8 +76,6 @@ class Scope {
   void Note(const std::string& what);
 
  private:
-  Status EmitNode(GraphNode node);
-
   ImportState& state_;
   std::string label_, name_;
   uint32_t source_;
@@ -85,6 +86,12 @@ std::string Shown(const std::string& text);
 
 /// Shape two operands broadcast to, NumPy's rule. kInvalidModel where they do not.
 Result<Shape> BroadcastShape(const Scope& l, const Shape& a, const Shape& b);
+
+/// The shape of the matrix product x * y, batch axes broadcast; adj_*: the last two axes exchanged.
+Result<Shape> ProductShape(const Scope& l, const Shape& x, const Shape& y, bool adj_x, bool adj_y);
+
+/// Replaces the one -1 of a shape by what the number of elements leaves.
+Status ResolveShape(const Scope& l, int64_t elements, std::vector<int64_t>* dims);
 
 }  // namespace whit::tools
 
