@@ -59,9 +59,9 @@ Result<GraphTensor> Quantized(const Scope& l, DType type, const Quantization& q)
 
 }  // namespace
 
-GraphBuilder::GraphBuilder(ImportOptions options) {
+GraphBuilder::GraphBuilder(ImportOptions options, uint64_t source_bytes) {
   state_.options = std::move(options);
-  SetBudgets(state_, kSourceBytes);
+  SetBudgets(state_, source_bytes == 0 ? kSourceBytes : source_bytes);
   scope_.emplace(state_, "the model", "", 0);
 }
 

@@ -158,7 +158,9 @@ enum class ResizeRule : uint8_t {
 
 class GraphBuilder {
  public:
-  explicit GraphBuilder(ImportOptions options = {});
+  /// `source_bytes`: of the file that the model comes from, by which the budgets are measured; 0:
+  /// a model of the caller's own.
+  explicit GraphBuilder(ImportOptions options = {}, uint64_t source_bytes = 0);
   GraphBuilder(const GraphBuilder&) = delete;
   GraphBuilder& operator=(const GraphBuilder&) = delete;
 
