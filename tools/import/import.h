@@ -44,7 +44,7 @@ Result<std::vector<std::byte>> ImportTfliteBytes(std::span<const uint8_t> tflite
                                                  const ImportOptions& options = {},
                                                  ImportReport* report = nullptr);
 
-/// An ONNX model, operator sets 7 to 23. Whatever does not depend on the input's values is computed
+/// An ONNX model, operator sets 6 to 28. Whatever does not depend on the input's values is computed
 /// here: shape arithmetic, constants, branches of If.
 Result<std::vector<std::byte>> ImportOnnxBytes(std::span<const uint8_t> onnx,
                                                const ImportOptions& options = {},

@@ -268,24 +268,37 @@ void CastLike(Op& op) {
 
 // ---- two operands and more ----
 
+// Both operands. Sets before 7 have an axis at which the shape of the second one begins.
+std::vector<Value> Pair(Op& op, Order* order) {
+  const int rank = op.Rank(0);
+  if (op.version >= 7 || op.Int("broadcast", 0) == 0 || !op.Has("axis"))
+    return op.Aligned({0, 1}, order);
+  const int axis = op.Axis(op.Int("axis", 0), rank);
+  Ints dims(static_cast<size_t>(axis), 1);
+  for (int64_t d : op.Dims(1)) dims.push_back(d);
+  if (static_cast<int>(dims.size()) < rank) dims.resize(static_cast<size_t>(rank), 1);
+  const Value a = op.Raw(0, order);
+  return {a, Reorder(op.g, op.g.Reshape(op.Plain(1), dims), {}, *order)};
+}
+
 template <OpType kType>
 void Binary(Op& op) {
   Order order;
-  const auto v = op.Aligned({0, 1}, &order);
+  const auto v = Pair(op, &order);
   op.Set(0, op.g.Binary(kType, v[0], v[1]), order);
 }
 
 template <OpType kType>
 void Compare(Op& op) {
   Order order;
-  const auto v = op.Aligned({0, 1}, &order);
+  const auto v = Pair(op, &order);
   op.Set(0, op.g.Compare(kType, v[0], v[1]), order);
 }
 
 // Integer division of ONNX cuts towards 0.
 void Div(Op& op) {
   Order order;
-  const auto v = op.Aligned({0, 1}, &order);
+  const auto v = Pair(op, &order);
   GraphBuilder& g = op.g;
   const DType type = g.type(v[0]);
   if (type != DType::kInt32 && type != DType::kInt64) return op.Set(0, g.Div(v[0], v[1]), order);
@@ -300,7 +313,7 @@ void Div(Op& op) {
 
 void Pow(Op& op) {
   Order order;
-  auto v = op.Aligned({0, 1}, &order);
+  auto v = Pair(op, &order);
   GraphBuilder& g = op.g;
   const auto exponent = op.ConstFloats(1);
   if (exponent && exponent->size() == 1 && g.type(v[0]) == DType::kFloat32) {
@@ -325,7 +338,7 @@ void Pow(Op& op) {
 
 void Mod(Op& op) {
   Order order;
-  const auto v = op.Aligned({0, 1}, &order);
+  const auto v = Pair(op, &order);
   GraphBuilder& g = op.g;
   if (op.Int("fmod", 0) == 0) return op.Set(0, g.Binary(OpType::kFloorMod, v[0], v[1]), order);
   // C's fmod has the sign of the dividend: of magnitudes both rules agree.
@@ -336,12 +349,16 @@ void Mod(Op& op) {
 
 void Xor(Op& op) {
   Order order;
-  const auto v = op.Aligned({0, 1}, &order);
+  const auto v = Pair(op, &order);
   op.Set(0, op.g.Compare(OpType::kNotEqual, v[0], v[1]), order);
 }
 
 void PRelu(Op& op) {
   Order order;
+  if (op.version < 7 && op.has(1) && op.Rank(1) == 1 && op.Rank(0) > 2 && op.Dims(1)[0] > 1) {
+    const Value slope = op.Plain(1);  // one a channel
+    return op.Set(0, op.g.PRelu(op.Channels(0), slope), ChannelsLast(op.Rank(0)));
+  }
   const auto v = op.Aligned({0, 1}, &order);
   op.Set(0, op.g.PRelu(v[0], v[1]), order);
 }
@@ -431,21 +448,21 @@ std::span<const Row> ElementwiseRows() {
       {"Clip", Clip},
       {"Cast", Cast},
       {"CastLike", CastLike},
-      {"Add", Binary<OpType::kAdd>, 7},
-      {"Sub", Binary<OpType::kSub>, 7},
-      {"Mul", Binary<OpType::kMul>, 7},
-      {"Div", Div, 7},
-      {"Pow", Pow, 7},
+      {"Add", Binary<OpType::kAdd>},
+      {"Sub", Binary<OpType::kSub>},
+      {"Mul", Binary<OpType::kMul>},
+      {"Div", Div},
+      {"Pow", Pow},
       {"Mod", Mod},
-      {"Equal", Compare<OpType::kEqual>, 7},
-      {"Less", Compare<OpType::kLess>, 7},
-      {"Greater", Compare<OpType::kGreater>, 7},
+      {"Equal", Compare<OpType::kEqual>},
+      {"Less", Compare<OpType::kLess>},
+      {"Greater", Compare<OpType::kGreater>},
       {"LessOrEqual", Compare<OpType::kLessEqual>},
       {"GreaterOrEqual", Compare<OpType::kGreaterEqual>},
-      {"And", Compare<OpType::kLogicalAnd>, 7},
-      {"Or", Compare<OpType::kLogicalOr>, 7},
-      {"Xor", Xor, 7},
-      {"PRelu", PRelu, 7},
+      {"And", Compare<OpType::kLogicalAnd>},
+      {"Or", Compare<OpType::kLogicalOr>},
+      {"Xor", Xor},
+      {"PRelu", PRelu},
       {"Where", Where},
       {"Min", Variadic<OpType::kMinimum>},
       {"Max", Variadic<OpType::kMaximum>},

@@ -13,8 +13,8 @@ namespace onnx {
 
 namespace {
 
-// The first sets name attributes and broadcast otherwise; later ones than these are not known.
-constexpr int64_t kOldest = 6, kNewest = 23;
+// The first sets name attributes otherwise; later ones than these are not known.
+constexpr int64_t kOldest = 6, kNewest = 28;
 
 class Importer {
  public:

@@ -436,7 +436,7 @@ std::span<const Row> LayoutRows() {
       {"Unsqueeze", Unsqueeze, 1, 1000, true},
       {"Transpose", Transpose, 1, 1000, true},
       {"Identity", Identity, 1, 1000, true},
-      {"Dropout", Dropout, 7, 1000, true},
+      {"Dropout", Dropout, 1, 1000, true},
       {"Concat", Concat, 4, 1000, true},
       {"Split", Split, 2, 1000, true},
       {"Slice", Slice, 1, 1000, true},

@@ -263,7 +263,7 @@ void Einsum(Op& op) {
 
 std::span<const Row> MatmulRows() {
   static constexpr Row kRows[] = {
-      {"Gemm", Gemm, 7},
+      {"Gemm", Gemm},
       {"MatMul", MatMul},
       {"FusedMatMul", FusedMatMul, 1, 1000, false, "com.microsoft"},
       {"Einsum", Einsum},

@@ -181,7 +181,7 @@ void Lrn(Op& op) {
 
 std::span<const Row> NormRows() {
   static constexpr Row kRows[] = {
-      {"BatchNormalization", BatchNormalization, 7},
+      {"BatchNormalization", BatchNormalization},
       {"InstanceNormalization", InstanceNormalization, 6},
       {"GroupNormalization", GroupNormalization},
       {"LayerNormalization", LayerNormalization},
