@@ -10,6 +10,9 @@ namespace whit::tools {
 bool ClaimsHdf5(std::span<const std::byte> file);
 Result<std::unique_ptr<WeightFile>> OpenHdf5Weights(WeightSource source);
 
+bool ClaimsOnnx(std::span<const std::byte> file);
+Result<std::unique_ptr<WeightFile>> OpenOnnxWeights(WeightSource source);
+
 bool ClaimsTflite(std::span<const std::byte> file);
 Result<std::unique_ptr<WeightFile>> OpenTfliteWeights(WeightSource source);
 

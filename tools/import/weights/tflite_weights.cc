@@ -121,9 +121,9 @@ class TfliteWeights : public WeightFile {
   Status Open(WeightSource source) {
     limits_ = source.limits;
     mapping_ = std::move(source.file);
-    ImportState state;
+    TfliteState state;
     state.file = {reinterpret_cast<const uint8_t*>(mapping_.data()), mapping_.size()};
-    SetBudgets(state);
+    SetTfliteBudgets(state);
     WHIT_ASSIGN_OR_RETURN(state.model, VerifyTflite(state));
     format_ = "TFLite";
     if (state.model->description() != nullptr) {
@@ -154,7 +154,7 @@ class TfliteWeights : public WeightFile {
   };
 
   // Lists the tensor if it is a constant.
-  Status Add(ImportState& state, const tflite::Tensor& t, uint32_t index) {
+  Status Add(TfliteState& state, const tflite::Tensor& t, uint32_t index) {
     WHIT_ASSIGN_OR_RETURN(const auto bytes, BufferBytes(*state.model, state.file, t.buffer()));
     if (t.is_variable() || (bytes.empty() && t.external_buffer() == 0)) return OkStatus();
     // What the entry is made of may be shared by any number of tables.

@@ -54,10 +54,12 @@ const TensorEntry* WeightFile::Find(const std::string& name) const {
 }
 
 std::span<const WeightFormat> WeightFormats() {
+  // What has no magic number comes last.
   static constexpr WeightFormat kFormats[] = {
       {"TFLite", ClaimsTflite, OpenTfliteWeights},
       {"whit", ClaimsWhit, OpenWhitWeights},
       {"HDF5", ClaimsHdf5, OpenHdf5Weights},
+      {"ONNX", ClaimsOnnx, OpenOnnxWeights},
   };
   return kFormats;
 }
