@@ -19,6 +19,21 @@ Result<std::unique_ptr<WeightFile>> OpenTfliteWeights(WeightSource source);
 bool ClaimsWhit(std::span<const std::byte> file);
 Result<std::unique_ptr<WeightFile>> OpenWhitWeights(WeightSource source);
 
+bool ClaimsTorchZip(std::span<const std::byte> file);
+Result<std::unique_ptr<WeightFile>> OpenTorchZip(WeightSource source);
+
+bool ClaimsTorchLegacy(std::span<const std::byte> file);
+Result<std::unique_ptr<WeightFile>> OpenTorchLegacy(WeightSource source);
+
+bool ClaimsNumpy(std::span<const std::byte> file);
+Result<std::unique_ptr<WeightFile>> OpenNumpyWeights(WeightSource source);
+
+bool ClaimsNumpyZip(std::span<const std::byte> file);
+Result<std::unique_ptr<WeightFile>> OpenNumpyZip(WeightSource source);
+
+bool ClaimsSafetensors(std::span<const std::byte> file);
+Result<std::unique_ptr<WeightFile>> OpenSafetensors(WeightSource source);
+
 }  // namespace whit::tools
 
 #endif  // WHIT_TOOLS_IMPORT_WEIGHTS_FORMATS_H_

@@ -1,11 +1,9 @@
 #include "tools/import/weights/hdf5_filters.h"
 
-#if WHIT_ZLIB
-#include <zlib.h>
-#endif
-
 #include <algorithm>
 #include <limits>
+
+#include "tools/import/weights/inflate.h"
 
 namespace whit::tools {
 
@@ -16,36 +14,6 @@ using Bytes = std::span<const std::byte>;
 constexpr size_t kChecksumBytes = 4;
 
 Status Bad(const std::string& what) { return Status(StatusCode::kInvalidModel, what); }
-
-// Deflate makes 1032 bytes of one at most; a stream has a few bytes of its own.
-uint64_t MostInflated(uint64_t stored) { return 1100 * stored; }
-
-#if WHIT_ZLIB
-// At most `most` bytes into *out.
-Status Inflate(Bytes in, uint64_t most, std::vector<std::byte>* out) {
-  if (in.size() > std::numeric_limits<uInt>::max() || most > std::numeric_limits<uInt>::max())
-    return Bad("a chunk of 4 GiB or more");
-  z_stream stream{};
-  if (inflateInit(&stream) != Z_OK) return Status(StatusCode::kOutOfMemory, "deflate");
-  out->resize(static_cast<size_t>(most));
-  stream.next_in = reinterpret_cast<Bytef*>(const_cast<std::byte*>(in.data()));
-  stream.avail_in = static_cast<uInt>(in.size());
-  stream.next_out = reinterpret_cast<Bytef*>(out->data());
-  stream.avail_out = static_cast<uInt>(out->size());
-  const int result = inflate(&stream, Z_FINISH);
-  out->resize(static_cast<size_t>(stream.total_out));
-  inflateEnd(&stream);
-  if (result != Z_STREAM_END) {
-    return Bad("deflated data are damaged or larger than the chunk's " + std::to_string(most) +
-               " bytes");
-  }
-  return OkStatus();
-}
-#else
-Status Inflate(Bytes, uint64_t, std::vector<std::byte>*) {
-  return Status(StatusCode::kUnsupported, "deflated data: this build has no zlib");
-}
-#endif
 
 // The k-th bytes of all elements lay together; what is no whole element lies behind.
 void Unshuffle(Bytes in, uint32_t element, std::vector<std::byte>* out) {
@@ -152,7 +120,7 @@ Result<Bytes> DecodeHdf5Chunk(const std::vector<Hdf5Filter>& filters, Bytes stor
         return Bad("a chunk of " + std::to_string(size) + " bytes cannot come from " +
                    std::to_string(data.size()) + " deflated ones");
       }
-      WHIT_RETURN_IF_ERROR(Inflate(data, most, &other));
+      WHIT_RETURN_IF_ERROR(Inflate(data, Wrapping::kZlib, most, &other));
     } else {
       Unshuffle(data, filter.parameters[0], &other);
     }

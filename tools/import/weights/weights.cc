@@ -59,6 +59,11 @@ std::span<const WeightFormat> WeightFormats() {
       {"TFLite", ClaimsTflite, OpenTfliteWeights},
       {"whit", ClaimsWhit, OpenWhitWeights},
       {"HDF5", ClaimsHdf5, OpenHdf5Weights},
+      {"NumPy array", ClaimsNumpy, OpenNumpyWeights},
+      {"NumPy zip", ClaimsNumpyZip, OpenNumpyZip},
+      {"PyTorch zip", ClaimsTorchZip, OpenTorchZip},
+      {"PyTorch legacy", ClaimsTorchLegacy, OpenTorchLegacy},
+      {"safetensors", ClaimsSafetensors, OpenSafetensors},
       {"ONNX", ClaimsOnnx, OpenOnnxWeights},
   };
   return kFormats;
