@@ -18,10 +18,10 @@ std::string ErrorOf(const std::string& text) {
 
 TEST(PickleTest, PlainData) {
   // {'a': [1, -2, 2.5, None, True], 'b': (b'x', 70000)}, as Python writes it with protocol 2.
-  const std::string text(
+  constexpr char kText[] =
       "\x80\x02}(X\x01\0\0\0a](K\x01J\xfe\xff\xff\xffG\x40\x04\0\0\0\0\0\0N\x88"
-      "eX\x01\0\0\0bC\x01xJ\x70\x11\x01\0\x86u.",
-      62);
+      "eX\x01\0\0\0bC\x01xJ\x70\x11\x01\0\x86u.";
+  const std::string text(kText, sizeof kText - 1);
   const auto p = Read(text);
   ASSERT_TRUE(p.ok()) << p.status().message();
   const PickleRef a = p->Find(p->root, "a");
