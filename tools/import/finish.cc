@@ -28,8 +28,8 @@ Result<std::vector<std::byte>> FinishGraph(ImportState& state, Refusals refusals
   return bytes;
 }
 
-void AddProvenance(ImportState& state, const std::string& format, std::span<const uint8_t> source) {
-  auto& p = state.graph.provenance;
+void AddProvenance(Graph& graph, const std::string& format, std::span<const uint8_t> source) {
+  auto& p = graph.provenance;
   p.emplace_back("tool", "whit import " WHIT_VERSION);
   p.emplace_back("source.format", format);
   p.emplace_back("source.bytes", std::to_string(source.size()));

@@ -18,7 +18,7 @@ namespace whit::tools {
 Result<std::vector<std::byte>> FinishGraph(ImportState& state, Refusals refusals);
 
 /// Tool, source format and a digest of the source, as the model's provenance.
-void AddProvenance(ImportState& state, const std::string& format, std::span<const uint8_t> source);
+void AddProvenance(Graph& graph, const std::string& format, std::span<const uint8_t> source);
 
 }  // namespace whit::tools
 

@@ -208,6 +208,7 @@ class GraphBuilder {
   Value Unsupported(const std::string& what);
   Value Invalid(const std::string& what);
   Graph& graph() { return state_.graph; }
+  const ImportOptions& options() const { return state_.options; }
   ImportReport& report() { return state_.report; }
   /// How many nodes At() has named.
   uint32_t nodes() const { return nodes_; }

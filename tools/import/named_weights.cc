@@ -131,9 +131,14 @@ Result<SharedBytes> NamedWeights::Replacement(const std::string& name, DType typ
                                               const Shape& shape) {
   if (!anchored_) FindPrefix(name);
   const int index = IndexOf(name);
-  if (index < 0) return SharedBytes();
+  if (index < 0) {
+    if (type == DType::kFloat32 && shape.rank() > 0)
+      matches_.kept.push_back({name, ShapeText(DimsOf(shape))});
+    return SharedBytes();
+  }
   const auto i = static_cast<size_t>(index);
   const TensorEntry& entry = file_->tensors()[i];
+  const bool again = taken_[i];  // a graph may ask for one constant twice
   taken_[i] = true;
   if (entry.shape != DimsOf(shape) || !Holds(entry.type, type) || !entry.refused.empty()) {
     const std::string found = std::string(ElementName(entry.type)) + " " + entry.ShapeText();
@@ -142,7 +147,8 @@ Result<SharedBytes> NamedWeights::Replacement(const std::string& name, DType typ
                                   entry.refused.empty() ? found : entry.refused});
     return SharedBytes();
   }
-  matches_.matched.push_back({name, entry.name, entry.ShapeText(), ElementName(entry.type)});
+  if (!again)
+    matches_.matched.push_back({name, entry.name, entry.ShapeText(), ElementName(entry.type)});
   auto bytes = std::make_shared<Bytes>();
   if (type == DType::kFloat32) {
     WHIT_ASSIGN_OR_RETURN(const std::vector<float> values, ReadFloats(*file_, i));

@@ -1,9 +1,7 @@
 // The importer's course: verify, load tensors, lower each operator, drop what is dead, ask the
 // kernels, write.
 #include <algorithm>
-#include <filesystem>
 
-#include "platform/mapping.h"
 #include "tools/import/finish.h"
 #include "tools/import/metadata.h"
 #include "tools/import/source.h"
@@ -31,7 +29,7 @@ class Importer {
     WHIT_RETURN_IF_ERROR(LowerAll());
     WHIT_RETURN_IF_ERROR(BindOutputs());
     WHIT_RETURN_IF_ERROR(ReadMetadata(state_, file_));
-    AddProvenance(state_, "tflite", file_);
+    AddProvenance(state_.graph, "tflite", file_);
     return FinishGraph(state_, std::move(refusals_));
   }
 
@@ -282,26 +280,12 @@ Result<std::vector<std::byte>> ImportToBytes(std::span<const uint8_t> file,
   return bytes;
 }
 
-constexpr uint64_t kMaxFileBytes = uint64_t{16} << 30;
-
 }  // namespace
 
 Result<std::vector<std::byte>> ImportTfliteBytes(std::span<const uint8_t> tflite,
                                                  const ImportOptions& options,
                                                  ImportReport* report) {
   return ImportToBytes(tflite, options, report);
-}
-
-Status ImportTflite(const std::string& in_path, const std::string& out_path,
-                    const ImportOptions& options, ImportReport* report) {
-  WHIT_ASSIGN_OR_RETURN(const std::vector<std::byte> file, ReadWholeFile(in_path, kMaxFileBytes));
-  ImportOptions named = options;
-  if (named.name.empty()) named.name = std::filesystem::path(in_path).stem().string();
-  auto bytes =
-      ImportToBytes({reinterpret_cast<const uint8_t*>(file.data()), file.size()}, named, report);
-  if (!bytes.ok()) return Status(bytes.status()).WithContext(in_path);
-  const std::span<const std::byte> chunk(*bytes);
-  return WriteFileAtomically(out_path, {&chunk, 1});
 }
 
 }  // namespace whit::tools

@@ -14,7 +14,8 @@ namespace {
 
 struct ImportFlags {
   std::string in, out, name;
-  std::vector<std::string> shapes;
+  std::vector<std::string> shapes, dims;
+  std::string layout = "same";
   bool quiet = false;
   RecipeFlags recipe;
 };
@@ -47,13 +48,20 @@ Status RunImport(const ImportFlags& flags) {
     }
     options.shapes.push_back(std::move(shape));
   }
+  for (const std::string& word : flags.dims) {
+    std::pair<std::string, std::vector<int64_t>> dim;
+    if (!SplitShape(word, &dim) || dim.second.size() != 1)
+      return UsageError("--dim " + word + ": NAME=N expected, such as sequence=128");
+    options.dims.emplace_back(dim.first, dim.second[0]);
+  }
+  options.channels_last = flags.layout == "nhwc";
   if (flags.in.empty() == flags.recipe.graph.empty())
     return UsageError("either a file to import or --graph RECIPE --weights FILE");
   if (!flags.recipe.graph.empty()) return RunRecipe(flags.recipe, options, flags.out, flags.quiet);
   ImportReport report;
   {
     Progress progress("importing " + flags.in);
-    WHIT_RETURN_IF_ERROR(ImportTflite(flags.in, flags.out, options, &report));
+    WHIT_RETURN_IF_ERROR(ImportModel(flags.in, flags.out, options, &report));
   }
   for (const std::string& warning : report.warnings) {
     std::fprintf(stderr, "whit import: warning: %s\n", Printable(warning).c_str());
@@ -73,14 +81,21 @@ Status RunImport(const ImportFlags& flags) {
 
 void AddImport(CLI::App& app, Action* action) {
   auto [cli, flags] =
-      AddCommand<ImportFlags>(app, action, "import", "Convert a .tflite model to .whit",
+      AddCommand<ImportFlags>(app, action, "import", "Convert a .tflite or .onnx model to .whit",
                               "whit import mobilenet.tflite -o mobilenet.whit", RunImport);
-  cli->add_option("IN", flags->in, "A .tflite file");
+  cli->add_option("IN", flags->in, "A .tflite or .onnx file; its content decides");
   cli->add_option("-o,--out", flags->out, "The .whit file to write")->required();
   cli->add_option("--name", flags->name, "Model name; default: the file's own, else its file name");
   cli->add_option("--shape", flags->shapes,
                   "NAME=1,224,224,3: an input whose dimensions the model leaves open")
       ->allow_extra_args(false);
+  cli->add_option("--dim", flags->dims,
+                  "NAME=128: the size of a dimension that an ONNX model leaves open by that name")
+      ->allow_extra_args(false);
+  cli->add_option("--layout", flags->layout,
+                  "same: inputs and outputs as the model has them (default); nhwc: those of ONNX "
+                  "images with channels last, so that nothing is turned at run time")
+      ->check(CLI::IsMember({"same", "nhwc"}));
   RecipeFlags& recipe = flags->recipe;
   cli->add_option("--graph", recipe.graph,
                   "In place of IN: an architecture by name (see below), or a graph file");

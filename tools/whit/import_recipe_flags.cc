@@ -63,6 +63,9 @@ Json MatchesJson(const WeightMatches& m) {
     json["misshapen"].push_back(
         {{"name", t.name}, {"source", t.source}, {"expected", t.expected}, {"found", t.found}});
   }
+  json["kept"] = Json::array();
+  for (const MissingTensor& t : m.kept)
+    json["kept"].push_back({{"name", t.name}, {"expected", t.expected}});
   json["extra"] = TensorsJson(m.extra);
   json["ignored"] = TensorsJson(m.ignored);
   return json;
@@ -71,8 +74,9 @@ Json MatchesJson(const WeightMatches& m) {
 void PrintMatches(const WeightMatches& m) {
   std::printf("%zu tensors matched%s%s%s", m.matched.size(), m.prefix.empty() ? "" : " behind '",
               Printable(m.prefix).c_str(), m.prefix.empty() ? "" : "'");
-  std::printf(", %zu missing, %zu of another shape, %zu extra, %zu ignored\n", m.missing.size(),
+  std::printf(", %zu missing, %zu of another shape, %zu extra, %zu ignored", m.missing.size(),
               m.misshapen.size(), m.extra.size(), m.ignored.size());
+  std::printf(m.kept.empty() ? "\n" : ", %zu of the graph keep their own values\n", m.kept.size());
   for (const MissingTensor& t : m.missing)
     std::printf("  missing    %s %s\n", Printable(t.name).c_str(), t.expected.c_str());
   for (const MisshapenTensor& t : m.misshapen) {

@@ -1,5 +1,7 @@
 #include "tools/import/weights/weights.h"
 
+#include "tools/import/weights/onnx_weights.h"
+
 namespace whit::tools {
 
 namespace {
@@ -51,7 +53,13 @@ const TensorEntry* WeightFile::Find(const std::string& name) const {
   return nullptr;
 }
 
-std::span<const WeightFormat> WeightFormats() { return {}; }
+std::span<const WeightFormat> WeightFormats() {
+  // What has no magic number comes last.
+  static constexpr WeightFormat kFormats[] = {
+      {"ONNX", ClaimsOnnx, OpenOnnxWeights},
+  };
+  return kFormats;
+}
 
 Result<std::unique_ptr<WeightFile>> OpenWeights(const std::string& path,
                                                 const WeightLimits& limits) {
