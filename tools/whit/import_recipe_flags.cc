@@ -30,7 +30,7 @@ Status ReadSettings(const std::vector<std::string>& words, std::map<std::string,
 // Options that the weights do not tell and a config.json beside them does, as Hugging Face's
 // models have it. What was said on the command line stays.
 void ReadConfig(const std::string& weights, const std::string& graph,
-                std::map<std::string, int64_t>* values) {
+                std::map<std::string, int64_t>* values, std::vector<std::string>* notes) {
   constexpr uint64_t kMaxConfig = 1 << 20;
   const auto path = std::filesystem::path(weights).parent_path() / "config.json";
   auto bytes = ReadWholeFile(path.string(), kMaxConfig);
@@ -40,9 +40,9 @@ void ReadConfig(const std::string& weights, const std::string& graph,
   for (const RecipeOption& option : RecipeOptionsOf(graph)) {
     const auto found = config.is_object() ? config.find(option.key) : config.end();
     if (*option.key == 0 || found == config.end() || !found->is_number_integer()) continue;
-    if (values->emplace(option.name, found->get<int64_t>()).second)
-      std::fprintf(stderr, "whit import: %s %s, from %s\n", option.name, found->dump().c_str(),
-                   path.c_str());
+    if (values->emplace(option.name, found->get<int64_t>()).second) {
+      notes->push_back(std::string(option.name) + " " + found->dump() + ", from " + path.string());
+    }
   }
 }
 
@@ -94,15 +94,19 @@ Status RunRecipe(const RecipeFlags& flags, const ImportOptions& options, const s
   if (flags.weights.empty()) return UsageError("--graph needs --weights FILE");
   std::error_code error;
   if (!IsRecipe(flags.graph) && !std::filesystem::exists(flags.graph, error)) {
-    return UsageError("--graph " + flags.graph + ": no such file or graph; by name there are\n" +
-                      RecipeList());
+    std::string names;
+    for (const RecipeInfo& recipe : ListRecipes())
+      names += (names.empty() ? "" : ", ") + std::string(recipe.name);
+    return UsageError("--graph " + flags.graph + ": no such file or graph; by name there are " +
+                      names);
   }
   WeightsRequest request;
   request.graph = flags.graph;
   request.allow_extra = flags.allow_extra;
   request.import = options;
   WHIT_RETURN_IF_ERROR(ReadSettings(flags.settings, &request.options));
-  ReadConfig(flags.weights, flags.graph, &request.options);
+  std::vector<std::string> notes;
+  ReadConfig(flags.weights, flags.graph, &request.options, &notes);
   ImportReport report;
   WeightMatches matches;
   Status status;
@@ -118,6 +122,9 @@ Status RunRecipe(const RecipeFlags& flags, const ImportOptions& options, const s
     json.update(MatchesJson(matches));
     PrintJson(json);
     return status;
+  }
+  for (const std::string& note : notes) {
+    if (!quiet) std::printf("%s\n", Printable(note).c_str());
   }
   if (!quiet) PrintMatches(matches);
   if (status.ok() && !quiet) {
