@@ -72,6 +72,7 @@ Json MatchesJson(const WeightMatches& m) {
 }
 
 void PrintMatches(const WeightMatches& m) {
+  if (m.matched.empty() && m.missing.empty() && m.extra.empty()) return;  // it did not come to that
   std::printf("%zu tensors matched%s%s%s", m.matched.size(), m.prefix.empty() ? "" : " behind '",
               Printable(m.prefix).c_str(), m.prefix.empty() ? "" : "'");
   std::printf(", %zu missing, %zu of another shape, %zu extra, %zu ignored", m.missing.size(),
