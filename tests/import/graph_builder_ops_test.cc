@@ -45,6 +45,53 @@ TEST(GraphBuilderElementwise, ComposedFunctionsEqualTheirDefinitions) {
   ExpectNear(clamp, Map(x, [](double v) { return std::min(std::max(v, -2.0), 3.0); }), 0);
 }
 
+// GELU as frameworks write it, every order of its factors.
+TEST(GraphBuilderElementwise, TheFactorsOfGeluBecomeOneOperator) {
+  const Floats x = Noise(100, 1, -5, 5);
+  const auto gelu = Map(x, [](double v) { return v / 2 * (1 + std::erf(v / std::sqrt(2.0))); });
+  const float root = std::sqrt(2.0f);
+  const std::vector<std::function<Value(GraphBuilder&, Value)>> forms = {
+      [&](GraphBuilder& g, Value v) {
+        const Value e = g.Add(g.Erf(g.Div(v, g.Float(root))), g.Float(1));
+        return g.Mul(g.Mul(v, e), g.Float(0.5f));
+      },
+      [&](GraphBuilder& g, Value v) {
+        const Value e = g.Add(g.Float(1), g.Erf(g.Mul(g.Float(1 / root), v)));
+        return g.Mul(g.Mul(v, g.Float(0.5f)), e);
+      },
+      [&](GraphBuilder& g, Value v) {
+        const Value e = g.Mul(g.Add(g.Erf(g.Div(v, g.Float(root))), g.Float(1)), g.Float(0.5f));
+        return g.Mul(e, v);
+      }};
+  for (const auto& form : forms) {
+    GraphBuilder g;
+    g.Output("y", form(g, g.Input("x", DType::kFloat32, Shape{100})));
+    Built built(g);
+    EXPECT_EQ(built.ops(), std::vector<std::string>{"Gelu"});
+    built.Set(0, x);
+    ExpectNear(built.Run(), gelu, 1e-5f);
+  }
+  // Not GELU: another factor inside.
+  GraphBuilder g;
+  const Value v = g.Input("x", DType::kFloat32, Shape{100});
+  const Value e = g.Add(g.Erf(g.Mul(v, g.Float(0.7f))), g.Float(1));
+  g.Output("y", g.Mul(g.Mul(v, e), g.Float(0.5f)));
+  ExpectNear(RunOn(g, x), Map(x, [](double d) { return d / 2 * (1 + std::erf(d * 0.7)); }), 1e-5f);
+}
+
+TEST(GraphBuilderElementwise, SmallPowersAreProducts) {
+  const Floats x = Noise(50, 1, -3, 3);
+  for (const float power : {1.0f, 2.0f, 3.0f}) {
+    GraphBuilder g;
+    g.Output("y",
+             g.Mul(g.Pow(g.Input("x", DType::kFloat32, Shape{50}), g.Float(power)), g.Float(1)));
+    Built built(g);
+    for (const std::string& op : built.ops()) EXPECT_NE(op, "Pow");
+    built.Set(0, x);
+    ExpectNear(built.Run(), Map(x, [&](double v) { return std::pow(v, double{power}); }), 1e-5f);
+  }
+}
+
 TEST(GraphBuilderAxes, SoftmaxOfAnyAxis) {
   const Floats x = Noise(2 * 3 * 4, 1, -3, 3);
   Floats want(x.size());
