@@ -24,7 +24,7 @@ bool Fits(const std::vector<int64_t>& shape, const std::vector<int64_t>& expecte
 template <typename List, typename Line>
 void Tell(std::string* text, const char* what, const List& list, Line line) {
   if (list.empty()) return;
-  constexpr size_t kMost = 20;
+  constexpr size_t kMost = 5;  // the account has all of them
   *text += (text->empty() ? "" : "; ") + std::to_string(list.size()) + " " + what + ": ";
   for (size_t i = 0; i < std::min(list.size(), kMost); ++i)
     *text += (i == 0 ? "" : ", ") + line(list[i]);
@@ -188,9 +188,8 @@ Status NamedWeights::Check(bool allow_extra) const {
     return "'" + Shown(t.source) + "' is " + t.found + ", the graph needs " + t.expected;
   });
   if (!allow_extra) {
-    Tell(&text, "extra", all.extra, [](const MatchedTensor& t) {
-      return "'" + Shown(t.source) + "' " + t.shape + " (the graph has no such tensor)";
-    });
+    Tell(&text, "extra, which the graph does not have", all.extra,
+         [](const MatchedTensor& t) { return "'" + Shown(t.source) + "' " + t.shape; });
   }
   if (text.empty()) return OkStatus();
   return Status(

@@ -174,6 +174,11 @@ Result<std::vector<std::byte>> ImportFileBytes(const WeightFile& file,
                                 options, report);
   *matches = weights.Matches();
   if (!bytes.ok()) return Status(bytes.status()).WithContext(request.graph);
+  if (matches->matched.empty() && matches->misshapen.empty()) {
+    return Status(StatusCode::kInvalidModel,
+                  "none of its " + std::to_string(file.tensors().size()) +
+                      " tensors has the name of a constant of " + Shown(request.graph));
+  }
   WHIT_RETURN_IF_ERROR(weights.Check(request.allow_extra));
   return bytes;
 }
