@@ -48,9 +48,6 @@ Status RunImport(const ImportFlags& flags) {
     }
     options.shapes.push_back(std::move(shape));
   }
-  if (flags.in.empty() == flags.recipe.graph.empty())
-    return UsageError("either a file to import or --graph RECIPE --weights FILE");
-  if (!flags.recipe.graph.empty()) return RunRecipe(flags.recipe, options, flags.out, flags.quiet);
   for (const std::string& word : flags.dims) {
     std::pair<std::string, std::vector<int64_t>> dim;
     if (!SplitShape(word, &dim) || dim.second.size() != 1)
@@ -58,6 +55,9 @@ Status RunImport(const ImportFlags& flags) {
     options.dims.emplace_back(dim.first, dim.second[0]);
   }
   options.channels_last = flags.layout == "nhwc";
+  if (flags.in.empty() == flags.recipe.graph.empty())
+    return UsageError("either a file to import or --graph RECIPE --weights FILE");
+  if (!flags.recipe.graph.empty()) return RunRecipe(flags.recipe, options, flags.out, flags.quiet);
   ImportReport report;
   {
     Progress progress("importing " + flags.in);
