@@ -223,6 +223,11 @@ void Context::LowerNode(const NodeProto& node) {
   for (size_t i = 0; i < node.outputs.size(); ++i) {
     Operand& out = op.out_[i];
     if (!out.value.present() && !out.codes.present() && out.merged == nullptr) out.failed = true;
+    // What has no elements is known already.
+    if (out.value.present() && !g_.failed(out.value) && !g_.constant(out.value) &&
+        g_.shape(out.value).elements() == 0) {
+      out.value = g_.Constant(g_.type(out.value), g_.shape(out.value), {});
+    }
     if (!node.outputs[i].empty()) values_[node.outputs[i]] = std::move(out);
   }
 }

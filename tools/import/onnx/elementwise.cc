@@ -11,6 +11,17 @@ namespace {
 
 constexpr float kInf = std::numeric_limits<float>::infinity();
 
+// Narrow integers have no arithmetic of their own: int32 does it for them.
+bool Narrow(DType type) {
+  return type == DType::kInt8 || type == DType::kUint8 || type == DType::kInt16;
+}
+
+Value BinaryOf(GraphBuilder& g, OpType op, Value a, Value b) {
+  const DType type = g.type(a);
+  if (!Narrow(type) || g.type(b) != type) return g.Binary(op, a, b);
+  return g.Cast(g.Binary(op, g.Cast(a, DType::kInt32), g.Cast(b, DType::kInt32)), type);
+}
+
 // ---- one operand ----
 
 template <typename Fn>
@@ -247,8 +258,8 @@ void Clip(Op& op) {
     if (bounds.lo > bounds.hi) bounds.lo = bounds.hi;  // ONNX: min(max(x, lo), hi)
     return op.Set(0, g.Clamp(x, bounds), order);
   }
-  if (op.has(1)) x = g.Maximum(x, op.Plain(1));
-  if (op.has(2)) x = g.Minimum(x, op.Plain(2));
+  if (op.has(1)) x = BinaryOf(g, OpType::kMaximum, x, op.Plain(1));
+  if (op.has(2)) x = BinaryOf(g, OpType::kMinimum, x, op.Plain(2));
   op.Set(0, x, order);
 }
 
@@ -285,7 +296,7 @@ template <OpType kType>
 void Binary(Op& op) {
   Order order;
   const auto v = Pair(op, &order);
-  op.Set(0, op.g.Binary(kType, v[0], v[1]), order);
+  op.Set(0, BinaryOf(op.g, kType, v[0], v[1]), order);
 }
 
 template <OpType kType>
@@ -298,8 +309,12 @@ void Compare(Op& op) {
 // Integer division of ONNX cuts towards 0.
 void Div(Op& op) {
   Order order;
-  const auto v = Pair(op, &order);
+  auto v = Pair(op, &order);
   GraphBuilder& g = op.g;
+  const DType whole = g.type(v[0]);
+  for (Value& x : v) {
+    if (Narrow(whole)) x = g.Cast(x, DType::kInt32);
+  }
   const DType type = g.type(v[0]);
   if (type != DType::kInt32 && type != DType::kInt64) return op.Set(0, g.Div(v[0], v[1]), order);
   const Value down = g.Binary(OpType::kFloorDiv, v[0], v[1]);
@@ -308,7 +323,7 @@ void Div(Op& op) {
       g.Cast(g.Compare(OpType::kLogicalAnd, g.Compare(OpType::kLess, down, Scalar(g, type, 0)),
                        g.Compare(OpType::kNotEqual, rest, Scalar(g, type, 0))),
              type);
-  op.Set(0, g.Add(down, up), order);
+  op.Set(0, g.Cast(g.Add(down, up), whole), order);
 }
 
 void Pow(Op& op) {
@@ -340,11 +355,13 @@ void Mod(Op& op) {
   Order order;
   const auto v = Pair(op, &order);
   GraphBuilder& g = op.g;
-  if (op.Int("fmod", 0) == 0) return op.Set(0, g.Binary(OpType::kFloorMod, v[0], v[1]), order);
+  if (op.Int("fmod", 0) == 0) return op.Set(0, BinaryOf(g, OpType::kFloorMod, v[0], v[1]), order);
   // C's fmod has the sign of the dividend: of magnitudes both rules agree.
-  const Value rest =
-      g.Binary(OpType::kFloorMod, g.Unary(OpType::kAbs, v[0]), g.Unary(OpType::kAbs, v[1]));
-  op.Set(0, g.Mul(g.Sign(v[0]), rest), order);
+  const DType whole = g.type(v[0]);
+  Value a = v[0], b = v[1];
+  if (Narrow(whole)) a = g.Cast(a, DType::kInt32), b = g.Cast(b, DType::kInt32);
+  const Value rest = g.Binary(OpType::kFloorMod, Magnitude(g, a), Magnitude(g, b));
+  op.Set(0, g.Cast(g.Mul(g.Sign(a), rest), whole), order);
 }
 
 void Xor(Op& op) {
@@ -380,7 +397,7 @@ Value Joined(Op& op, Order* order) {
   if (op.inputs() == 0) return op.g.Invalid("it has no inputs");
   const auto v = op.Aligned(All(op), order);
   Value joined = v[0];
-  for (size_t i = 1; i < v.size(); ++i) joined = op.g.Binary(kType, joined, v[i]);
+  for (size_t i = 1; i < v.size(); ++i) joined = BinaryOf(op.g, kType, joined, v[i]);
   return joined;
 }
 

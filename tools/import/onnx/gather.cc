@@ -1,7 +1,7 @@
 // Operators that take elements by index.
 #include <algorithm>
+#include <map>
 #include <numeric>
-#include <set>
 
 #include "tools/import/onnx/op.h"
 
@@ -157,6 +157,32 @@ OpType ReductionOf(const std::string& reduction) {
   return OpType::kNone;
 }
 
+// The updates of places that come up for the n-th time, so that each list has every place once.
+std::vector<std::vector<int32_t>> Rounds(const std::vector<int32_t>& places) {
+  std::vector<std::vector<int32_t>> rounds;
+  std::map<int32_t, size_t> seen;
+  for (size_t i = 0; i < places.size(); ++i) {
+    const size_t round = seen[places[i]]++;
+    if (round == rounds.size()) rounds.emplace_back();
+    rounds[round].push_back(static_cast<int32_t>(i));
+  }
+  return rounds;
+}
+
+// flat with update from[i] reduced into places[from[i]], for a list that has every place once.
+Value Reduced(GraphBuilder& g, OpType type, Value flat, Value updates,
+              const std::vector<int32_t>& places, const std::vector<int32_t>& from) {
+  std::vector<int32_t> at, whole(static_cast<size_t>(g.shape(flat).elements()));
+  for (int32_t i : from) at.push_back(places[static_cast<size_t>(i)]);
+  const auto n = static_cast<int64_t>(at.size());
+  const Value now = g.Gather(flat, g.Int32s(Shape{n}, at), 0);
+  const Value joined = g.Binary(type, now, g.Gather(updates, g.Int32s(Shape{n}, from), 0));
+  std::iota(whole.begin(), whole.end(), 0);
+  for (size_t i = 0; i < at.size(); ++i)
+    whole[static_cast<size_t>(at[i])] = static_cast<int32_t>(whole.size() + i);
+  return Places(g, g.Concat({flat, joined}, 0), whole, Ints{static_cast<int64_t>(whole.size())});
+}
+
 // Updates u, one for each of `places` of x (all constant): later ones win, or are reduced.
 Value Scattered(Op& op, Value x, Value updates, const std::vector<int32_t>& places) {
   GraphBuilder& g = op.g;
@@ -169,9 +195,10 @@ Value Scattered(Op& op, Value x, Value updates, const std::vector<int32_t>& plac
   if (reduction != "none") {
     const OpType type = ReductionOf(reduction);
     if (type == OpType::kNone) return g.Invalid("reduction '" + Shown(reduction) + "'");
-    if (std::set<int32_t>(places.begin(), places.end()).size() != places.size())
-      return g.Unsupported("a reduction of several updates to one place");
-    u = g.Binary(type, g.Gather(flat, g.Int32s(Shape{m}, places), 0), u);
+    const auto rounds = Rounds(places);
+    if (rounds.size() > 64) return g.Unsupported("more than 64 updates to one place");
+    for (const auto& from : rounds) flat = Reduced(g, type, flat, u, places, from);
+    return g.Reshape(flat, dims);
   }
   std::vector<int32_t> from(static_cast<size_t>(n));
   std::iota(from.begin(), from.end(), 0);

@@ -194,8 +194,17 @@ void Split(Op& op) {
                       " outputs");
   Order order;
   const Value x = op.Raw(0, &order);
-  const std::vector<Value> parts = op.g.Split(x, PositionOf(order, axis), *sizes);
-  for (size_t i = 0; i < parts.size(); ++i) op.Set(i, parts[i], order);
+  // Parts without elements are no tensors of a .whit file.
+  const int at = PositionOf(order, axis);
+  Ints some;
+  std::copy_if(sizes->begin(), sizes->end(), std::back_inserter(some),
+               [](int64_t s) { return s != 0; });
+  const std::vector<Value> parts = some.empty() ? std::vector<Value>() : op.g.Split(x, at, some);
+  size_t next = 0;
+  for (size_t i = 0; i < sizes->size(); ++i) {
+    const Value part = (*sizes)[i] == 0 ? op.g.SliceAxis(x, at, 0, 0) : parts[next++];
+    op.Set(i, part, order);
+  }
 }
 
 // ---- parts ----
@@ -423,7 +432,16 @@ void DepthToSpace(Op& op) {
 void SpaceToDepth(Op& op) {
   const int64_t b = op.Int("blocksize", 0);
   if (!ExpectImage(op, b)) return;
-  op.Set(0, op.g.SpaceToDepth(op.Channels(0), b), ChannelsLast(4));
+  GraphBuilder& g = op.g;
+  const Value x = op.Channels(0);
+  const std::string mode = op.Text("mode", "DCR");
+  if (mode == "DCR") return op.Set(0, g.SpaceToDepth(x, b), ChannelsLast(4));
+  if (mode != "CRD") return op.Invalid("mode '" + Shown(mode) + "'");
+  const Ints d = DimsOf(g, x);
+  if (d[1] % b != 0 || d[2] % b != 0) return op.Invalid("the image is no multiple of the block");
+  const Value split = g.Reshape(x, Ints{d[0], d[1] / b, b, d[2] / b, b, d[3]});
+  const Value turned = g.Transpose(split, {0, 1, 3, 5, 2, 4});
+  op.Set(0, g.Reshape(turned, Ints{d[0], d[1] / b, d[2] / b, d[3] * b * b}), ChannelsLast(4));
 }
 
 }  // namespace

@@ -143,7 +143,9 @@ void LpNormalization(Op& op) {
       p == 1
           ? g.Reduce(OpType::kSum, g.Unary(OpType::kAbs, x), axis, true)
           : g.Unary(OpType::kSqrt, g.Reduce(OpType::kSum, g.Unary(OpType::kSquare, x), axis, true));
-  op.Set(0, g.Div(x, size), order);
+  // Nothing but zeros stays so.
+  const Value none = g.Compare(OpType::kEqual, size, g.Float(0));
+  op.Set(0, g.Div(x, g.Select(none, g.Float(1), size)), order);
 }
 
 void MeanVarianceNormalization(Op& op) {
