@@ -7,24 +7,14 @@
 #include <algorithm>
 #include <cstring>
 #include <optional>
-#include <random>
 #include <string>
 #include <vector>
 
 #include "runtime/whit.h"
+#include "tests/import/fake_weights.h"
 #include "tools/import/graph_builder.h"
 
 namespace whit::tools {
-
-using Floats = std::vector<float>;
-
-inline Floats Noise(size_t n, uint32_t seed, float lo = -1, float hi = 1) {
-  std::mt19937 random(seed);
-  std::uniform_real_distribution<float> uniform(lo, hi);
-  Floats values(n);
-  for (float& v : values) v = uniform(random);
-  return values;
-}
 
 // A finished builder, ready to run; fails the test where it does not finish.
 class Built {

@@ -11,9 +11,6 @@ namespace whit::tools {
 
 namespace {
 
-// What one model of a caller's own may cost; a builder has no source file to measure by.
-constexpr uint64_t kSourceBytes = uint64_t{8} << 30;
-
 template <typename T>
 Bytes BytesOf(std::span<const T> values) {
   const auto bytes = std::as_bytes(values);
@@ -61,7 +58,7 @@ Result<GraphTensor> Quantized(const Scope& l, DType type, const Quantization& q)
 
 GraphBuilder::GraphBuilder(ImportOptions options, uint64_t source_bytes) {
   state_.options = std::move(options);
-  SetBudgets(state_, source_bytes == 0 ? kSourceBytes : source_bytes);
+  SetBudgets(state_, source_bytes);
   scope_.emplace(state_, "the model", "", 0);
 }
 

@@ -158,9 +158,12 @@ enum class ResizeRule : uint8_t {
 
 class GraphBuilder {
  public:
-  /// `source_bytes`: of the file that the model comes from, by which the budgets are measured; 0:
-  /// a model of the caller's own.
-  explicit GraphBuilder(ImportOptions options = {}, uint64_t source_bytes = 0);
+  /// Size of the source of a model that a program makes by itself, as the bounds count.
+  static constexpr uint64_t kOwnModel = uint64_t{1} << 30;
+
+  /// `source_bytes`: size of what the model is read from, from which the bounds on memory and work
+  /// follow (SetBudgets).
+  explicit GraphBuilder(ImportOptions options = {}, uint64_t source_bytes = kOwnModel);
   GraphBuilder(const GraphBuilder&) = delete;
   GraphBuilder& operator=(const GraphBuilder&) = delete;
 
@@ -200,10 +203,14 @@ class GraphBuilder {
   Status status() const;
   /// A failure of the caller's own; the result is a failed value. kUnsupported is collected.
   Value Fail(const Status& status);
+  /// A failed value without an error: for callers that keep their own account of what is wrong.
+  Value Failed() const { return Value(Value::kFailed); }
   Value Unsupported(const std::string& what);
   Value Invalid(const std::string& what);
   Graph& graph() { return state_.graph; }
   ImportReport& report() { return state_.report; }
+  /// How many nodes At() has named.
+  uint32_t nodes() const { return nodes_; }
 
   // ---- products: weights constant unless said otherwise; float, int8 weights or all quantized
   // ----

@@ -251,9 +251,11 @@ Value GraphBuilder::AveragePool(Value x, const AveragePoolArgs& args) {
             {0, window.after[0], window.after[1], 0});
     window.before = window.after = {0, 0};
   }
-  for (size_t i : {0, 1}) window.after[i] += args.overhang[i];
   return Try({x}, [&]() -> Result<int> {
     WHIT_RETURN_IF_ERROR(ExpectRank(x, 4, "the input"));
+    WHIT_RETURN_IF_ERROR(CheckPads(scope(), args.window));
+    WHIT_RETURN_IF_ERROR(CheckPads(scope(), {.after = args.overhang}));
+    for (size_t i : {0, 1}) window.after[i] += args.overhang[i];
     return EmitPool(OpType::kAveragePool2D, x, window, args.bounds);
   });
 }

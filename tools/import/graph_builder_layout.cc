@@ -4,6 +4,7 @@
 
 #include "tools/import/axes.h"
 #include "tools/import/graph_builder.h"
+#include "tools/import/permute.h"
 
 namespace whit::tools {
 
@@ -64,6 +65,14 @@ Value GraphBuilder::Transpose(Value x, const std::vector<int64_t>& perm) {
     }
     if (same) return x.index_;
     WHIT_ASSIGN_OR_RETURN(const int y, NewLike(x, dims));
+    if (constant(x)) {  // of any size: folding by the kernel has a limit
+      const GraphTensor& t = Info(x);
+      WHIT_ASSIGN_OR_RETURN(
+          Bytes bytes,
+          Permuted(scope(), *t.constant, in, {o.perm.begin(), o.perm.end()}, DTypeSize(t.type)));
+      WHIT_RETURN_IF_ERROR(scope().SetConstant(y, std::make_shared<const Bytes>(std::move(bytes))));
+      return y;
+    }
     WHIT_RETURN_IF_ERROR(scope().Emit(OpType::kTranspose, std::move(o), {x.index_}, {y}));
     return y;
   });
@@ -165,9 +174,10 @@ Value GraphBuilder::Slice(Value x, const std::vector<int64_t>& begin,
       const int64_t dim = in[static_cast<int>(i)];
       constexpr int64_t kMax = std::numeric_limits<int32_t>::max();
       const int64_t step = size[i] <= 1 ? 1 : stride[i];
-      bool fits = size[i] >= 0 && size[i] <= dim && std::abs(step) <= kMax && step != 0;
+      bool fits = size[i] >= 0 && size[i] <= dim && step >= -kMax && step <= kMax && step != 0 &&
+                  begin[i] >= 0 && begin[i] <= dim;
       const int64_t last = fits && size[i] > 0 ? begin[i] + (size[i] - 1) * step : 0;
-      fits = fits && (size[i] == 0 || (begin[i] >= 0 && begin[i] < dim && last >= 0 && last < dim));
+      fits = fits && (size[i] == 0 || (begin[i] < dim && last >= 0 && last < dim));
       if (!fits) {
         return scope().Invalid("axis " + std::to_string(i) + ": " + std::to_string(size[i]) +
                                " elements from " + std::to_string(begin[i]) + " by " +
@@ -346,8 +356,9 @@ Value GraphBuilder::MoveBlocks(Value x, int64_t block, bool to_depth) {
   return Try({x}, [&]() -> Result<int> {
     WHIT_RETURN_IF_ERROR(ExpectRank(x, 4, "the input"));
     const Shape s = shape(x);
+    constexpr int64_t kMaxBlock = 4096;  // times itself and a dimension it stays below 2^62
     const bool fits =
-        block >= 1 && block <= kMaxWindow &&
+        block >= 1 && block <= kMaxBlock &&
         (to_depth ? s[1] % block == 0 && s[2] % block == 0 : s[3] % (block * block) == 0);
     if (!fits) {
       return scope().Invalid("blocks of " + std::to_string(block) + " do not divide " +

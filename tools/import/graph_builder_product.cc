@@ -232,6 +232,7 @@ Value GraphBuilder::TransposeConv2D(Value x, Value weights, Value bias,
     WHIT_RETURN_IF_ERROR(ExpectRank(weights, 4, "the weights"));
     WHIT_RETURN_IF_ERROR(ExpectConstant(scope(), Info(weights), "weights"));
     WHIT_RETURN_IF_ERROR(CheckPads(scope(), args.window));
+    WHIT_RETURN_IF_ERROR(CheckPads(scope(), {.after = args.extra}));
     const auto places = PlacesOf(args.order);
     WHIT_ASSIGN_OR_RETURN(const int ohwi,
                           Reordered(scope(), weights.index_, {places.begin(), places.end()}));
@@ -336,27 +337,26 @@ Value GraphBuilder::BatchNorm(Value x, const BatchNormArgs& args) {
     return Value(Value::kFailed);
   const Shape s = shape(x);
   const int64_t channels = s.rank() < 1 ? 0 : s.back();
-  const auto n = static_cast<size_t>(std::max<int64_t>(channels, 0));
-  std::vector<float> scale(n), shift(n);
-  const auto values = [&](Value v, float absent) {
-    if (!v.present()) return std::vector<float>(n, absent);
+  const auto fits = [&](Value v) {
     const GraphTensor& t = Info(v);
-    if (!t.is_const() || !t.is_float()) return std::vector<float>();
-    return std::vector<float>(t.values<float>().begin(), t.values<float>().end());
+    return v.present() && t.is_const() && t.is_float() && t.shape.elements() == channels;
   };
-  const auto gamma = values(args.gamma, 1), beta = values(args.beta, 0);
-  const auto mean = values(args.mean, 0), variance = values(args.variance, 1);
-  for (const auto* list : {&gamma, &beta, &mean, &variance}) {
-    if (list->size() != n || n == 0) {
-      return Invalid("batch normalization of " + s.ToString() + " has " +
-                     std::to_string(list->size()) + " constants where " + std::to_string(n) +
-                     " are needed");
-    }
+  if (!fits(args.mean) || !fits(args.variance) || (args.gamma.present() && !fits(args.gamma)) ||
+      (args.beta.present() && !fits(args.beta))) {
+    return Invalid("batch normalization of " + s.ToString() + " needs float constants of " +
+                   std::to_string(channels) + " elements: mean " + shape(args.mean).ToString() +
+                   ", variance " + shape(args.variance).ToString());
   }
+  const auto n = static_cast<size_t>(channels);
+  const auto value = [&](Value v, size_t i, double absent) {
+    return v.present() ? double{Info(v).values<float>()[i]} : absent;
+  };
+  std::vector<float> scale(n), shift(n);
   for (size_t i = 0; i < n; ++i) {
-    const double factor = double{gamma[i]} / std::sqrt(double{variance[i]} + double{args.epsilon});
+    const double deviation = std::sqrt(value(args.variance, i, 1) + double{args.epsilon});
+    const double factor = value(args.gamma, i, 1) / deviation;
     scale[i] = static_cast<float>(factor);
-    shift[i] = static_cast<float>(double{beta[i]} - double{mean[i]} * factor);
+    shift[i] = static_cast<float>(value(args.beta, i, 0) - value(args.mean, i, 0) * factor);
   }
   return Add(Mul(x, Floats(Shape{channels}, scale)), Floats(Shape{channels}, shift));
 }

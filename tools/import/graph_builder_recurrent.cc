@@ -27,6 +27,11 @@ RecurrentResult GraphBuilder::Unroll(Value x, const RecurrentArgs& args, int64_t
     return none;
   }
   const int64_t steps = s[0], batch = s[1], hidden = r[1];
+  const Status fits = state_.memory.Charge(static_cast<uint64_t>(batch * hidden) * sizeof(float));
+  if (!fits.ok()) {
+    Fail(fits);
+    return none;
+  }
   const auto start = [&](Value given) {
     const std::vector<float> zeros(static_cast<size_t>(batch * hidden), 0.0f);
     return given.present() ? Reshape(given, Shape{batch, hidden})

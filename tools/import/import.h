@@ -15,6 +15,8 @@
 
 namespace whit::tools {
 
+class NamedWeights;
+
 struct ImportOptions {
   std::string name;  // model name; empty: the file's metadata, else the path's stem
   uint64_t max_fold_bytes = 16 * 1024 * 1024;  // largest constant that folding may create
@@ -27,6 +29,8 @@ struct ImportOptions {
   bool channels_last = false;
   /// Where files that the model names lie (ONNX external data); empty: such models are refused.
   std::string folder;
+  /// Constants of these names take their place (NamedWeights::Replacement); not owned, may be null.
+  NamedWeights* weights = nullptr;
 };
 
 /// What happened, for people.
@@ -49,6 +53,9 @@ Result<std::vector<std::byte>> ImportTfliteBytes(std::span<const uint8_t> tflite
 Result<std::vector<std::byte>> ImportOnnxBytes(std::span<const uint8_t> onnx,
                                                const ImportOptions& options = {},
                                                ImportReport* report = nullptr);
+
+/// Whether the bytes are of a format that ImportModelBytes knows, by what they begin with.
+bool LooksLikeModel(std::span<const uint8_t> file);
 
 /// A model of any format that is known: the content decides, never the name. kInvalidModel where it
 /// is none of them.

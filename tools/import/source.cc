@@ -4,6 +4,8 @@
 #include <cmath>
 #include <map>
 
+#include "tools/import/named_weights.h"
+
 namespace whit::tools {
 
 namespace {
@@ -311,6 +313,11 @@ Status LoadTensor(TfliteState& state, const tflite::Tensor& source, GraphTensor*
   const ConstantForm form = int4         ? ConstantForm::kInt4
                             : t->shifted ? ConstantForm::kShifted
                                          : ConstantForm::kPlain;
+  if (state.options.weights != nullptr && !t->shifted && !int4) {
+    WHIT_ASSIGN_OR_RETURN(t->constant,
+                          state.options.weights->Replacement(t->name, t->type, t->shape));
+    if (t->constant != nullptr) return OkStatus();
+  }
   t->constant = ConstantOf(state, source.buffer(), form, t->shape.elements(), data);
   return OkStatus();
 }

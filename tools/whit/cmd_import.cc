@@ -5,6 +5,7 @@
 
 #include "tools/import/import.h"
 #include "tools/whit/command.h"
+#include "tools/whit/import_recipe_flags.h"
 #include "tools/whit/progress.h"
 
 namespace whit::tools {
@@ -16,6 +17,7 @@ struct ImportFlags {
   std::vector<std::string> shapes, dims;
   std::string layout = "same";
   bool quiet = false;
+  RecipeFlags recipe;
 };
 
 // NAME=1,224,224,3. False where it is not that.
@@ -53,6 +55,9 @@ Status RunImport(const ImportFlags& flags) {
     options.dims.emplace_back(dim.first, dim.second[0]);
   }
   options.channels_last = flags.layout == "nhwc";
+  if (flags.in.empty() == flags.recipe.graph.empty())
+    return UsageError("either a file to import or --graph RECIPE --weights FILE");
+  if (!flags.recipe.graph.empty()) return RunRecipe(flags.recipe, options, flags.out, flags.quiet);
   ImportReport report;
   {
     Progress progress("importing " + flags.in);
@@ -78,7 +83,7 @@ void AddImport(CLI::App& app, Action* action) {
   auto [cli, flags] =
       AddCommand<ImportFlags>(app, action, "import", "Convert a .tflite or .onnx model to .whit",
                               "whit import mobilenet.tflite -o mobilenet.whit", RunImport);
-  cli->add_option("IN", flags->in, "A .tflite or .onnx file; its content decides")->required();
+  cli->add_option("IN", flags->in, "A .tflite or .onnx file; its content decides");
   cli->add_option("-o,--out", flags->out, "The .whit file to write")->required();
   cli->add_option("--name", flags->name, "Model name; default: the file's own, else its file name");
   cli->add_option("--shape", flags->shapes,
@@ -91,6 +96,19 @@ void AddImport(CLI::App& app, Action* action) {
                   "same: inputs and outputs as the model has them (default); nhwc: those of ONNX "
                   "images with channels last, so that nothing is turned at run time")
       ->check(CLI::IsMember({"same", "nhwc"}));
+  RecipeFlags& recipe = flags->recipe;
+  cli->add_option("--graph", recipe.graph,
+                  "In place of IN: an architecture by name (see below), or a graph file");
+  cli->add_option("--weights", recipe.weights, "Its weights, in a file of any framework");
+  cli->add_option("--set", recipe.settings,
+                  "NAME=NUMBER that the weights do not tell: sequence=128")
+      ->allow_extra_args(false);
+  cli->add_flag("--allow-extra", recipe.allow_extra,
+                "Leave out tensors of the weights that the graph does not have");
+  cli->add_flag("--json", recipe.json, "With --graph: what matched and what did not, as JSON");
+  cli->footer(cli->get_footer() +
+              "\n  whit import --graph resnet20 --weights resnet20.th -o resnet20.whit" +
+              "\n\nGraphs:\n" + RecipeList());
   cli->add_flag("-q,--quiet", flags->quiet, "Print warnings and errors only");
 }
 

@@ -4,6 +4,7 @@
 #include <cstring>
 #include <limits>
 
+#include "tools/import/named_weights.h"
 #include "tools/import/weights/element_type.h"
 
 namespace whit::tools::onnx {
@@ -120,13 +121,18 @@ Value Context::ConstantOf(const TensorProto& tensor, const Quantization& quantiz
                           std::to_string(tensor.dims.size()) + " axes, at most " +
                           std::to_string(kMaxRank) + " are taken");
   }
+  Shape shape = Shape::OfRank(static_cast<int>(tensor.dims.size()));
+  for (size_t i = 0; i < tensor.dims.size(); ++i) shape[static_cast<int>(i)] = tensor.dims[i];
+  if (weights_ != nullptr && quantization.empty() && Initializer(tensor.name) == &tensor) {
+    auto other = weights_->Replacement(std::string(tensor.name), type, shape);
+    if (!other.ok()) return g_.Fail(other.status());
+    if (*other != nullptr) return g_.Constant(type, shape, Bytes(**other));
+  }
   std::vector<std::byte> scratch;
   auto bytes = TensorBytes(tensor, folder_, &scratch);
   if (!bytes.ok()) return g_.Fail(bytes.status());
   auto converted = InWhitType(tensor.type, *bytes);
   if (!converted.ok()) return g_.Fail(converted.status());
-  Shape shape = Shape::OfRank(static_cast<int>(tensor.dims.size()));
-  for (size_t i = 0; i < tensor.dims.size(); ++i) shape[static_cast<int>(i)] = tensor.dims[i];
   return g_.Constant(type, shape, std::move(converted).value(), quantization);
 }
 
