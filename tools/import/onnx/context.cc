@@ -5,6 +5,7 @@
 #include <limits>
 
 #include "tools/import/named_weights.h"
+#include "tools/import/onnx/quantized.h"
 #include "tools/import/weights/element_type.h"
 
 namespace whit::tools::onnx {
@@ -224,7 +225,7 @@ void Context::LowerNode(const NodeProto& node) {
         failed = true;
       }
     }
-    if (!failed) row->lower(op);
+    if (!failed && !LowerQuantized(op, *row)) row->lower(op);
   }
   for (size_t i = 0; i < node.outputs.size(); ++i) {
     Operand& out = op.out_[i];
@@ -232,7 +233,8 @@ void Context::LowerNode(const NodeProto& node) {
     // What has no elements is known already.
     if (out.value.present() && !g_.failed(out.value) && !g_.constant(out.value) &&
         g_.shape(out.value).elements() == 0) {
-      out.value = g_.Constant(g_.type(out.value), g_.shape(out.value), {});
+      const Shape shape = g_.shape(out.value);  // a copy: the tensors move as one is added
+      out.value = g_.Constant(g_.type(out.value), shape, {});
     }
     if (!node.outputs[i].empty()) values_[node.outputs[i]] = std::move(out);
   }
