@@ -218,6 +218,9 @@ void Context::LowerNode(const NodeProto& node) {
     refusals_.Add(what, "'" + Shown(name) + "'");
     failed = true;
   } else if (!failed) {
+    for (size_t i = 0; !failed && i < row->needs; ++i) {
+      if (!op.has(i)) op.Invalid("input " + std::to_string(i) + " is absent"), failed = true;
+    }
     for (size_t i = 0; !row->moves && i < op.inputs(); ++i) {
       if (op.has(i) && op.in(i).value.present() && g_.Info(op.in(i).value).quantized()) {
         op.Unsupported("quantized input " + std::to_string(i) + ", " +

@@ -8,11 +8,12 @@ namespace whit::tools::onnx {
 
 namespace {
 
+// Of dimensions that are 0 or more; -1 where it is 2^40 or more.
 int64_t ProductOf(const Ints& dims) {
   int64_t p = 1;
   for (int64_t d : dims) {
-    // Shapes of constants: anything may stand there.
-    if (d != 0 && std::abs(p) > (int64_t{1} << 40) / std::abs(d)) return -1;
+    // Shapes of constants: any size may stand there.
+    if (d != 0 && p > (int64_t{1} << 40) / d) return -1;
     p *= d;
   }
   return p;
@@ -299,7 +300,8 @@ std::optional<Borders> ReadBorders(Op& op, const Order& order) {
     const auto at = static_cast<size_t>(PositionOf(order, axis));
     b.before[at] = (*pads)[i], b.after[at] = (*pads)[axes.size() + i];
     for (int64_t v : {b.before[at], b.after[at]}) {
-      if (std::abs(v) > std::numeric_limits<int32_t>::max()) {
+      constexpr int64_t kMost = std::numeric_limits<int32_t>::max();
+      if (v < -kMost || v > kMost) {
         op.Invalid("a padding of " + std::to_string(v));
         return std::nullopt;
       }
@@ -389,7 +391,7 @@ void Expand(Op& op) {
   in.insert(in.begin(), rank - in.size(), 1);
   for (size_t i = 0; i < rank; ++i) {
     if (dims[i] == 1) dims[i] = in[i];
-    if (dims[i] != in[i] && in[i] != 1)
+    if (dims[i] != in[i] && (in[i] != 1 || dims[i] < 0))
       return op.Invalid(std::to_string(in[i]) + " does not expand to " + std::to_string(dims[i]));
   }
   Order order;
@@ -448,21 +450,21 @@ void SpaceToDepth(Op& op) {
 
 std::span<const Row> LayoutRows() {
   static constexpr Row kRows[] = {
-      {"Reshape", Reshape, 5, 1000, true},
-      {"Flatten", Flatten, 1, 1000, true},
-      {"Squeeze", Squeeze, 1, 1000, true},
-      {"Unsqueeze", Unsqueeze, 1, 1000, true},
-      {"Transpose", Transpose, 1, 1000, true},
-      {"Identity", Identity, 1, 1000, true},
-      {"Dropout", Dropout, 1, 1000, true},
-      {"Concat", Concat, 4, 1000, true},
-      {"Split", Split, 2, 1000, true},
-      {"Slice", Slice, 1, 1000, true},
-      {"Pad", Pad, 2},
-      {"Tile", Tile, 6, 1000, true},
-      {"Expand", Expand, 8, 1000, true},
-      {"DepthToSpace", DepthToSpace, 1, 1000, true},
-      {"SpaceToDepth", SpaceToDepth, 1, 1000, true},
+      {"Reshape", Reshape, 2, 5, 1000, true},
+      {"Flatten", Flatten, 1, 1, 1000, true},
+      {"Squeeze", Squeeze, 1, 1, 1000, true},
+      {"Unsqueeze", Unsqueeze, 1, 1, 1000, true},
+      {"Transpose", Transpose, 1, 1, 1000, true},
+      {"Identity", Identity, 1, 1, 1000, true},
+      {"Dropout", Dropout, 1, 1, 1000, true},
+      {"Concat", Concat, 1, 4, 1000, true},
+      {"Split", Split, 1, 2, 1000, true},
+      {"Slice", Slice, 1, 1, 1000, true},
+      {"Pad", Pad, 1, 2},
+      {"Tile", Tile, 2, 6, 1000, true},
+      {"Expand", Expand, 2, 8, 1000, true},
+      {"DepthToSpace", DepthToSpace, 1, 1, 1000, true},
+      {"SpaceToDepth", SpaceToDepth, 1, 1, 1000, true},
   };
   return kRows;
 }

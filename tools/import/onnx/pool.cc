@@ -179,12 +179,12 @@ void GlobalLpPool(Op& op) {
 
 std::span<const Row> PoolRows() {
   static constexpr Row kRows[] = {
-      {"MaxPool", MaxPool, 1, 1000, true},
-      {"AveragePool", AveragePool},
-      {"LpPool", LpPool, 2},
-      {"GlobalAveragePool", GlobalPool<OpType::kMean>},
-      {"GlobalMaxPool", GlobalPool<OpType::kReduceMax>},
-      {"GlobalLpPool", GlobalLpPool, 2},
+      {"MaxPool", MaxPool, 1, 1, 1000, true},
+      {"AveragePool", AveragePool, 1},
+      {"LpPool", LpPool, 1, 2},
+      {"GlobalAveragePool", GlobalPool<OpType::kMean>, 1},
+      {"GlobalMaxPool", GlobalPool<OpType::kReduceMax>, 1},
+      {"GlobalLpPool", GlobalLpPool, 1, 2},
   };
   return kRows;
 }

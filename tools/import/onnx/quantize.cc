@@ -390,18 +390,18 @@ void DynamicQuantizeLinear(Op& op) {
 
 std::span<const Row> QuantizeRows() {
   static constexpr Row kRows[] = {
-      {"QuantizeLinear", QuantizeLinear, 10},
-      {"DequantizeLinear", DequantizeLinear, 10, 1000, true},
-      {"QLinearConv", QLinearConv, 10, 1000, true},
-      {"QLinearMatMul", QLinearMatMul, 10, 1000, true},
-      {"QLinearAdd", QLinearBinary<OpType::kAdd>, 1, 1000, true, "com.microsoft"},
-      {"QLinearMul", QLinearBinary<OpType::kMul>, 1, 1000, true, "com.microsoft"},
-      {"QLinearSigmoid", QLinearUnary<OpType::kLogistic>, 1, 1000, true, "com.microsoft"},
-      {"QLinearLeakyRelu", QLinearUnary<OpType::kLeakyRelu>, 1, 1000, true, "com.microsoft"},
-      {"QLinearGlobalAveragePool", QLinearGlobalAveragePool, 1, 1000, true, "com.microsoft"},
-      {"MatMulInteger", MatMulInteger, 10},
-      {"ConvInteger", ConvInteger, 10},
-      {"DynamicQuantizeLinear", DynamicQuantizeLinear, 11},
+      {"QuantizeLinear", QuantizeLinear, 2, 10},
+      {"DequantizeLinear", DequantizeLinear, 2, 10, 1000, true},
+      {"QLinearConv", QLinearConv, 7, 10, 1000, true},
+      {"QLinearMatMul", QLinearMatMul, 7, 10, 1000, true},
+      {"QLinearAdd", QLinearBinary<OpType::kAdd>, 7, 1, 1000, true, "com.microsoft"},
+      {"QLinearMul", QLinearBinary<OpType::kMul>, 7, 1, 1000, true, "com.microsoft"},
+      {"QLinearSigmoid", QLinearUnary<OpType::kLogistic>, 4, 1, 1000, true, "com.microsoft"},
+      {"QLinearLeakyRelu", QLinearUnary<OpType::kLeakyRelu>, 4, 1, 1000, true, "com.microsoft"},
+      {"QLinearGlobalAveragePool", QLinearGlobalAveragePool, 4, 1, 1000, true, "com.microsoft"},
+      {"MatMulInteger", MatMulInteger, 2, 10},
+      {"ConvInteger", ConvInteger, 2, 10},
+      {"DynamicQuantizeLinear", DynamicQuantizeLinear, 1, 11},
   };
   return kRows;
 }

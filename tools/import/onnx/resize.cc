@@ -321,8 +321,8 @@ void Resize(Op& op) {
 
 std::span<const Row> ResizeRows() {
   static constexpr Row kRows[] = {
-      {"Resize", Resize, 10},
-      {"Upsample", Upsample, 7},
+      {"Resize", Resize, 1, 10},
+      {"Upsample", Upsample, 1, 7},
   };
   return kRows;
 }
