@@ -36,8 +36,8 @@ WHIT_INLINE void SetFloatChannels(const ProductF32& p, int64_t q, FloatChannels<
   for (int v = 0; v < kV; ++v) {
     const int at = v * T::kLanes;
     // Registers behind the last channel repeat the first ones: nothing is read past the array.
-    const float* bias = p.bias + n + (at < c->count ? at : 0);
-    T::StoreF(c->start + at, p.bias != nullptr ? T::LoadF(bias) : T::SplatF(0));
+    const int64_t from = n + (at < c->count ? at : 0);
+    T::StoreF(c->start + at, p.bias != nullptr ? T::LoadF(p.bias + from) : T::SplatF(0));
   }
 }
 

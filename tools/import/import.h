@@ -54,6 +54,9 @@ Result<std::vector<std::byte>> ImportOnnxBytes(std::span<const uint8_t> onnx,
                                                const ImportOptions& options = {},
                                                ImportReport* report = nullptr);
 
+/// Whether the bytes are of a format that ImportModelBytes knows, by what they begin with.
+bool LooksLikeModel(std::span<const uint8_t> file);
+
 /// A model of any format that is known: the content decides, never the name. kInvalidModel where it
 /// is none of them.
 Result<std::vector<std::byte>> ImportModelBytes(std::span<const uint8_t> file,

@@ -17,6 +17,10 @@ bool LooksLikeTflite(std::span<const uint8_t> file) {
 
 }  // namespace
 
+bool LooksLikeModel(std::span<const uint8_t> file) {
+  return LooksLikeTflite(file) || onnx::LooksLikeOnnx(std::as_bytes(file));
+}
+
 Result<std::vector<std::byte>> ImportModelBytes(std::span<const uint8_t> file,
                                                 const ImportOptions& options,
                                                 ImportReport* report) {
@@ -35,8 +39,7 @@ Status ImportModel(const std::string& in_path, const std::string& out_path,
   ImportOptions placed = options;
   const std::filesystem::path path(in_path);
   if (placed.name.empty()) placed.name = path.stem().string();
-  if (placed.folder.empty()) placed.folder = path.parent_path().string();
-  if (placed.folder.empty()) placed.folder = ".";
+  if (placed.folder.empty()) placed.folder = path.parent_path() / ".";
   auto bytes = ImportModelBytes({reinterpret_cast<const uint8_t*>(file.data()), file.size()},
                                 placed, report);
   if (!bytes.ok()) return Status(bytes.status()).WithContext(in_path);

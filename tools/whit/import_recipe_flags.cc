@@ -8,6 +8,7 @@
 #include "tools/import/import_recipe.h"
 #include "tools/whit/command.h"
 #include "tools/whit/progress.h"
+#include "tools/whit/rename.h"
 
 namespace whit::tools {
 
@@ -104,6 +105,9 @@ Status RunRecipe(const RecipeFlags& flags, const ImportOptions& options, const s
   WeightsRequest request;
   request.graph = flags.graph;
   request.allow_extra = flags.allow_extra;
+  if (!flags.rename.empty()) {
+    WHIT_ASSIGN_OR_RETURN(request.rename, RenameBy(flags.rename));
+  }
   request.import = options;
   WHIT_RETURN_IF_ERROR(ReadSettings(flags.settings, &request.options));
   std::vector<std::string> notes;

@@ -23,18 +23,20 @@ bool HasAt(std::span<const std::byte> bytes, size_t offset, std::string_view wor
 Result<OpenedModel> OpenModel(const std::string& path) {
   // Mapped by the kernel before the model is: the first page decides what the file is.
   WHIT_ASSIGN_OR_RETURN(Mapping file, Mapping::MapFile(path));
-  if (!HasAt(file.bytes(), 4, "TFL3")) {
-    if (!HasAt(file.bytes(), 0, "WHIT")) {
-      return BadInput(path +
-                      ": neither a .whit model (it does not begin with WHIT) nor a .tflite model "
-                      "(no TFL3 at byte 4)");
-    }
+  if (HasAt(file.bytes(), 0, "WHIT")) {
     WHIT_ASSIGN_OR_RETURN(Model model, Model::Open(path));
     return OpenedModel{{}, std::move(model)};
   }
+  const std::span<const uint8_t> bytes(reinterpret_cast<const uint8_t*>(file.data()), file.size());
+  if (!LooksLikeModel(bytes)) {
+    return BadInput(path +
+                    ": neither a .whit model (it does not begin with WHIT) nor a .tflite model "
+                    "(no TFL3 at byte 4) nor an ONNX model");
+  }
   Progress progress("importing " + path);
-  const auto bytes = file.bytes();
-  auto imported = ImportTfliteBytes({reinterpret_cast<const uint8_t*>(bytes.data()), bytes.size()});
+  ImportOptions options;
+  options.folder = std::filesystem::path(path).parent_path() / ".";
+  auto imported = ImportModelBytes(bytes, options);
   if (!imported.ok()) return Status(imported.status()).WithContext(path);
   std::vector<std::byte> whit = std::move(imported).value();
   auto model = Model::OpenBytes(whit);

@@ -94,7 +94,11 @@ void Range(Op& op) {
   if (*delta == 0 || !std::isfinite(*start) || !std::isfinite(*limit) || !std::isfinite(*delta))
     return op.Invalid("a step of 0, or limits that are not finite");
   const double steps = std::ceil((*limit - *start) / *delta);
-  if (steps > static_cast<double>(kMaxMade)) return op.Unsupported("more than 2^24 elements");
+  constexpr double kLargest = 9e18;  // of int64, with room
+  if (std::abs(*start) > kLargest || std::abs(*limit) > kLargest || std::abs(*delta) > kLargest ||
+      steps > static_cast<double>(kMaxMade)) {
+    return op.Unsupported("more than 2^24 elements");
+  }
   const auto n = static_cast<int64_t>(std::max(steps, 0.0));
   const DType type = op.Type(0);
   std::vector<float> floats;
@@ -153,13 +157,13 @@ void If(Op& op) {
 
 std::span<const Row> ConstantRows() {
   static constexpr Row kRows[] = {
-      {"Constant", Constant},
-      {"ConstantOfShape", ConstantOfShape},
-      {"Shape", ShapeOf, 1, 1000, true},
-      {"Size", Size, 1, 1000, true},
-      {"Range", Range},
-      {"EyeLike", EyeLike},
-      {"If", If},
+      {"Constant", Constant, 0},
+      {"ConstantOfShape", ConstantOfShape, 1},
+      {"Shape", ShapeOf, 1, 1, 1000, true},
+      {"Size", Size, 1, 1, 1000, true},
+      {"Range", Range, 3},
+      {"EyeLike", EyeLike, 1},
+      {"If", If, 1},
   };
   return kRows;
 }

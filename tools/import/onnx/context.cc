@@ -5,6 +5,7 @@
 #include <limits>
 
 #include "tools/import/named_weights.h"
+#include "tools/import/onnx/quantized.h"
 #include "tools/import/weights/element_type.h"
 
 namespace whit::tools::onnx {
@@ -123,11 +124,10 @@ Value Context::ConstantOf(const TensorProto& tensor, const Quantization& quantiz
   }
   Shape shape = Shape::OfRank(static_cast<int>(tensor.dims.size()));
   for (size_t i = 0; i < tensor.dims.size(); ++i) shape[static_cast<int>(i)] = tensor.dims[i];
-  NamedWeights* weights = g_.options().weights;
-  if (weights != nullptr && Initializer(tensor.name) == &tensor) {
-    auto replaced = weights->Replacement(std::string(tensor.name), type, shape);
-    if (!replaced.ok()) return g_.Fail(replaced.status());
-    if (*replaced != nullptr) return g_.Constant(type, shape, Bytes(**replaced), quantization);
+  if (weights_ != nullptr && quantization.empty() && Initializer(tensor.name) == &tensor) {
+    auto other = weights_->Replacement(std::string(tensor.name), type, shape);
+    if (!other.ok()) return g_.Fail(other.status());
+    if (*other != nullptr) return g_.Constant(type, shape, Bytes(**other));
   }
   std::vector<std::byte> scratch;
   auto bytes = TensorBytes(tensor, folder_, &scratch);
@@ -218,6 +218,9 @@ void Context::LowerNode(const NodeProto& node) {
     refusals_.Add(what, "'" + Shown(name) + "'");
     failed = true;
   } else if (!failed) {
+    for (size_t i = 0; !failed && i < row->needs; ++i) {
+      if (!op.has(i)) op.Invalid("input " + std::to_string(i) + " is absent"), failed = true;
+    }
     for (size_t i = 0; !row->moves && i < op.inputs(); ++i) {
       if (op.has(i) && op.in(i).value.present() && g_.Info(op.in(i).value).quantized()) {
         op.Unsupported("quantized input " + std::to_string(i) + ", " +
@@ -225,11 +228,17 @@ void Context::LowerNode(const NodeProto& node) {
         failed = true;
       }
     }
-    if (!failed) row->lower(op);
+    if (!failed && !LowerQuantized(op, *row)) row->lower(op);
   }
   for (size_t i = 0; i < node.outputs.size(); ++i) {
     Operand& out = op.out_[i];
     if (!out.value.present() && !out.codes.present() && out.merged == nullptr) out.failed = true;
+    // What has no elements is known already.
+    if (out.value.present() && !g_.failed(out.value) && !g_.constant(out.value) &&
+        g_.shape(out.value).elements() == 0) {
+      const Shape shape = g_.shape(out.value);  // a copy: the tensors move as one is added
+      out.value = g_.Constant(g_.type(out.value), shape, {});
+    }
     if (!node.outputs[i].empty()) values_[node.outputs[i]] = std::move(out);
   }
 }

@@ -15,8 +15,8 @@ namespace whit::tools::onnx {
 
 class Context {
  public:
-  Context(const ModelProto& model, GraphBuilder& builder, std::string folder)
-      : model_(model), g_(builder), folder_(std::move(folder)) {}
+  Context(const ModelProto& model, GraphBuilder& builder, const ImportOptions& options)
+      : model_(model), g_(builder), folder_(options.folder), weights_(options.weights) {}
 
   /// Makes the initializers and readers of the main graph known, so that inputs can be bound.
   void Begin(const GraphProto& graph) { Register(graph); }
@@ -52,6 +52,7 @@ class Context {
   const ModelProto& model_;
   GraphBuilder& g_;
   std::string folder_;
+  NamedWeights* weights_;  // which take the place of initializers, or null
   std::map<std::string_view, Operand> values_;
   std::map<std::string_view, const TensorProto*> initializers_;
   std::map<std::string_view, std::vector<const NodeProto*>> readers_;

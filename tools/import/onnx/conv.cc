@@ -40,7 +40,6 @@ Value Conv3D(Op& op, Value x, Value w, Value bias, const Spatial& axes, ConvArgs
 
 void Conv(Op& op) {
   GraphBuilder& g = op.g;
-  if (!op.has(0) || !op.has(1)) return op.Invalid("it has no input or no weights");
   const Ints dims = op.Dims(0), wd = op.Dims(1);
   const int rank = static_cast<int>(dims.size());
   if (rank < 3 || wd.size() != dims.size())
@@ -68,8 +67,12 @@ bool PlaceTransposed(Op& op, Spatial* axes, Ints* extra) {
     output_shape.erase(output_shape.begin(), output_shape.begin() + 2);
   const std::string auto_pad = op.Text("auto_pad", "NOTSET");
   const bool same = auto_pad == "SAME_UPPER" || auto_pad == "SAME_LOWER";
-  if (!output_shape.empty() && output_shape.size() != n) {
-    op.Invalid("output_shape has " + std::to_string(output_shape.size()) + " numbers");
+  bool good = output_shape.empty() || output_shape.size() == n;
+  for (const Ints* list : {&output_padding, &output_shape}) {
+    for (int64_t v : *list) good = good && v >= 0 && v <= (1 << 24);
+  }
+  if (!good) {
+    op.Invalid("output_padding and output_shape must be one number an axis, of 0 or more");
     return false;
   }
   *extra = output_padding;
@@ -89,7 +92,6 @@ bool PlaceTransposed(Op& op, Spatial* axes, Ints* extra) {
 
 void ConvTranspose(Op& op) {
   GraphBuilder& g = op.g;
-  if (!op.has(0) || !op.has(1)) return op.Invalid("it has no input or no weights");
   const Ints dims = op.Dims(0), wd = op.Dims(1);
   const int rank = static_cast<int>(dims.size());
   if (rank < 3 || wd.size() != dims.size())
@@ -124,8 +126,8 @@ void ConvTranspose(Op& op) {
 
 std::span<const Row> ConvRows() {
   static constexpr Row kRows[] = {
-      {"Conv", Conv},
-      {"ConvTranspose", ConvTranspose},
+      {"Conv", Conv, 2},
+      {"ConvTranspose", ConvTranspose, 2},
   };
   return kRows;
 }

@@ -11,6 +11,17 @@ namespace {
 
 constexpr float kInf = std::numeric_limits<float>::infinity();
 
+// Narrow integers have no arithmetic of their own: int32 does it for them.
+bool Narrow(DType type) {
+  return type == DType::kInt8 || type == DType::kUint8 || type == DType::kInt16;
+}
+
+Value BinaryOf(GraphBuilder& g, OpType op, Value a, Value b) {
+  const DType type = g.type(a);
+  if (!Narrow(type) || g.type(b) != type) return g.Binary(op, a, b);
+  return g.Cast(g.Binary(op, g.Cast(a, DType::kInt32), g.Cast(b, DType::kInt32)), type);
+}
+
 // ---- one operand ----
 
 template <typename Fn>
@@ -247,8 +258,8 @@ void Clip(Op& op) {
     if (bounds.lo > bounds.hi) bounds.lo = bounds.hi;  // ONNX: min(max(x, lo), hi)
     return op.Set(0, g.Clamp(x, bounds), order);
   }
-  if (op.has(1)) x = g.Maximum(x, op.Plain(1));
-  if (op.has(2)) x = g.Minimum(x, op.Plain(2));
+  if (op.has(1)) x = BinaryOf(g, OpType::kMaximum, x, op.Plain(1));
+  if (op.has(2)) x = BinaryOf(g, OpType::kMinimum, x, op.Plain(2));
   op.Set(0, x, order);
 }
 
@@ -285,7 +296,7 @@ template <OpType kType>
 void Binary(Op& op) {
   Order order;
   const auto v = Pair(op, &order);
-  op.Set(0, op.g.Binary(kType, v[0], v[1]), order);
+  op.Set(0, BinaryOf(op.g, kType, v[0], v[1]), order);
 }
 
 template <OpType kType>
@@ -298,8 +309,12 @@ void Compare(Op& op) {
 // Integer division of ONNX cuts towards 0.
 void Div(Op& op) {
   Order order;
-  const auto v = Pair(op, &order);
+  auto v = Pair(op, &order);
   GraphBuilder& g = op.g;
+  const DType whole = g.type(v[0]);
+  for (Value& x : v) {
+    if (Narrow(whole)) x = g.Cast(x, DType::kInt32);
+  }
   const DType type = g.type(v[0]);
   if (type != DType::kInt32 && type != DType::kInt64) return op.Set(0, g.Div(v[0], v[1]), order);
   const Value down = g.Binary(OpType::kFloorDiv, v[0], v[1]);
@@ -308,7 +323,7 @@ void Div(Op& op) {
       g.Cast(g.Compare(OpType::kLogicalAnd, g.Compare(OpType::kLess, down, Scalar(g, type, 0)),
                        g.Compare(OpType::kNotEqual, rest, Scalar(g, type, 0))),
              type);
-  op.Set(0, g.Add(down, up), order);
+  op.Set(0, g.Cast(g.Add(down, up), whole), order);
 }
 
 void Pow(Op& op) {
@@ -340,11 +355,13 @@ void Mod(Op& op) {
   Order order;
   const auto v = Pair(op, &order);
   GraphBuilder& g = op.g;
-  if (op.Int("fmod", 0) == 0) return op.Set(0, g.Binary(OpType::kFloorMod, v[0], v[1]), order);
+  if (op.Int("fmod", 0) == 0) return op.Set(0, BinaryOf(g, OpType::kFloorMod, v[0], v[1]), order);
   // C's fmod has the sign of the dividend: of magnitudes both rules agree.
-  const Value rest =
-      g.Binary(OpType::kFloorMod, g.Unary(OpType::kAbs, v[0]), g.Unary(OpType::kAbs, v[1]));
-  op.Set(0, g.Mul(g.Sign(v[0]), rest), order);
+  const DType whole = g.type(v[0]);
+  Value a = v[0], b = v[1];
+  if (Narrow(whole)) a = g.Cast(a, DType::kInt32), b = g.Cast(b, DType::kInt32);
+  const Value rest = g.Binary(OpType::kFloorMod, Magnitude(g, a), Magnitude(g, b));
+  op.Set(0, g.Cast(g.Mul(g.Sign(a), rest), whole), order);
 }
 
 void Xor(Op& op) {
@@ -377,10 +394,12 @@ std::vector<size_t> All(const Op& op) {
 
 template <OpType kType>
 Value Joined(Op& op, Order* order) {
-  if (op.inputs() == 0) return op.g.Invalid("it has no inputs");
+  for (size_t i = 0; i < op.inputs(); ++i) {
+    if (!op.has(i)) return op.g.Invalid("input " + std::to_string(i) + " is absent");
+  }
   const auto v = op.Aligned(All(op), order);
   Value joined = v[0];
-  for (size_t i = 1; i < v.size(); ++i) joined = op.g.Binary(kType, joined, v[i]);
+  for (size_t i = 1; i < v.size(); ++i) joined = BinaryOf(op.g, kType, joined, v[i]);
   return joined;
 }
 
@@ -401,73 +420,73 @@ void Mean(Op& op) {
 
 std::span<const Row> ElementwiseRows() {
   static constexpr Row kRows[] = {
-      {"Abs", Unary<OpType::kAbs>},
-      {"Neg", Unary<OpType::kNeg>},
-      {"Sqrt", Unary<OpType::kSqrt>},
-      {"Exp", Unary<OpType::kExp>},
-      {"Log", Unary<OpType::kLog>},
-      {"Sin", Unary<OpType::kSin>},
-      {"Cos", Unary<OpType::kCos>},
-      {"Floor", Unary<OpType::kFloor>},
-      {"Ceil", Unary<OpType::kCeil>},
-      {"Round", Unary<OpType::kRound>},
-      {"Sigmoid", Unary<OpType::kLogistic>},
-      {"Tanh", Unary<OpType::kTanh>},
-      {"HardSwish", Unary<OpType::kHardSwish>},
-      {"Relu", Relu},
-      {"LeakyRelu", LeakyRelu},
-      {"Elu", Elu},
-      {"Celu", Celu},
-      {"Selu", Selu},
-      {"ThresholdedRelu", ThresholdedRelu},
-      {"HardSigmoid", HardSigmoid},
-      {"Softplus", Softplus},
-      {"Softsign", Softsign},
-      {"Mish", Mish},
-      {"Swish", Swish},
-      {"QuickGelu", Swish, 1, 1000, false, "com.microsoft"},
-      {"Gelu", Gelu},
-      {"Gelu", Gelu, 1, 1000, false, "com.microsoft"},
-      {"FastGelu", FastGelu, 1, 1000, false, "com.microsoft"},
-      {"Erf", Erf},
-      {"Reciprocal", Reciprocal},
-      {"Sign", Sign},
-      {"Tan", Tan},
-      {"Sinh", Sinh},
-      {"Cosh", Cosh},
-      {"Asinh", Asinh},
-      {"Acosh", Acosh},
-      {"Atanh", Atanh},
-      {"Atan", AtanOp},
-      {"Asin", AsinOp},
-      {"Acos", AcosOp},
-      {"IsNaN", IsNan},
-      {"IsInf", IsInf},
-      {"Not", Not},
-      {"Shrink", Shrink},
-      {"Clip", Clip},
-      {"Cast", Cast},
-      {"CastLike", CastLike},
-      {"Add", Binary<OpType::kAdd>},
-      {"Sub", Binary<OpType::kSub>},
-      {"Mul", Binary<OpType::kMul>},
-      {"Div", Div},
-      {"Pow", Pow},
-      {"Mod", Mod},
-      {"Equal", Compare<OpType::kEqual>},
-      {"Less", Compare<OpType::kLess>},
-      {"Greater", Compare<OpType::kGreater>},
-      {"LessOrEqual", Compare<OpType::kLessEqual>},
-      {"GreaterOrEqual", Compare<OpType::kGreaterEqual>},
-      {"And", Compare<OpType::kLogicalAnd>},
-      {"Or", Compare<OpType::kLogicalOr>},
-      {"Xor", Xor},
-      {"PRelu", PRelu},
-      {"Where", Where},
-      {"Min", Variadic<OpType::kMinimum>},
-      {"Max", Variadic<OpType::kMaximum>},
-      {"Sum", Variadic<OpType::kAdd>},
-      {"Mean", Mean},
+      {"Abs", Unary<OpType::kAbs>, 1},
+      {"Neg", Unary<OpType::kNeg>, 1},
+      {"Sqrt", Unary<OpType::kSqrt>, 1},
+      {"Exp", Unary<OpType::kExp>, 1},
+      {"Log", Unary<OpType::kLog>, 1},
+      {"Sin", Unary<OpType::kSin>, 1},
+      {"Cos", Unary<OpType::kCos>, 1},
+      {"Floor", Unary<OpType::kFloor>, 1},
+      {"Ceil", Unary<OpType::kCeil>, 1},
+      {"Round", Unary<OpType::kRound>, 1},
+      {"Sigmoid", Unary<OpType::kLogistic>, 1},
+      {"Tanh", Unary<OpType::kTanh>, 1},
+      {"HardSwish", Unary<OpType::kHardSwish>, 1},
+      {"Relu", Relu, 1},
+      {"LeakyRelu", LeakyRelu, 1},
+      {"Elu", Elu, 1},
+      {"Celu", Celu, 1},
+      {"Selu", Selu, 1},
+      {"ThresholdedRelu", ThresholdedRelu, 1},
+      {"HardSigmoid", HardSigmoid, 1},
+      {"Softplus", Softplus, 1},
+      {"Softsign", Softsign, 1},
+      {"Mish", Mish, 1},
+      {"Swish", Swish, 1},
+      {"QuickGelu", Swish, 1, 1, 1000, false, "com.microsoft"},
+      {"Gelu", Gelu, 1},
+      {"Gelu", Gelu, 1, 1, 1000, false, "com.microsoft"},
+      {"FastGelu", FastGelu, 1, 1, 1000, false, "com.microsoft"},
+      {"Erf", Erf, 1},
+      {"Reciprocal", Reciprocal, 1},
+      {"Sign", Sign, 1},
+      {"Tan", Tan, 1},
+      {"Sinh", Sinh, 1},
+      {"Cosh", Cosh, 1},
+      {"Asinh", Asinh, 1},
+      {"Acosh", Acosh, 1},
+      {"Atanh", Atanh, 1},
+      {"Atan", AtanOp, 1},
+      {"Asin", AsinOp, 1},
+      {"Acos", AcosOp, 1},
+      {"IsNaN", IsNan, 1},
+      {"IsInf", IsInf, 1},
+      {"Not", Not, 1},
+      {"Shrink", Shrink, 1},
+      {"Clip", Clip, 1},
+      {"Cast", Cast, 1},
+      {"CastLike", CastLike, 2},
+      {"Add", Binary<OpType::kAdd>, 2},
+      {"Sub", Binary<OpType::kSub>, 2},
+      {"Mul", Binary<OpType::kMul>, 2},
+      {"Div", Div, 2},
+      {"Pow", Pow, 2},
+      {"Mod", Mod, 2},
+      {"Equal", Compare<OpType::kEqual>, 2},
+      {"Less", Compare<OpType::kLess>, 2},
+      {"Greater", Compare<OpType::kGreater>, 2},
+      {"LessOrEqual", Compare<OpType::kLessEqual>, 2},
+      {"GreaterOrEqual", Compare<OpType::kGreaterEqual>, 2},
+      {"And", Compare<OpType::kLogicalAnd>, 2},
+      {"Or", Compare<OpType::kLogicalOr>, 2},
+      {"Xor", Xor, 2},
+      {"PRelu", PRelu, 2},
+      {"Where", Where, 3},
+      {"Min", Variadic<OpType::kMinimum>, 1},
+      {"Max", Variadic<OpType::kMaximum>, 1},
+      {"Sum", Variadic<OpType::kAdd>, 1},
+      {"Mean", Mean, 1},
   };
   return kRows;
 }

@@ -1,7 +1,7 @@
 // Operators that take elements by index.
 #include <algorithm>
+#include <map>
 #include <numeric>
-#include <set>
 
 #include "tools/import/onnx/op.h"
 
@@ -37,7 +37,7 @@ void Gather(Op& op) {
   Order order;
   Value x = op.Raw(0, &order);
   const int rank = op.Rank(0), axis = op.Axis(op.Int("axis", 0), rank);
-  if (rank == 0 || !op.has(1)) return op.Invalid("it needs an input of 1 axis or more and indices");
+  if (rank == 0) return op.Invalid("the input has no axis");
   const int rank_of_indices = op.Rank(1);
   if (rank_of_indices > 1) x = op.Plain(0), order.clear();
   const int at = PositionOf(order, axis);
@@ -134,7 +134,7 @@ bool SameRanks(Op& op) {
 }
 
 void GatherElements(Op& op) {
-  if (!op.has(1) || !SameRanks(op)) return;
+  if (!SameRanks(op)) return;
   const Ints dims = op.Dims(0), shape = op.Dims(1);
   const int axis = op.Axis(op.Int("axis", 0), op.Rank(0));
   for (size_t k = 0; k < dims.size(); ++k) {
@@ -157,6 +157,32 @@ OpType ReductionOf(const std::string& reduction) {
   return OpType::kNone;
 }
 
+// The updates of places that come up for the n-th time, so that each list has every place once.
+std::vector<std::vector<int32_t>> Rounds(const std::vector<int32_t>& places) {
+  std::vector<std::vector<int32_t>> rounds;
+  std::map<int32_t, size_t> seen;
+  for (size_t i = 0; i < places.size(); ++i) {
+    const size_t round = seen[places[i]]++;
+    if (round == rounds.size()) rounds.emplace_back();
+    rounds[round].push_back(static_cast<int32_t>(i));
+  }
+  return rounds;
+}
+
+// flat with update from[i] reduced into places[from[i]], for a list that has every place once.
+Value Reduced(GraphBuilder& g, OpType type, Value flat, Value updates,
+              const std::vector<int32_t>& places, const std::vector<int32_t>& from) {
+  std::vector<int32_t> at, whole(static_cast<size_t>(g.shape(flat).elements()));
+  for (int32_t i : from) at.push_back(places[static_cast<size_t>(i)]);
+  const auto n = static_cast<int64_t>(at.size());
+  const Value now = g.Gather(flat, g.Int32s(Shape{n}, at), 0);
+  const Value joined = g.Binary(type, now, g.Gather(updates, g.Int32s(Shape{n}, from), 0));
+  std::iota(whole.begin(), whole.end(), 0);
+  for (size_t i = 0; i < at.size(); ++i)
+    whole[static_cast<size_t>(at[i])] = static_cast<int32_t>(whole.size() + i);
+  return Places(g, g.Concat({flat, joined}, 0), whole, Ints{static_cast<int64_t>(whole.size())});
+}
+
 // Updates u, one for each of `places` of x (all constant): later ones win, or are reduced.
 Value Scattered(Op& op, Value x, Value updates, const std::vector<int32_t>& places) {
   GraphBuilder& g = op.g;
@@ -169,9 +195,10 @@ Value Scattered(Op& op, Value x, Value updates, const std::vector<int32_t>& plac
   if (reduction != "none") {
     const OpType type = ReductionOf(reduction);
     if (type == OpType::kNone) return g.Invalid("reduction '" + Shown(reduction) + "'");
-    if (std::set<int32_t>(places.begin(), places.end()).size() != places.size())
-      return g.Unsupported("a reduction of several updates to one place");
-    u = g.Binary(type, g.Gather(flat, g.Int32s(Shape{m}, places), 0), u);
+    const auto rounds = Rounds(places);
+    if (rounds.size() > 64) return g.Unsupported("more than 64 updates to one place");
+    for (const auto& from : rounds) flat = Reduced(g, type, flat, u, places, from);
+    return g.Reshape(flat, dims);
   }
   std::vector<int32_t> from(static_cast<size_t>(n));
   std::iota(from.begin(), from.end(), 0);
@@ -182,7 +209,7 @@ Value Scattered(Op& op, Value x, Value updates, const std::vector<int32_t>& plac
 }
 
 void ScatterElements(Op& op) {
-  if (!op.has(1) || !op.has(2) || !SameRanks(op)) return;
+  if (!SameRanks(op)) return;
   const auto indices = ConstantIndices(op, 1);
   if (!indices) return op.Unsupported("indices that are computed at run time");
   const int axis = op.Axis(op.Int("axis", 0), op.Rank(0));
@@ -220,7 +247,6 @@ std::optional<std::vector<int32_t>> SlicePlaces(Op& op, const Ints& dims, const 
 }
 
 void ScatterND(Op& op) {
-  if (!op.has(1) || !op.has(2)) return op.Invalid("it needs 3 inputs");
   const Ints dims = op.Dims(0), shape = op.Dims(1);
   if (shape.empty() || shape.back() > static_cast<int64_t>(dims.size()))
     return op.Invalid("the indices name more axes than the input has");
@@ -235,7 +261,6 @@ void ScatterND(Op& op) {
 
 void GatherND(Op& op) {
   GraphBuilder& g = op.g;
-  if (!op.has(1)) return op.Invalid("it has no indices");
   const Ints dims = op.Dims(0), shape = op.Dims(1);
   const int64_t batch = op.Int("batch_dims", 0);
   if (shape.empty() || batch < 0 ||
@@ -269,7 +294,6 @@ void GatherND(Op& op) {
 
 void OneHot(Op& op) {
   GraphBuilder& g = op.g;
-  if (!op.has(1) || !op.has(2)) return op.Invalid("it needs 3 inputs");
   const Value depth_value = g.Cast(op.Plain(1), DType::kInt64);
   const auto depth = g.ConstantInts(depth_value);
   if (!depth || depth->size() != 1) return op.Unsupported("a depth that is computed at run time");
@@ -312,7 +336,7 @@ void ReverseSequence(Op& op) {
   if (!lengths) return op.Unsupported("lengths that are computed at run time");
   const int64_t batch_axis = op.Int("batch_axis", 1), time_axis = op.Int("time_axis", 0);
   const Ints dims = op.Dims(0);
-  if (dims.size() < 2 || batch_axis + time_axis != 1 || batch_axis * time_axis != 0 ||
+  if (dims.size() < 2 || batch_axis < 0 || batch_axis > 1 || time_axis != 1 - batch_axis ||
       static_cast<int64_t>(lengths->size()) != dims[static_cast<size_t>(batch_axis)]) {
     return op.Invalid("axes 0 and 1 and one length a batch are needed");
   }
@@ -378,17 +402,17 @@ void NonZero(Op& op) {
 
 std::span<const Row> GatherRows() {
   static constexpr Row kRows[] = {
-      {"Gather", Gather, 1, 1000, true},
-      {"GatherElements", GatherElements, 1, 1000, true},
-      {"GatherND", GatherND, 1, 1000, true},
-      {"Scatter", ScatterElements},
-      {"ScatterElements", ScatterElements},
-      {"ScatterND", ScatterND},
-      {"OneHot", OneHot},
-      {"Trilu", Trilu},
-      {"ReverseSequence", ReverseSequence},
-      {"Compress", Compress},
-      {"NonZero", NonZero},
+      {"Gather", Gather, 2, 1, 1000, true},
+      {"GatherElements", GatherElements, 2, 1, 1000, true},
+      {"GatherND", GatherND, 2, 1, 1000, true},
+      {"Scatter", ScatterElements, 3},
+      {"ScatterElements", ScatterElements, 3},
+      {"ScatterND", ScatterND, 3},
+      {"OneHot", OneHot, 3},
+      {"Trilu", Trilu, 1},
+      {"ReverseSequence", ReverseSequence, 2},
+      {"Compress", Compress, 2},
+      {"NonZero", NonZero, 1},
   };
   return kRows;
 }

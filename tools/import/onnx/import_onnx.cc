@@ -23,7 +23,7 @@ class Importer {
         file_(file),
         options_(options),
         g_(options, SourceBytes(model, file)),
-        context_(model, g_, options.folder) {}
+        context_(model, g_, options) {}
 
   Result<std::vector<std::byte>> Run() {
     WHIT_RETURN_IF_ERROR(CheckVersions());

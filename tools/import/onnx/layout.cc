@@ -8,11 +8,12 @@ namespace whit::tools::onnx {
 
 namespace {
 
+// Of dimensions that are 0 or more; -1 where it is 2^40 or more.
 int64_t ProductOf(const Ints& dims) {
   int64_t p = 1;
   for (int64_t d : dims) {
-    // Shapes of constants: anything may stand there.
-    if (d != 0 && std::abs(p) > (int64_t{1} << 40) / std::abs(d)) return -1;
+    // Shapes of constants: any size may stand there.
+    if (d != 0 && p > (int64_t{1} << 40) / d) return -1;
     p *= d;
   }
   return p;
@@ -194,8 +195,17 @@ void Split(Op& op) {
                       " outputs");
   Order order;
   const Value x = op.Raw(0, &order);
-  const std::vector<Value> parts = op.g.Split(x, PositionOf(order, axis), *sizes);
-  for (size_t i = 0; i < parts.size(); ++i) op.Set(i, parts[i], order);
+  // Parts without elements are no tensors of a .whit file.
+  const int at = PositionOf(order, axis);
+  Ints some;
+  std::copy_if(sizes->begin(), sizes->end(), std::back_inserter(some),
+               [](int64_t s) { return s != 0; });
+  const std::vector<Value> parts = some.empty() ? std::vector<Value>() : op.g.Split(x, at, some);
+  size_t next = 0;
+  for (size_t i = 0; i < sizes->size(); ++i) {
+    const Value part = (*sizes)[i] == 0 ? op.g.SliceAxis(x, at, 0, 0) : parts[next++];
+    op.Set(i, part, order);
+  }
 }
 
 // ---- parts ----
@@ -290,7 +300,8 @@ std::optional<Borders> ReadBorders(Op& op, const Order& order) {
     const auto at = static_cast<size_t>(PositionOf(order, axis));
     b.before[at] = (*pads)[i], b.after[at] = (*pads)[axes.size() + i];
     for (int64_t v : {b.before[at], b.after[at]}) {
-      if (std::abs(v) > std::numeric_limits<int32_t>::max()) {
+      constexpr int64_t kMost = std::numeric_limits<int32_t>::max();
+      if (v < -kMost || v > kMost) {
         op.Invalid("a padding of " + std::to_string(v));
         return std::nullopt;
       }
@@ -380,7 +391,7 @@ void Expand(Op& op) {
   in.insert(in.begin(), rank - in.size(), 1);
   for (size_t i = 0; i < rank; ++i) {
     if (dims[i] == 1) dims[i] = in[i];
-    if (dims[i] != in[i] && in[i] != 1)
+    if (dims[i] != in[i] && (in[i] != 1 || dims[i] < 0))
       return op.Invalid(std::to_string(in[i]) + " does not expand to " + std::to_string(dims[i]));
   }
   Order order;
@@ -423,28 +434,37 @@ void DepthToSpace(Op& op) {
 void SpaceToDepth(Op& op) {
   const int64_t b = op.Int("blocksize", 0);
   if (!ExpectImage(op, b)) return;
-  op.Set(0, op.g.SpaceToDepth(op.Channels(0), b), ChannelsLast(4));
+  GraphBuilder& g = op.g;
+  const Value x = op.Channels(0);
+  const std::string mode = op.Text("mode", "DCR");
+  if (mode == "DCR") return op.Set(0, g.SpaceToDepth(x, b), ChannelsLast(4));
+  if (mode != "CRD") return op.Invalid("mode '" + Shown(mode) + "'");
+  const Ints d = DimsOf(g, x);
+  if (d[1] % b != 0 || d[2] % b != 0) return op.Invalid("the image is no multiple of the block");
+  const Value split = g.Reshape(x, Ints{d[0], d[1] / b, b, d[2] / b, b, d[3]});
+  const Value turned = g.Transpose(split, {0, 1, 3, 5, 2, 4});
+  op.Set(0, g.Reshape(turned, Ints{d[0], d[1] / b, d[2] / b, d[3] * b * b}), ChannelsLast(4));
 }
 
 }  // namespace
 
 std::span<const Row> LayoutRows() {
   static constexpr Row kRows[] = {
-      {"Reshape", Reshape, 5, 1000, true},
-      {"Flatten", Flatten, 1, 1000, true},
-      {"Squeeze", Squeeze, 1, 1000, true},
-      {"Unsqueeze", Unsqueeze, 1, 1000, true},
-      {"Transpose", Transpose, 1, 1000, true},
-      {"Identity", Identity, 1, 1000, true},
-      {"Dropout", Dropout, 1, 1000, true},
-      {"Concat", Concat, 4, 1000, true},
-      {"Split", Split, 2, 1000, true},
-      {"Slice", Slice, 1, 1000, true},
-      {"Pad", Pad, 2},
-      {"Tile", Tile, 6, 1000, true},
-      {"Expand", Expand, 8, 1000, true},
-      {"DepthToSpace", DepthToSpace, 1, 1000, true},
-      {"SpaceToDepth", SpaceToDepth, 1, 1000, true},
+      {"Reshape", Reshape, 2, 5, 1000, true},
+      {"Flatten", Flatten, 1, 1, 1000, true},
+      {"Squeeze", Squeeze, 1, 1, 1000, true},
+      {"Unsqueeze", Unsqueeze, 1, 1, 1000, true},
+      {"Transpose", Transpose, 1, 1, 1000, true},
+      {"Identity", Identity, 1, 1, 1000, true},
+      {"Dropout", Dropout, 1, 1, 1000, true},
+      {"Concat", Concat, 1, 4, 1000, true},
+      {"Split", Split, 1, 2, 1000, true},
+      {"Slice", Slice, 1, 1, 1000, true},
+      {"Pad", Pad, 1, 2},
+      {"Tile", Tile, 2, 6, 1000, true},
+      {"Expand", Expand, 2, 8, 1000, true},
+      {"DepthToSpace", DepthToSpace, 1, 1, 1000, true},
+      {"SpaceToDepth", SpaceToDepth, 1, 1, 1000, true},
   };
   return kRows;
 }

@@ -46,8 +46,7 @@ Value Scaled(GraphBuilder& g, Value x, float factor) {
 
 void Gemm(Op& op) {
   GraphBuilder& g = op.g;
-  if (!op.has(0) || !op.has(1) || op.Rank(0) != 2 || op.Rank(1) != 2)
-    return op.Invalid("both operands must have 2 axes");
+  if (op.Rank(0) != 2 || op.Rank(1) != 2) return op.Invalid("both operands must have 2 axes");
   const bool trans_a = op.Int("transA", 0) != 0, trans_b = op.Int("transB", 0) != 0;
   const float alpha = op.Float("alpha", 1), beta = op.Float("beta", 1);
   Value b = op.Plain(1);
@@ -236,7 +235,10 @@ Value Contract(GraphBuilder& g, Value a, std::string ta, Value b, std::string tb
 void Einsum(Op& op) {
   GraphBuilder& g = op.g;
   std::vector<int> ranks;
-  for (size_t i = 0; i < op.inputs(); ++i) ranks.push_back(op.has(i) ? op.Rank(i) : 0);
+  for (size_t i = 0; i < op.inputs(); ++i) {
+    if (!op.has(i)) return op.Invalid("input " + std::to_string(i) + " is absent");
+    ranks.push_back(op.Rank(i));
+  }
   const auto equation = ParseEquation(op.Text("equation", ""), ranks);
   bool fits = equation.has_value() && LettersOnce(equation->out);
   for (size_t i = 0; fits && i < ranks.size(); ++i)
@@ -263,10 +265,10 @@ void Einsum(Op& op) {
 
 std::span<const Row> MatmulRows() {
   static constexpr Row kRows[] = {
-      {"Gemm", Gemm},
-      {"MatMul", MatMul},
-      {"FusedMatMul", FusedMatMul, 1, 1000, false, "com.microsoft"},
-      {"Einsum", Einsum},
+      {"Gemm", Gemm, 2},
+      {"MatMul", MatMul, 2},
+      {"FusedMatMul", FusedMatMul, 2, 1, 1000, false, "com.microsoft"},
+      {"Einsum", Einsum, 1},
   };
   return kRows;
 }

@@ -28,9 +28,6 @@ Value Affine(GraphBuilder& g, Value y, Value scale, Value bias) {
 
 void BatchNormalization(Op& op) {
   GraphBuilder& g = op.g;
-  for (size_t i = 0; i < 5; ++i) {
-    if (!op.has(i)) return op.Invalid("it needs 5 inputs");
-  }
   if (op.Int("training_mode", 0) != 0 || op.wants(1)) return op.Unsupported("training");
   if (op.Int("spatial", 1) == 0) return op.Unsupported("statistics of every pixel");
   const int rank = op.Rank(0);
@@ -57,8 +54,7 @@ Ints PixelAxes(int rank) {
 
 void InstanceNormalization(Op& op) {
   const int rank = op.Rank(0);
-  if (rank < 3 || !op.has(1) || !op.has(2))
-    return op.Invalid("it needs 3 inputs, the first of 3 axes or more");
+  if (rank < 3) return op.Invalid("it needs 3 inputs, the first of 3 axes or more");
   const Normalized n = Normalize(op.g, op.Channels(0), PixelAxes(rank), op.Float("epsilon", 1e-5f));
   op.Set(0, Affine(op.g, n.value, op.Plain(1), op.Plain(2)), ChannelsLast(rank));
 }
@@ -69,7 +65,7 @@ void GroupNormalization(Op& op) {
   const int rank = op.Rank(0);
   const int64_t groups = op.Int("num_groups", 0);
   const Ints dims = op.Dims(0);
-  if (rank < 3 || groups < 1 || dims[1] % groups != 0 || !op.has(1) || !op.has(2))
+  if (rank < 3 || groups < 1 || dims[1] % groups != 0)
     return op.Invalid("channels and groups do not fit");
   const Value x = op.Channels(0);
   Ints grouped = DimsOf(g, x);
@@ -124,7 +120,6 @@ void RmsNormalization(Op& op) {
 // Layer normalization of the sum of two inputs (and a bias), which is output 3.
 void SkipLayerNormalization(Op& op) {
   GraphBuilder& g = op.g;
-  if (!op.has(0) || !op.has(1) || !op.has(2)) return op.Invalid("it needs 3 inputs");
   if (op.wants(1) || op.wants(2)) return op.Unsupported("the mean and the variance as outputs");
   Value sum = g.Add(op.Plain(0), op.Plain(1));
   if (op.has(4)) sum = g.Add(sum, op.Plain(4));
@@ -143,7 +138,9 @@ void LpNormalization(Op& op) {
       p == 1
           ? g.Reduce(OpType::kSum, g.Unary(OpType::kAbs, x), axis, true)
           : g.Unary(OpType::kSqrt, g.Reduce(OpType::kSum, g.Unary(OpType::kSquare, x), axis, true));
-  op.Set(0, g.Div(x, size), order);
+  // Nothing but zeros stays so.
+  const Value none = g.Compare(OpType::kEqual, size, g.Float(0));
+  op.Set(0, g.Div(x, g.Select(none, g.Float(1), size)), order);
 }
 
 void MeanVarianceNormalization(Op& op) {
@@ -181,16 +178,16 @@ void Lrn(Op& op) {
 
 std::span<const Row> NormRows() {
   static constexpr Row kRows[] = {
-      {"BatchNormalization", BatchNormalization},
-      {"InstanceNormalization", InstanceNormalization, 6},
-      {"GroupNormalization", GroupNormalization},
-      {"LayerNormalization", LayerNormalization},
-      {"RMSNormalization", RmsNormalization},
-      {"SimplifiedLayerNormalization", RmsNormalization},
-      {"SkipLayerNormalization", SkipLayerNormalization, 1, 1000, false, "com.microsoft"},
-      {"LpNormalization", LpNormalization},
-      {"MeanVarianceNormalization", MeanVarianceNormalization},
-      {"LRN", Lrn},
+      {"BatchNormalization", BatchNormalization, 5},
+      {"InstanceNormalization", InstanceNormalization, 3, 6},
+      {"GroupNormalization", GroupNormalization, 3},
+      {"LayerNormalization", LayerNormalization, 2},
+      {"RMSNormalization", RmsNormalization, 2},
+      {"SimplifiedLayerNormalization", RmsNormalization, 2},
+      {"SkipLayerNormalization", SkipLayerNormalization, 3, 1, 1000, false, "com.microsoft"},
+      {"LpNormalization", LpNormalization, 1},
+      {"MeanVarianceNormalization", MeanVarianceNormalization, 1},
+      {"LRN", Lrn, 1},
   };
   return kRows;
 }

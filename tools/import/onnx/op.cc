@@ -265,6 +265,16 @@ std::vector<Value> Op::Aligned(const std::vector<size_t>& operands, Order* order
   return values;
 }
 
+void Op::TakeCodes(std::vector<Operand>* swapped) {
+  swapped->resize(in_.size());  // once: pointers go there
+  for (size_t i = 0; i < in_.size(); ++i) {
+    if (in_[i] == nullptr || !in_[i]->codes.present()) continue;
+    (*swapped)[i].value = in_[i]->codes;
+    (*swapped)[i].order = in_[i]->order;
+    in_[i] = &(*swapped)[i];
+  }
+}
+
 Value Op::ConstantOf(const TensorProto& tensor, const Quantization& quantization) {
   return context_.ConstantOf(tensor, quantization);
 }
@@ -284,6 +294,14 @@ void Op::Set(size_t i, Value value, Order order) {
 
 void Op::SetOperand(size_t i, Operand operand) {
   if (i < out_.size()) out_[i] = std::move(operand);
+}
+
+Value Op::TakeResult(size_t i, Order* order) {
+  Operand result = i < out_.size() ? std::move(out_[i]) : Operand();
+  if (i < out_.size()) out_[i] = Operand();
+  if (result.merged != nullptr) Materialize(g, result);
+  *order = result.order;
+  return result.value;
 }
 
 // ---- the table ----

@@ -104,6 +104,9 @@ class Op {
   std::vector<Value> Aligned(const std::vector<size_t>& operands, Order* order);
   /// The quantized value behind an operand, or an absent one.
   Value Codes(size_t i) const { return has(i) ? in_[i]->codes : Value(); }
+  /// Operands that have codes become these codes, kept in *swapped, which must outlive the op's
+  /// use.
+  void TakeCodes(std::vector<Operand>* swapped);
   /// Shapes and such of a TensorProto as a constant; scale and zero point make it quantized.
   Value ConstantOf(const TensorProto& tensor, const Quantization& quantization = {});
   /// The initializer behind an operand, or null.
@@ -112,6 +115,8 @@ class Op {
   // ---- results ----
   void Set(size_t i, Value value, Order order = {});
   void SetOperand(size_t i, Operand operand);
+  /// What was set, taken back; absent where nothing was.
+  Value TakeResult(size_t i, Order* order);
 
   // ---- errors: the outputs fail ----
   void Unsupported(const std::string& what) { g.Unsupported(what); }
@@ -145,6 +150,7 @@ bool WhitTypeOf(DataType type, DType* out);
 struct Row {
   std::string_view op;
   void (*lower)(Op& op);
+  size_t needs = 1;  // inputs that must be present: the first ones
   int since = 1, until = 1000;   // versions of the operator set that the row is right for
   bool moves = false;            // takes quantized operands: it moves elements and reads none
   std::string_view domain = {};  // empty: ONNX's own

@@ -67,38 +67,33 @@ Value InverseCounts(GraphBuilder& g, const Spatial& axes, bool count_padding) {
   return g.Reshape(g.Floats(Shape{static_cast<int64_t>(inverse.size())}, inverse), std::move(dims));
 }
 
-// An average with a dilation: one strided slice a tap.
+// An average with a dilation: sums axis by axis, one strided slice a tap.
 Value DilatedAverage(Op& op, Value x, const Spatial& axes, bool count_padding) {
   GraphBuilder& g = op.g;
-  int64_t taps = 1, windows = 1;
+  int64_t taps = 0, windows = 1;
+  Ints before = {0}, after = {0};
   for (const SpatialAxis& a : axes) {
-    taps *= std::min<int64_t>(a.kernel, 100);
+    taps += std::min<int64_t>(a.kernel, 100);
     windows *= std::min<int64_t>(a.out(), 1 << 20);
     if (taps > 64 || windows > 1 << 20)
       return g.Unsupported("a dilated average of more than 64 taps or 2^20 windows");
-  }
-  Ints before = {0}, after = {0};
-  for (const SpatialAxis& a : axes) {
     before.push_back(a.before);
     after.push_back(a.after + a.overhang);
   }
   before.push_back(0), after.push_back(0);
-  const Value padded = g.Pad(x, before, after);
-  Value sum;
-  for (int64_t tap = 0; tap < taps; ++tap) {
-    Ints begin = {0}, size = {g.shape(x)[0]}, stride = {1};
-    int64_t rest = tap;
-    for (const SpatialAxis& a : axes) {
-      begin.push_back(rest % a.kernel * a.dilation);
-      rest /= a.kernel;
-      size.push_back(a.out());
-      stride.push_back(a.stride);
+  x = g.Pad(x, before, after);
+  for (size_t i = 0; i < axes.size(); ++i) {
+    const SpatialAxis& a = axes[i];
+    Value sum;
+    for (int64_t k = 0; k < a.kernel; ++k) {
+      const int64_t begin = k * a.dilation;
+      const Value part = g.SliceAxis(x, static_cast<int>(i) + 1, begin,
+                                     begin + (a.out() - 1) * a.stride + 1, a.stride);
+      sum = k == 0 ? part : g.Add(sum, part);
     }
-    begin.push_back(0), size.push_back(g.shape(x).back()), stride.push_back(1);
-    const Value part = g.Slice(padded, begin, size, stride);
-    sum = tap == 0 ? part : g.Add(sum, part);
+    x = sum;
   }
-  return g.Mul(sum, InverseCounts(g, axes, count_padding));
+  return g.Mul(x, InverseCounts(g, axes, count_padding));
 }
 
 Value Pooled(Op& op, Kind kind, Value x, const Spatial& axes, bool count_padding) {
@@ -184,12 +179,12 @@ void GlobalLpPool(Op& op) {
 
 std::span<const Row> PoolRows() {
   static constexpr Row kRows[] = {
-      {"MaxPool", MaxPool, 1, 1000, true},
-      {"AveragePool", AveragePool},
-      {"LpPool", LpPool, 2},
-      {"GlobalAveragePool", GlobalPool<OpType::kMean>},
-      {"GlobalMaxPool", GlobalPool<OpType::kReduceMax>},
-      {"GlobalLpPool", GlobalLpPool, 2},
+      {"MaxPool", MaxPool, 1, 1, 1000, true},
+      {"AveragePool", AveragePool, 1},
+      {"LpPool", LpPool, 1, 2},
+      {"GlobalAveragePool", GlobalPool<OpType::kMean>, 1},
+      {"GlobalMaxPool", GlobalPool<OpType::kReduceMax>, 1},
+      {"GlobalLpPool", GlobalLpPool, 1, 2},
   };
   return kRows;
 }

@@ -13,12 +13,12 @@ std::optional<Quantization> QuantizationOf(Op& op, size_t scale, size_t zero_poi
 /// The same as type of a result: one scale, and the zero point's own type.
 std::optional<QuantizedType> ResultType(Op& op, size_t scale, size_t zero_point);
 
+/// The type that a QuantizeLinear makes, where scale and zero point are one constant each; nothing
+/// else.
+std::optional<QuantizedType> QuantizeType(Op& op);
+
 /// Whether input i of a node holds codes whose scale and zero point are other inputs of it.
 bool CodesOperand(const NodeProto& node, size_t i, size_t* scale, size_t* zero_point);
-
-/// Operand i as codes of that quantization: an initializer, or a value that was made with it. In
-/// ONNX's order. A refusal where it was made with another.
-Value QuantizedOperand(Op& op, size_t i, const Quantization& q);
 
 }  // namespace whit::tools::onnx
 

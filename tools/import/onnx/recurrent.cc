@@ -37,7 +37,6 @@ std::optional<Layer> ReadLayer(Op& op, int64_t gates) {
     unsupported ? op.Unsupported(what) : op.Invalid(what);
     return std::nullopt;
   };
-  if (!op.has(0) || !op.has(1) || !op.has(2)) return fail("it needs 3 inputs", false);
   if (op.Has("clip")) return fail("clip", true);
   Layer l;
   l.gates = gates;
@@ -203,9 +202,9 @@ void Rnn(Op& op) {
 
 std::span<const Row> RecurrentRows() {
   static constexpr Row kRows[] = {
-      {"LSTM", Lstm, 7},
-      {"GRU", Gru, 7},
-      {"RNN", Rnn, 7},
+      {"LSTM", Lstm, 3, 7},
+      {"GRU", Gru, 3, 7},
+      {"RNN", Rnn, 3, 7},
   };
   return kRows;
 }

@@ -30,19 +30,19 @@ struct Rule {
 // Where output pixel i lies in the input.
 double SourceOf(const Rule& rule, const ResizeAxis& a, int64_t i) {
   const auto x = static_cast<double>(i), in = static_cast<double>(a.in);
-  const auto out = static_cast<double>(a.out);
-  if (rule.coordinates == "align_corners") return a.out == 1 ? 0 : x * (in - 1) / (out - 1);
+  const double wide = a.scale * in;  // the output's size before it was cut to a whole number
+  if (rule.coordinates == "align_corners") return wide == 1 ? 0 : x * (in - 1) / (wide - 1);
   if (rule.coordinates == "asymmetric") return x / a.scale;
   if (rule.coordinates == "pytorch_half_pixel") return a.out == 1 ? 0 : (x + 0.5) / a.scale - 0.5;
   if (rule.coordinates == "half_pixel_symmetric") {
-    const double adjustment = out / (a.scale * in);
+    const double adjustment = static_cast<double>(a.out) / wide;
     return in / 2 * (1 - adjustment) + (x + 0.5) / a.scale - 0.5;
   }
   if (rule.coordinates == "tf_crop_and_resize") {
     if (a.out == 1)
       return 0.5 * (static_cast<double>(a.start) + static_cast<double>(a.end)) * (in - 1);
     return static_cast<double>(a.start) * (in - 1) +
-           x * static_cast<double>(a.end - a.start) * (in - 1) / (out - 1);
+           x * static_cast<double>(a.end - a.start) * (in - 1) / (wide - 1);
   }
   return (x + 0.5) / a.scale - 0.5;
 }
@@ -142,8 +142,7 @@ std::optional<ResizeRule> OwnRule(const Rule& rule, const ResizeAxis& h, const R
   if (rule.mode != "linear" || rule.antialias || rule.exclude_outside) return std::nullopt;
   for (const ResizeAxis& a : {h, w}) {
     const double ratio = static_cast<double>(a.out) / static_cast<double>(a.in);
-    if (rule.coordinates != "align_corners" && std::abs(a.scale / ratio - 1) > 1e-7)
-      return std::nullopt;
+    if (std::abs(a.scale / ratio - 1) > 1e-7) return std::nullopt;
     // These two differ from the others where there is one output pixel.
     if (a.out == 1 && rule.coordinates != "half_pixel") return std::nullopt;
   }
@@ -322,8 +321,8 @@ void Resize(Op& op) {
 
 std::span<const Row> ResizeRows() {
   static constexpr Row kRows[] = {
-      {"Resize", Resize, 10},
-      {"Upsample", Upsample, 7},
+      {"Resize", Resize, 1, 10},
+      {"Upsample", Upsample, 1, 7},
   };
   return kRows;
 }
