@@ -103,6 +103,9 @@ void AddImport(CLI::App& app, Action* action) {
   cli->add_option("--set", recipe.settings,
                   "NAME=NUMBER that the weights do not tell: sequence=128")
       ->allow_extra_args(false);
+  cli->add_option("--rename", recipe.renames,
+                  "PREFIX=>NEW or s/REGEX/TEXT/[g]: names of the weights to those of the graph")
+      ->allow_extra_args(false);
   cli->add_flag("--allow-extra", recipe.allow_extra,
                 "Leave out tensors of the weights that the graph does not have");
   cli->add_flag("--json", recipe.json, "With --graph: what matched and what did not, as JSON");

@@ -6,6 +6,7 @@
 
 #include "platform/mapping.h"
 #include "tools/import/import_recipe.h"
+#include "tools/import/weights/rename.h"
 #include "tools/whit/command.h"
 #include "tools/whit/progress.h"
 
@@ -106,6 +107,9 @@ Status RunRecipe(const RecipeFlags& flags, const ImportOptions& options, const s
   request.allow_extra = flags.allow_extra;
   request.import = options;
   WHIT_RETURN_IF_ERROR(ReadSettings(flags.settings, &request.options));
+  const auto rename = RenameRules::Parse(flags.renames);
+  if (!rename.ok()) return UsageError("--rename: " + rename.status().message());
+  if (!rename->empty()) request.rename = *rename;
   std::vector<std::string> notes;
   ReadConfig(flags.weights, flags.graph, &request.options, &notes);
   ImportReport report;
