@@ -181,6 +181,15 @@ class CommandTest(unittest.TestCase):
         self.assertEqual(account["extra"][0]["source"], "state_dict.module.stray")
         self.assertFalse(out.exists())
 
+    def test_weights_are_renamed(self):
+        out, tensors = self.folder / "renamed.whit", self.small_resnet()
+        other = {key.replace("state_dict.module.", "net/").replace(".conv", "/c"): value for key, value in tensors.items()}
+        args = ("import", "--graph", "cifar_resnet", "--weights", self.weights("renamed.onnx", other), "-o", out)
+        self.fails(2, "missing", *args, "-q")
+        done = self.json(*args, "--rename", "net/=>", "--rename", "s|/c([0-9])|.conv\\1|")
+        self.assertEqual((done["ok"], len(done["matched"]), done["matched"][5]["source"]), (True, 37, "net/layer1.0/c1.weight"))
+        self.fails(1, "'nothing' is none", *args, "--rename", "nothing")
+
     def test_a_graph_by_name_usage(self):
         out, weights = self.folder / "usage.whit", self.weights("usage.onnx", self.small_resnet())
         self.fails(1, ["no such file or graph", "mobilenet_v2"], "import", "--graph", "vgg", "--weights", weights, "-o", out)

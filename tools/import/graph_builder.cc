@@ -83,10 +83,7 @@ bool GraphBuilder::Ready(std::span<const Value> operands) const {
 }
 
 Value GraphBuilder::Fail(const Status& status) {
-  if (error_.ok()) {
-    refused_ = refused_ || status.code() == StatusCode::kUnsupported;
-    error_ = refusals_.Collect(status);
-  }
+  if (error_.ok()) error_ = refusals_.Collect(status);
   return Value(Value::kFailed);
 }
 

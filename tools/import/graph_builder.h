@@ -435,7 +435,6 @@ class GraphBuilder {
   ImportState state_;
   std::optional<Scope> scope_;
   Refusals refusals_;
-  bool refused_ = false;
   Status error_;
   uint32_t nodes_ = 0;  // At calls
   std::map<int, GeluTerm> terms_;

@@ -4,10 +4,10 @@
 #include <filesystem>
 
 #include "tools/import/import.h"
+#include "tools/import/weights/rename.h"
 #include "tools/whit/command.h"
 #include "tools/whit/import_recipe_flags.h"
 #include "tools/whit/progress.h"
-#include "tools/whit/rename.h"
 
 namespace whit::tools {
 
@@ -104,7 +104,7 @@ void AddImport(CLI::App& app, Action* action) {
   cli->add_option("--set", recipe.settings,
                   "NAME=NUMBER that the weights do not tell: sequence=128")
       ->allow_extra_args(false);
-  cli->add_option("--rename", recipe.rename, kRenameHelp)->allow_extra_args(false);
+  cli->add_option("--rename", recipe.renames, kRenameHelp)->allow_extra_args(false);
   cli->add_flag("--allow-extra", recipe.allow_extra,
                 "Leave out tensors of the weights that the graph does not have");
   cli->add_flag("--json", recipe.json, "With --graph: what matched and what did not, as JSON");

@@ -7,12 +7,12 @@
 #include <set>
 #include <unordered_map>
 
+#include "tools/import/weights/rename.h"
 #include "tools/import/weights/tensor_summary.h"
 #include "tools/import/weights/weights.h"
 #include "tools/import/weights/write_weights.h"
 #include "tools/whit/command.h"
 #include "tools/whit/progress.h"
-#include "tools/whit/rename.h"
 
 namespace whit::tools {
 
@@ -173,7 +173,7 @@ void PrintFound(const Found& f) {
 }
 
 Status RunDiff(const WeightsFlags& flags) {
-  WHIT_ASSIGN_OR_RETURN(const auto rename, RenameBy(flags.rename));
+  WHIT_ASSIGN_OR_RETURN(const RenameRules rename, RenameRules::Parse(flags.rename));
   WHIT_ASSIGN_OR_RETURN(const auto a, OpenWeights(flags.a));
   WHIT_ASSIGN_OR_RETURN(const auto b, OpenWeights(flags.b));
   std::unordered_map<std::string, size_t> in_b;
@@ -217,7 +217,7 @@ Status RunConvert(const WeightsFlags& flags) {
   if (extension != ".safetensors" && extension != ".npz")
     return UsageError("-o " + flags.out +
                       ": must end with .safetensors or .npz, which says the format");
-  WHIT_ASSIGN_OR_RETURN(const auto rename, RenameBy(flags.rename));
+  WHIT_ASSIGN_OR_RETURN(const RenameRules rename, RenameRules::Parse(flags.rename));
   WHIT_ASSIGN_OR_RETURN(const auto file, OpenWeights(flags.a));
   WeightSelection selection;
   selection.file = file.get();
@@ -271,7 +271,7 @@ void AddWeights(CLI::App& app, Action* action) {
   stats->add_option("FILE", stats_flags->a, "A file of weights")->required();
   auto [diff, diff_flags] =
       add("diff", "How two files differ, across formats; exit status 2 where they do",
-          "whit weights diff model.pth model.onnx --rename module.=", RunDiff);
+          "whit weights diff model.pth model.onnx --rename 'module.=>'", RunDiff);
   diff->add_option("A", diff_flags->a, "A file of weights")->required();
   diff->add_option("B", diff_flags->b, "Another")->required();
   diff->add_option("--rename", diff_flags->rename, kRenameHelp)->allow_extra_args(false);

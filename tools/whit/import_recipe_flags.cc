@@ -6,9 +6,9 @@
 
 #include "platform/mapping.h"
 #include "tools/import/import_recipe.h"
+#include "tools/import/weights/rename.h"
 #include "tools/whit/command.h"
 #include "tools/whit/progress.h"
-#include "tools/whit/rename.h"
 
 namespace whit::tools {
 
@@ -105,11 +105,11 @@ Status RunRecipe(const RecipeFlags& flags, const ImportOptions& options, const s
   WeightsRequest request;
   request.graph = flags.graph;
   request.allow_extra = flags.allow_extra;
-  if (!flags.rename.empty()) {
-    WHIT_ASSIGN_OR_RETURN(request.rename, RenameBy(flags.rename));
-  }
   request.import = options;
   WHIT_RETURN_IF_ERROR(ReadSettings(flags.settings, &request.options));
+  const auto rename = RenameRules::Parse(flags.renames);
+  if (!rename.ok()) return UsageError("--rename: " + rename.status().message());
+  if (!rename->empty()) request.rename = *rename;
   std::vector<std::string> notes;
   ReadConfig(flags.weights, flags.graph, &request.options, &notes);
   ImportReport report;

@@ -71,8 +71,6 @@ bool ListsName(const std::string& list, const std::string& name) {
 
 }  // namespace
 
-std::span<const Recipe> Recipes() { return kRecipes; }
-
 std::vector<RecipeInfo> ListRecipes() {
   std::vector<RecipeInfo> list;
   for (const Recipe& recipe : kRecipes) list.push_back(recipe.info);

@@ -34,9 +34,8 @@ struct Recipe {
   void (*build)(GraphBuilder& g, NamedWeights& weights, const RecipeValues& values);
 };
 
-/// All recipes, one row each; the functions lie in recipes/<name>.cc.
-std::span<const Recipe> Recipes();
-/// The recipe of that name or alias, or null.
+/// The recipe of that name or alias, or null. The table is in recipe.cc, the functions lie in
+/// recipes/<name>.cc.
 const Recipe* FindRecipe(const std::string& name);
 
 }  // namespace whit::tools
