@@ -91,13 +91,23 @@ bool CodesOperand(const NodeProto& node, size_t i, size_t* scale, size_t* zero_p
     size_t codes, scale, zero_point;
   };
   static constexpr Place kPlaces[] = {
-      {"DequantizeLinear", 0, 1, 2},   {"QLinearConv", 0, 1, 2},
-      {"QLinearMatMul", 0, 1, 2},      {"QLinearMatMul", 3, 4, 5},
-      {"QLinearAdd", 0, 1, 2},         {"QLinearAdd", 3, 4, 5},
-      {"QLinearMul", 0, 1, 2},         {"QLinearMul", 3, 4, 5},
-      {"QLinearSigmoid", 0, 1, 2},     {"QLinearLeakyRelu", 0, 1, 2},
-      {"QLinearAveragePool", 0, 1, 2}, {"QLinearGlobalAveragePool", 0, 1, 2},
+      {"DequantizeLinear", 0, 1, 2},
+      {"QLinearConv", 0, 1, 2},
+      {"QLinearMatMul", 0, 1, 2},
+      {"QLinearMatMul", 3, 4, 5},
+      {"QLinearAdd", 0, 1, 2},
+      {"QLinearAdd", 3, 4, 5},
+      {"QLinearMul", 0, 1, 2},
+      {"QLinearMul", 3, 4, 5},
+      {"QLinearSigmoid", 0, 1, 2},
+      {"QGemm", 0, 1, 2},
+      {"QLinearLeakyRelu", 0, 1, 2},
+      {"QLinearGlobalAveragePool", 0, 1, 2},
   };
+  if (node.op_type == "QLinearConcat" && i >= 2 && i % 3 == 2) {
+    *scale = i + 1, *zero_point = i + 2;
+    return true;
+  }
   for (const Place& place : kPlaces) {
     if (place.op != node.op_type || place.codes != i) continue;
     *scale = place.scale, *zero_point = place.zero_point;
@@ -282,6 +292,41 @@ void QLinearUnary(Op& op) {
   op.Set(0, op.g.Unary(kType, v, op.Float("alpha", 0.01f), *out), order);
 }
 
+// com.microsoft's Gemm of codes; the bias is int32 of a's scale times b's.
+void QGemm(Op& op) {
+  const auto a = QuantizationOf(op, 1, 2), b = QuantizationOf(op, 4, 5);
+  const auto out = ResultType(op, 7, 8);
+  const TensorProto* weights = op.Initializer(3);
+  if (!a || !b || !out || weights == nullptr || weights->dims.size() != 2)
+    return op.Unsupported("weights, scales or zero points that are computed, or a float result");
+  if (op.Int("transA", 0) != 0 || op.Float("alpha", 1) != 1)
+    return op.Unsupported("transA or alpha");
+  if (!ExpectCodes(op, 0, *a)) return;
+  const bool transposed = op.Int("transB", 0) != 0;
+  Quantization q = *b;
+  q.axis = q.scale.size() > 1 ? (transposed ? 0 : 1) : -1;
+  const Value w = op.ConstantOf(*weights, q);
+  op.Set(0, LinearOfCodes(op, op.Plain(0), w, transposed, op.Plain(6), *out, {}));
+}
+
+// Scale and zero point of the result, then three inputs for every part.
+void QLinearConcat(Op& op) {
+  const auto out = ResultType(op, 0, 1);
+  std::vector<size_t> parts;
+  for (size_t i = 2; i + 1 < op.inputs(); i += 3) {
+    const auto q = QuantizationOf(op, i + 1, i + 2);
+    if (!q || !out) return op.Unsupported("scales or zero points that are computed at run time");
+    if (!ExpectCodes(op, i, *q)) return;
+    if (op.Rank(i) != op.Rank(2)) return op.Invalid("the inputs have different ranks");
+    parts.push_back(i);
+  }
+  if (parts.empty()) return op.Invalid("nothing to join");
+  const int axis = op.Axis(op.Int("axis", 0), op.Rank(2));
+  Order order;
+  const std::vector<Value> values = op.Aligned(parts, &order);
+  op.Set(0, op.g.Concat(values, PositionOf(order, axis), *out), order);
+}
+
 void QLinearGlobalAveragePool(Op& op) {
   const auto x = QuantizationOf(op, 1, 2);
   const auto out = ResultType(op, 3, 4);
@@ -396,6 +441,8 @@ std::span<const Row> QuantizeRows() {
       {"QLinearMatMul", QLinearMatMul, 7, 10, 1000, true},
       {"QLinearAdd", QLinearBinary<OpType::kAdd>, 7, 1, 1000, true, "com.microsoft"},
       {"QLinearMul", QLinearBinary<OpType::kMul>, 7, 1, 1000, true, "com.microsoft"},
+      {"QGemm", QGemm, 6, 1, 1000, true, "com.microsoft"},
+      {"QLinearConcat", QLinearConcat, 4, 1, 1000, true, "com.microsoft"},
       {"QLinearSigmoid", QLinearUnary<OpType::kLogistic>, 4, 1, 1000, true, "com.microsoft"},
       {"QLinearLeakyRelu", QLinearUnary<OpType::kLeakyRelu>, 4, 1, 1000, true, "com.microsoft"},
       {"QLinearGlobalAveragePool", QLinearGlobalAveragePool, 4, 1, 1000, true, "com.microsoft"},

@@ -207,7 +207,12 @@ std::optional<std::vector<ResizeAxis>> PlaceAxes(Op& op, const std::vector<float
                                                  const std::vector<float>& roi) {
   const Ints dims = op.Dims(0);
   const size_t given = scales.empty() ? sizes.size() : scales.size();
-  if (given != listed.size() || (!roi.empty() && roi.size() != 2 * listed.size())) {
+  Ints distinct = listed;
+  for (int64_t& axis : distinct) axis = op.Axis(axis, op.Rank(0));
+  std::sort(distinct.begin(), distinct.end());
+  const bool twice = std::adjacent_find(distinct.begin(), distinct.end()) != distinct.end();
+  if (given != listed.size() || twice || dims.empty() ||
+      (!roi.empty() && roi.size() != 2 * listed.size())) {
     op.Invalid(std::to_string(given) + " scales or sizes for " + std::to_string(listed.size()) +
                " axes");
     return std::nullopt;
