@@ -169,6 +169,19 @@ Mapping& Mapping::operator=(Mapping&& other) noexcept {
   return *this;
 }
 
+void Mapping::Drop(std::span<const std::byte> part) const {
+  if (base_ == nullptr || part.data() < bytes_.data() ||
+      part.data() + part.size() > bytes_.data() + bytes_.size()) {
+    return;
+  }
+  // Whole pages alone: others are of the neighbours too.
+  const auto page = static_cast<uintptr_t>(sysconf(_SC_PAGESIZE));
+  const auto begin = (reinterpret_cast<uintptr_t>(part.data()) + page - 1) / page * page;
+  const auto end = reinterpret_cast<uintptr_t>(part.data() + part.size()) / page * page;
+  // The mapping is private and read-only, so the file has all of it. Locked pages stay (EINVAL).
+  if (begin < end) (void)madvise(reinterpret_cast<void*>(begin), end - begin, MADV_DONTNEED);
+}
+
 Mapping::~Mapping() {
   if (base_ != nullptr) munmap(base_, base_bytes_);
 }

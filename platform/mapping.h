@@ -49,6 +49,9 @@ class Mapping {
   std::span<const std::byte> bytes() const { return bytes_; }
   const std::byte* data() const { return bytes_.data(); }
   size_t size() const { return bytes_.size(); }
+  /// Gives the memory of `part` back until it is read again, where the file is mapped and not
+  /// locked; else nothing happens. For passes over files larger than memory.
+  void Drop(std::span<const std::byte> part) const;
   /// True if the bytes lie in a mapping of the file (kMap, kLock), so that pages are shared between
   /// processes.
   bool mapped() const { return base_ != nullptr; }

@@ -25,7 +25,7 @@ sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / "fixture
 import tflite_builder  # needs numpy
 
 WHIT, CLASSIFY, MAKE_MODEL = (pathlib.Path(word).resolve() for word in sys.argv[1:4])
-COMMANDS = ["import", "info", "run", "classify", "bench", "plan", "tune", "ops", "verify"]
+COMMANDS = ["import", "info", "run", "classify", "bench", "plan", "tune", "ops", "verify", "weights"]
 
 
 def whit(*args):
@@ -46,6 +46,32 @@ class CommandTest(unittest.TestCase):
     @classmethod
     def tearDownClass(cls):
         cls.scratch.cleanup()
+
+    def test_weights(self):
+        a, b = self.folder / "a.npz", self.folder / "b.npz"
+        floats = np.arange(6, dtype=np.float32).reshape(2, 3)
+        np.savez(a, **{"net.w": floats, "net.b": np.float32([1, 2])})
+        np.savez_compressed(b, w=floats + np.float32(0.5) * (floats == 5), b=np.float32([1, 2]), c=np.int8([3]))
+        listed = json.loads(self.ok("weights", "list", a, "--json"))
+        self.assertEqual(set(listed), {"file", "format", "elements", "bytes", "metadata", "tensors"})
+        self.assertEqual(listed["tensors"][0], {"name": "net.w", "type": "float32", "shape": [2, 3], "bytes": 24})
+        stats = json.loads(self.ok("weights", "stats", a, "--json"))["tensors"][0]
+        self.assertEqual((stats["elements"], stats["sum"], stats["min"], stats["max"], stats["zeros"], stats["not_finite"]),
+                         (6, 15, 0, 5, 1, 0))
+        self.assertAlmostEqual(stats["deviation"], floats.std(), 6)
+        done = whit("weights", "diff", a, b, "--rename", "net.=>", "--json")
+        self.assertEqual(done.returncode, 2)
+        found = json.loads(done.stdout)
+        self.assertEqual((found["same"], found["only_b"], found["only_a"]), (["net.b"], ["c"], []))
+        self.assertEqual((found["differing"][0]["name"], found["differing"][0]["largest"]), ("net.w", 0.5))
+        self.assertAlmostEqual(found["differing"][0]["relative"], 0.1)
+        self.ok("weights", "diff", a, a)
+        out = self.folder / "c.safetensors"
+        self.ok("weights", "convert", b, "-o", out)
+        self.ok("weights", "diff", b, out)
+        self.fails(1, "safetensors or .npz", "weights", "convert", b, "-o", self.folder / "c.txt")
+        self.fails(1, "the rule", "weights", "diff", a, b, "--rename", "nothing")
+        self.fails(2, "no format that is known", "weights", "list", self.picture)
 
     def ok(self, *args):
         done = whit(*args)

@@ -98,6 +98,7 @@ Status RunStats(const WeightsFlags& flags) {
     }
     WHIT_ASSIGN_OR_RETURN(const auto bytes, file->Read(i, &scratch));
     const TensorSummary s = Summarize(e, bytes);
+    file->Drop(bytes);
     if (flags.json) {
       Json json = EntryJson(e);
       json["elements"] = s.elements, json["sum"] = Number(s.sum), json["mean"] = Number(s.mean);
@@ -136,6 +137,7 @@ Status DiffTensor(const WeightFile& a, size_t i, const WeightFile& b, size_t j,
   WHIT_ASSIGN_OR_RETURN(const auto bytes_a, a.Read(i, &scratch_a));
   WHIT_ASSIGN_OR_RETURN(const auto bytes_b, b.Read(j, &scratch_b));
   const TensorDifference d = Compare(x, bytes_a, y, bytes_b);
+  a.Drop(bytes_a), b.Drop(bytes_b);
   if (d.same_bytes || d.largest <= flags.tolerance) {
     found->same.push_back(x.name);
     return OkStatus();

@@ -171,7 +171,6 @@ class Hdf5Weights : public WeightFile {
   enum Names : uint8_t { kLayers, kWeights };
 
   WeightLimits limits_;
-  Mapping mapping_;
   std::optional<Hdf5Reader> reader_;  // its allowance is for opening
   uint64_t bytes_left_ = 0;           // that the listed tensors may have together
   Hdf5GlobalHeaps heaps_;

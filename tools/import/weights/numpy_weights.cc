@@ -165,7 +165,6 @@ class NumpyWeights : public WeightFile {
   }
 
   WeightLimits limits_;
-  Mapping mapping_;
   ZipDirectory zip_;
   EntryNames names_;
   std::vector<Array> arrays_;

@@ -174,7 +174,6 @@ class OnnxWeights : public WeightFile {
     entry->codes = std::move(codes);
   }
 
-  Mapping mapping_;
   std::string folder_;
   onnx::ModelProto model_;
   std::vector<const onnx::TensorProto*> sources_;  // by entry

@@ -59,6 +59,7 @@ constexpr std::string_view kCallable[] = {
     "torch.jit._pickle.restore_type_tag",
     "torch.nn.parameter.Buffer",
     "torch.nn.parameter.Parameter",
+    "torch.serialization._get_layout",
     "uuid.UUID",
 };
 

@@ -175,7 +175,6 @@ class Safetensors : public WeightFile {
   }
 
   WeightLimits limits_;
-  Mapping mapping_;
   EntryNames names_;
   std::span<const std::byte> data_;
   std::vector<uint64_t> begin_, end_;  // of each tensor in data_

@@ -185,7 +185,6 @@ class TfliteWeights : public WeightFile {
   }
 
   WeightLimits limits_;
-  Mapping mapping_;
   EntryNames names_;
   std::vector<Data> data_;  // of each entry
 };

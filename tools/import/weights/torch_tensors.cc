@@ -282,6 +282,30 @@ class Finder {
     return AddView(args, std::move(t), name);
   }
 
+  // Bytes as such, or as protocol 2 writes them: encode(text, 'latin1') of code points below 256.
+  bool ReadBytes(PickleRef i, TorchTensor* t) const {
+    if (At(i).kind == PickleKind::kBytes) {
+      t->bytes = std::as_bytes(std::span(At(i).text.data(), At(i).text.size()));
+      return true;
+    }
+    if (At(i).kind != PickleKind::kCall || At(At(i).items[0]).text != "_codecs.encode")
+      return false;
+    const PickleRef text = Argument(At(i).items[1], 0);
+    if (text < 0 || At(text).kind != PickleKind::kText) return false;
+    auto bytes = std::make_shared<std::vector<std::byte>>();
+    const std::string_view utf8 = At(text).text;
+    for (size_t k = 0; k < utf8.size(); ++k) {
+      auto c = static_cast<unsigned char>(utf8[k]);
+      if (c >= 0x80) {  // two bytes: 110000xx 10xxxxxx
+        if ((c & 0xfc) != 0xc0 || ++k == utf8.size()) return false;
+        c = static_cast<unsigned char>((c & 3) << 6 | (utf8[k] & 0x3f));
+      }
+      bytes->push_back(static_cast<std::byte>(c));
+    }
+    t->bytes = *bytes, t->owned = std::move(bytes);
+    return true;
+  }
+
   // State of a NumPy array: (version, shape, dtype, Fortran order, bytes).
   Status AddArray(PickleRef state, const std::string& name) {
     const PickleRef dtype = state < 0 ? -1 : Argument(state, 2);
@@ -300,8 +324,7 @@ class Finder {
     }
     if (!NumpyType(text, &t.entry.type, &t.big_endian))
       return AddRefused(name, "an array of elements that are not known");
-    if (At(data).kind != PickleKind::kBytes) return AddRefused(name, "an array without bytes");
-    t.bytes = std::as_bytes(std::span(At(data).text.data(), At(data).text.size()));
+    if (!ReadBytes(data, &t)) return AddRefused(name, "an array without bytes");
     int64_t step = 1;
     const size_t rank = t.entry.shape.size();
     t.stride.resize(rank);

@@ -3,6 +3,7 @@
 #define WHIT_TOOLS_IMPORT_WEIGHTS_TORCH_TENSORS_H_
 
 #include <cstdint>
+#include <memory>
 #include <span>
 #include <string>
 #include <string_view>
@@ -23,7 +24,8 @@ struct TorchTensor {
   uint64_t offset = 0;            // elements of the entry's type
   std::vector<int64_t> stride;    // elements, none below 0; as many as dimensions
   std::span<const std::byte> bytes;
-  bool big_endian = false;  // of `bytes`
+  std::shared_ptr<const std::vector<std::byte>> owned;  // where `bytes` do not lie in the pickle
+  bool big_endian = false;                              // of `bytes`
 };
 
 /// Walks what the pickle describes: dicts by their keys, lists by their indices, objects by their

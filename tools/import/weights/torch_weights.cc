@@ -223,7 +223,6 @@ class TorchWeights : public WeightFile {
   }
 
   WeightLimits limits_;
-  Mapping mapping_;
   ZipDirectory zip_;
   std::vector<std::byte> pickle_bytes_;  // where the pickle is packed
   Pickle pickle_, keys_;

@@ -57,6 +57,8 @@ struct WeightLimits {
 /// An open file. Immutable: any number of threads may read it.
 class WeightFile {
  public:
+  WeightFile() = default;
+  WeightFile(WeightFile&&) = default;
   virtual ~WeightFile() = default;
 
   /// "PyTorch zip", "safetensors".
@@ -74,7 +76,11 @@ class WeightFile {
   virtual Result<std::span<const std::byte>> Read(size_t i,
                                                   std::vector<std::byte>* scratch) const = 0;
 
+  /// Gives the memory back that bytes of Read() take, where they lie in the mapped file.
+  void Drop(std::span<const std::byte> bytes) const { mapping_.Drop(bytes); }
+
  protected:
+  Mapping mapping_;
   std::string format_;
   std::vector<TensorEntry> tensors_;
   std::vector<std::pair<std::string, std::string>> metadata_;

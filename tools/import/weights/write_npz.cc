@@ -152,6 +152,7 @@ Status WriteNpz(const WeightSelection& s, const std::string& path) {
       WHIT_RETURN_IF_ERROR(put(std::as_bytes(std::span(header))));
       WHIT_RETURN_IF_ERROR(put(bytes));
       done += bytes.size();
+      s.file->Drop(bytes);
       s.progress(static_cast<double>(done) / static_cast<double>(std::max<uint64_t>(1, total)));
     }
     const uint64_t directory = at;

@@ -59,6 +59,7 @@ Status WriteSafetensors(const WeightSelection& s, const std::string& path) {
       WHIT_ASSIGN_OR_RETURN(const auto bytes, s.file->Read(i, &scratch));
       WHIT_RETURN_IF_ERROR(append(bytes));
       done += bytes.size();
+      s.file->Drop(bytes);
       s.progress(static_cast<double>(done) / static_cast<double>(std::max<uint64_t>(1, total)));
     }
     return OkStatus();
