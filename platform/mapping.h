@@ -5,6 +5,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <span>
 #include <string>
 #include <vector>
@@ -67,6 +68,12 @@ Result<std::vector<std::byte>> ReadWholeFile(const std::string& path, uint64_t m
 /// `path` is as it was.
 Status WriteFileAtomically(const std::string& path,
                            std::span<const std::span<const std::byte>> chunks);
+
+/// The same for what is made piece by piece: `fill` calls its argument with one chunk after the
+/// other; a status that is not ok, of either, ends it.
+using AppendBytes = std::function<Status(std::span<const std::byte>)>;
+Status WriteFileAtomically(const std::string& path,
+                           const std::function<Status(const AppendBytes&)>& fill);
 
 }  // namespace whit
 

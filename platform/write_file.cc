@@ -106,10 +106,18 @@ Result<std::string> ResolveTarget(const std::string& path) {
 
 Status WriteFileAtomically(const std::string& path,
                            std::span<const std::span<const std::byte>> chunks) {
+  return WriteFileAtomically(path, [&](const AppendBytes& append) {
+    for (std::span<const std::byte> chunk : chunks) WHIT_RETURN_IF_ERROR(append(chunk));
+    return OkStatus();
+  });
+}
+
+Status WriteFileAtomically(const std::string& path,
+                           const std::function<Status(const AppendBytes&)>& fill) {
   WHIT_ASSIGN_OR_RETURN(const std::string target, ResolveTarget(path));
   TemporaryFile file(target);
   WHIT_RETURN_IF_ERROR(file.Create());
-  for (std::span<const std::byte> chunk : chunks) WHIT_RETURN_IF_ERROR(file.Append(chunk));
+  WHIT_RETURN_IF_ERROR(fill([&](std::span<const std::byte> chunk) { return file.Append(chunk); }));
   WHIT_RETURN_IF_ERROR(file.RenameToTarget());
   // The new name is in the folder's own blocks. Best effort: the file is whole either way.
   const int folder = open(FolderOf(target).c_str(), O_RDONLY | O_CLOEXEC);

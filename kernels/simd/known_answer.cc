@@ -179,7 +179,7 @@ bool WideProductIsRight(const Kernels& k) {
 }
 
 /// 3 rows of 7 k times 20 channels as floats. Weights are small enough for every way to sum.
-bool DequantizeIsRight(const Kernels& k) {
+bool DequantizeIsRight(const Kernels& k, int32_t act_bias) {
   constexpr int kRows = 3, kN = 20, kK = 7, kSteps = 2, kStride = 12;
   Numbers numbers;
   std::array<uint8_t, kRows * kStride + 64> x;
@@ -205,7 +205,7 @@ bool DequantizeIsRight(const Kernels& k) {
                                                   x.data() + 2 * kStride};
   const std::array<int32_t, kSteps> offsets = {0, 4};
   const std::array<float, kRows> scale = {0.5f, 0.25f, 2.0f};
-  const std::array<int32_t, kRows> zero = {0, 255, 131};
+  const std::array<int32_t, kRows> zero = {act_bias - 128, act_bias + 127, act_bias + 3};
   std::array<uint8_t, 128> step_max{}, pair_max{}, limit1{}, limit2{};
   std::array<uint8_t, kListBytesPerStep*(kSteps + 1)> lists;
   step_max[0] = step_max[1] = 255;
@@ -216,7 +216,7 @@ bool DequantizeIsRight(const Kernels& k) {
   d.lo = -3000, d.hi = 3000, d.out = out.data();
   ProductI8 p;
   p.rows = rows.data(), p.count = kRows;
-  p.offsets = offsets.data(), p.steps = kSteps, p.one_run = true;
+  p.offsets = offsets.data(), p.steps = p.run_steps = kSteps, p.one_run = true;
   p.weights = w.data(), p.n = kN, p.panel_end = 2;
   p.quant.sums = sums.data(), p.quant.multiplier = multiplier.data(), p.quant.act_bias = -1;
   p.dequantize = &d;
@@ -230,7 +230,8 @@ bool DequantizeIsRight(const Kernels& k) {
       int32_t acc = 0;
       for (int j = 0; j < kK; ++j) {
         const int weight = w[static_cast<size_t>(place(n, j))];
-        acc += (x[static_cast<size_t>(i * kStride + j)] - zero[row]) * weight;
+        const int32_t stored = Stored(x[static_cast<size_t>(i * kStride + j)], act_bias);
+        acc += (stored - zero[row]) * weight;
       }
       const float y = static_cast<float>(acc) * (scale[row] * multiplier[channel]);
       const float want = std::clamp(y + bias[channel], d.lo, d.hi);
@@ -347,8 +348,7 @@ const char* FirstWrongKernel(const Kernels& k, int32_t act_bias) {
       return "depthwise_flat_i8";
     }
   }
-  // Float activations are quantized to uint8 (simd::QuantizeF32).
-  if (k.product_i8 != nullptr && act_bias == 128 && !DequantizeIsRight(k)) return "dequantize";
+  if (k.product_i8 != nullptr && !DequantizeIsRight(k, act_bias)) return "dequantize";
   if (!RowsAreRight(k, act_bias)) return "rows";
   return nullptr;
 }

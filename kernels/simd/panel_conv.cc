@@ -286,9 +286,7 @@ const char* WhyNot(const PrepareContext& ctx, const RowProduct& p) {
   if (!hybrid && (ctx.in[0].type != stored || ctx.out[0].type != stored)) {
     return "serves 8-bit activations as the tier stores them";
   }
-  if (hybrid && (ctx.tier->f32 == nullptr || ctx.tier->act_bias != 128)) {
-    return "a tier that does not quantize floats to uint8";
-  }
+  if (hybrid && ctx.tier->f32 == nullptr) return "a tier that does not quantize floats";
   if (p.sums == nullptr || p.limits == nullptr) return "weights without their derived arrays";
   if (p.g.out_pixels() == 0) return "no output pixels";
   if (!hybrid && RangeOfMultipliers(p.out.multiplier, p.dims.n) == MultiplierRange::kInvalid) {
@@ -375,6 +373,7 @@ Status PreparePanelConv(const PrepareContext& ctx, Prepared* prepared, bool* acc
   if (out.kind == ProductKind::kHybrid) {
     p.quantized.kernels = ctx.tier->f32;
     p.quantized.pixels = p.product.quantize_pixels;
+    p.quantized.act_bias = ctx.tier->act_bias;
     p.quant.act_bias = -1;  // simd::Dequantize wants the sums as start values
   } else {
     p.quant.bias = reinterpret_cast<const int32_t*>(out.bias);

@@ -15,6 +15,7 @@ namespace whit {
 struct QuantizedRows {
   const simd::F32Kernels* kernels = nullptr;  // null: the activations are stored in 8 bits
   bool pixels = false;                        // every pixel has its own quantization
+  int32_t act_bias = 0;                       // of the tier: stored less canonical int8
   Part scale, zero;                           // of each row of a block
 
   void TakeScratch(const RowBlocks& blocks, ScratchParts* parts) {
@@ -36,7 +37,7 @@ class RowQuantizer {
   void Begin(int64_t block, BlockRows* rows);
 
   const float* scale() const { return scale_; }
-  const int32_t* zero() const { return zero_; }  // as stored, 0 to 255
+  const int32_t* zero() const { return zero_; }  // as stored
 
   // What BlockRows::Fill asks for.
   void Line(const uint8_t* source, int64_t elements, uint8_t* target);
@@ -45,7 +46,7 @@ class RowQuantizer {
  private:
   void BeginImage(int64_t image);
   DynamicQuant Range(const float* x, int64_t count) const;
-  int32_t StoredZero() const { return quant_.zero_point + 128; }
+  int32_t StoredZero() const { return quant_.zero_point + p_.act_bias; }
 
   const QuantizedRows& p_;
   const RowBlocks& b_;

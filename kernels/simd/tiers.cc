@@ -21,12 +21,7 @@ constexpr Tier kTiers[] = {
      [](const CpuFeatures& c) { return c.avx512vnni && c.fma; }, 128, &kAvx512Vnni, 400, 110,
      &kAvx512VnniF32, &kAvx512VnniVector},
 #elif defined(__aarch64__) || defined(__arm__)
-    {"neon", "NEON", [](const CpuFeatures& c) { return c.neon; }, 0, &kNeon, 10, 5,
-#if defined(__aarch64__)
-     &kNeonF32,
-#else
-     nullptr,
-#endif
+    {"neon", "NEON", [](const CpuFeatures& c) { return c.neon; }, 0, &kNeon, 10, 5, &kNeonF32,
      &kNeonVector},
 #endif
 #if defined(__aarch64__)

@@ -45,6 +45,53 @@ TEST(GraphBuilderElementwise, ComposedFunctionsEqualTheirDefinitions) {
   ExpectNear(clamp, Map(x, [](double v) { return std::min(std::max(v, -2.0), 3.0); }), 0);
 }
 
+// GELU as frameworks write it, every order of its factors.
+TEST(GraphBuilderElementwise, TheFactorsOfGeluBecomeOneOperator) {
+  const Floats x = Noise(100, 1, -5, 5);
+  const auto gelu = Map(x, [](double v) { return v / 2 * (1 + std::erf(v / std::sqrt(2.0))); });
+  const float root = std::sqrt(2.0f);
+  const std::vector<std::function<Value(GraphBuilder&, Value)>> forms = {
+      [&](GraphBuilder& g, Value v) {
+        const Value e = g.Add(g.Erf(g.Div(v, g.Float(root))), g.Float(1));
+        return g.Mul(g.Mul(v, e), g.Float(0.5f));
+      },
+      [&](GraphBuilder& g, Value v) {
+        const Value e = g.Add(g.Float(1), g.Erf(g.Mul(g.Float(1 / root), v)));
+        return g.Mul(g.Mul(v, g.Float(0.5f)), e);
+      },
+      [&](GraphBuilder& g, Value v) {
+        const Value e = g.Mul(g.Add(g.Erf(g.Div(v, g.Float(root))), g.Float(1)), g.Float(0.5f));
+        return g.Mul(e, v);
+      }};
+  for (const auto& form : forms) {
+    GraphBuilder g;
+    g.Output("y", form(g, g.Input("x", DType::kFloat32, Shape{100})));
+    Built built(g);
+    EXPECT_EQ(built.ops(), std::vector<std::string>{"Gelu"});
+    built.Set(0, x);
+    ExpectNear(built.Run(), gelu, 1e-5f);
+  }
+  // Not GELU: another factor inside.
+  GraphBuilder g;
+  const Value v = g.Input("x", DType::kFloat32, Shape{100});
+  const Value e = g.Add(g.Erf(g.Mul(v, g.Float(0.7f))), g.Float(1));
+  g.Output("y", g.Mul(g.Mul(v, e), g.Float(0.5f)));
+  ExpectNear(RunOn(g, x), Map(x, [](double d) { return d / 2 * (1 + std::erf(d * 0.7)); }), 1e-5f);
+}
+
+TEST(GraphBuilderElementwise, SmallPowersAreProducts) {
+  const Floats x = Noise(50, 1, -3, 3);
+  for (const float power : {1.0f, 2.0f, 3.0f}) {
+    GraphBuilder g;
+    g.Output("y",
+             g.Mul(g.Pow(g.Input("x", DType::kFloat32, Shape{50}), g.Float(power)), g.Float(1)));
+    Built built(g);
+    for (const std::string& op : built.ops()) EXPECT_NE(op, "Pow");
+    built.Set(0, x);
+    ExpectNear(built.Run(), Map(x, [&](double v) { return std::pow(v, double{power}); }), 1e-5f);
+  }
+}
+
 TEST(GraphBuilderAxes, SoftmaxOfAnyAxis) {
   const Floats x = Noise(2 * 3 * 4, 1, -3, 3);
   Floats want(x.size());
@@ -308,6 +355,141 @@ TEST(GraphBuilderQuantized, AConvolutionOfCodesIsTheRealOneRounded) {
         EXPECT_NEAR(got[static_cast<size_t>((oy * 4 + ox) * 3 + o)], code, 1)
             << oy << ' ' << ox << ' ' << o;
       }
+}
+
+// int8 weights of float activations: the activations are quantized row by row at run time.
+TEST(GraphBuilderQuantized, Int8WeightsOfFloatActivations) {
+  const Floats x = Noise(2 * 16, 1);
+  const std::vector<float> scale = {0.01f, 0.02f, 0.03f};
+  Bytes codes(3 * 16);
+  for (size_t i = 0; i < codes.size(); ++i) codes[i] = static_cast<std::byte>(37 * i + 5);
+  Floats want(2 * 3);
+  for (size_t r = 0; r < 2; ++r) {
+    for (size_t o = 0; o < 3; ++o) {
+      for (size_t k = 0; k < 16; ++k) {
+        const auto code = static_cast<int8_t>(codes[o * 16 + k]);
+        want[r * 3 + o] += x[r * 16 + k] * scale[o] * static_cast<float>(code);
+      }
+    }
+  }
+  GraphBuilder g;
+  const Value w =
+      g.Constant(DType::kInt8, Shape{3, 16}, codes, {.scale = scale, .zero_point = {}, .axis = 0});
+  g.Output("y", g.Linear(g.Input("x", DType::kFloat32, Shape{2, 16}), w, {}));
+  // A code of the activations is 1 / 127 of the largest, of the sum of 16 products at most half of
+  // that for each.
+  ExpectNear(RunOn(g, x), want, 16 * 0.5f / 127 * 0.03f * 127);
+}
+
+TEST(GraphBuilderQuantized, FunctionsOfCodesAreTables) {
+  std::vector<int8_t> x(256);
+  for (size_t i = 0; i < x.size(); ++i) x[i] = static_cast<int8_t>(static_cast<int>(i) - 128);
+  const QuantizedType out = {DType::kInt8, 1.0f / 256, -128};
+  GraphBuilder g;
+  const Value in =
+      g.Input("x", DType::kInt8, Shape{1, 256}, {.scale = {0.05f}, .zero_point = {3}, .axis = -1});
+  g.Output("sigmoid", g.Unary(OpType::kLogistic, in, 0, out));
+  g.Output("softmax", g.Softmax(in, -1, 1, out));
+  Built built(g);
+  EXPECT_EQ(built.ops(), (std::vector<std::string>{"Softmax", "Table"}));
+  built.Set(0, x);
+  const auto sigmoid = built.Run<int8_t>(0), softmax = built.Run<int8_t>(1);
+  double sum = 0;
+  for (int8_t v : x) sum += std::exp(0.05 * (v - 3));
+  for (size_t i = 0; i < x.size(); ++i) {
+    const double real = 0.05 * (x[i] - 3);
+    EXPECT_NEAR(sigmoid[i] + 128, std::min(256 / (1 + std::exp(-real)), 255.0), 0.51) << i;
+    EXPECT_NEAR(softmax[i] + 128, 256 * std::exp(real) / sum, 1) << i;
+  }
+}
+
+TEST(GraphBuilderQuantized, QuantizedOperandsNeedAResultType) {
+  GraphBuilder g;
+  const Value x =
+      g.Input("x", DType::kInt8, Shape{4}, {.scale = {0.5f}, .zero_point = {0}, .axis = -1});
+  EXPECT_TRUE(g.failed(g.At("sum").Add(x, x)));
+  EXPECT_NE(g.status().message().find("'sum'"), std::string::npos) << g.status().message();
+  GraphBuilder h;
+  const Value y =
+      h.Input("x", DType::kInt8, Shape{4}, {.scale = {0.5f}, .zero_point = {0}, .axis = -1});
+  h.Output("y", h.Dequantize(h.Add(y, y, QuantizedType{DType::kInt8, 0.25f, 10})));
+  Built built(h);
+  built.Set(0, std::vector<int8_t>{-4, 0, 3, 20});
+  EXPECT_EQ(built.Run(), (Floats{-4, 0, 3, 20}));
+}
+
+// ---- numbers that no graph has ----
+
+TEST(GraphBuilderHostile, EveryNumberIsCheckedBeforeItIsUsed) {
+  constexpr int64_t kHuge = std::numeric_limits<int64_t>::max(),
+                    kLow = std::numeric_limits<int64_t>::min();
+  for (const int64_t v :
+       {kHuge, kLow, int64_t{1} << 31, int64_t{1} << 40, int64_t{-1}, int64_t{0}}) {
+    const std::vector<std::function<Value(GraphBuilder&, Value)>> calls = {
+        [&](GraphBuilder& g, Value x) {
+          return g.Reshape(x, std::vector<int64_t>{v, v});
+        },
+        [&](GraphBuilder& g, Value x) {
+          return g.Slice(x, {0, v, 0, v}, {1, v, 4, 1}, {1, v, 1, v});
+        },
+        [&](GraphBuilder& g, Value x) { return g.SliceAxis(x, 1, v, v, v); },
+        [&](GraphBuilder& g, Value x) {
+          return g.Pad(x, {0, v, 0, 0}, {0, 0, v, 0});
+        },
+        [&](GraphBuilder& g, Value x) {
+          return g.EdgePad(x, {0, v, 0, 0}, {0, 0, v, 0});
+        },
+        [&](GraphBuilder& g, Value x) {
+          return g.Tile(x, {v, v, v, v});
+        },
+        [&](GraphBuilder& g, Value x) {
+          return g.BroadcastTo(x, {v, 4, 4, 2});
+        },
+        [&](GraphBuilder& g, Value x) { return g.SpaceToDepth(x, v); },
+        [&](GraphBuilder& g, Value x) { return g.DepthToSpace(x, v); },
+        [&](GraphBuilder& g, Value x) { return g.ResizeBilinear(x, v, v, ResizeRule::kHalfPixel); },
+        [&](GraphBuilder& g, Value x) { return g.TopK(x, v)[0]; },
+        [&](GraphBuilder& g, Value x) {
+          return g.Split(x, 1, {v, v})[0];
+        },
+        [&](GraphBuilder& g, Value x) {
+          return g.Transpose(x, {0, v, 2, 3});
+        },
+        [&](GraphBuilder& g, Value x) { return g.Mean(x, {v}); },
+        [&](GraphBuilder& g, Value x) {
+          return g.MaxPool(x, {.kernel = {v, v},
+                               .stride = {v, 1},
+                               .dilation = {1, v},
+                               .before = {v, 0},
+                               .after = {0, v}});
+        },
+        [&](GraphBuilder& g, Value x) {
+          return g.AveragePool(x, {.window = {.kernel = {2, 2}, .before = {v, v}},
+                                   .count_padding = true,
+                                   .overhang = {v, v}});
+        },
+        [&](GraphBuilder& g, Value x) {
+          const Value w = g.Floats(Shape{2, 1, 1, 2}, Floats(4, 1.0f));
+          return g.Conv2D(
+              x, w, {},
+              {.window = {.stride = {v, v}, .dilation = {v, 1}, .before = {v, 0}}, .groups = v});
+        },
+        [&](GraphBuilder& g, Value x) {
+          const Value w = g.Floats(Shape{2, 2, 2, 2}, Floats(16, 1.0f));
+          TransposeConvArgs args;
+          args.window = {.stride = {v, v}, .dilation = {v, v}, .before = {v, 0}, .after = {0, v}};
+          args.extra = {v, v};
+          return g.TransposeConv2D(x, w, {}, args);
+        },
+    };
+    for (size_t i = 0; i < calls.size(); ++i) {
+      GraphBuilder g;
+      const Value y = calls[i](g, g.Input("x", DType::kFloat32, Shape{1, 4, 4, 2}));
+      g.Output("y", y);
+      const auto made = g.FinishBytes();
+      EXPECT_EQ(made.ok(), made.status().message().empty()) << i << " of " << v;
+    }
+  }
 }
 
 }  // namespace

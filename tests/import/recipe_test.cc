@@ -158,7 +158,7 @@ TEST(Recipe, AnExtraTensorIsRefusedUnlessAllowed) {
   file.AddNoise("state_dict.module.layer9.weight", {2, 3});
   file.AddNoise("optimizer.momentum", {5});  // not of the model's part
   ExpectParts(ErrorOf(file, {.graph = "cifar_resnet"}),
-              {"1 extra: 'state_dict.module.layer9.weight' 2x3"});
+              {"1 extra, which the graph does not have: 'state_dict.module.layer9.weight' 2x3"});
   WeightsRequest request = {.graph = "cifar_resnet"};
   request.allow_extra = true;
   EXPECT_TRUE(Import(file, request).ok());
@@ -196,7 +196,8 @@ TEST(Recipe, WeightsOfSomethingElseAreRefusedWhole) {
     for (const RecipeOption& o : info.options) request.options[o.name] = o.value > 0 ? o.value : 2;
     FakeFile file;
     file.AddNoise("something.weight", {3});
-    ExpectParts(ErrorOf(file, request), {"missing", "1 extra: 'something.weight' 3"});
+    ExpectParts(ErrorOf(file, request),
+                {"missing", "1 extra, which the graph does not have: 'something.weight' 3"});
   }
 }
 

@@ -87,6 +87,17 @@ TEST(ImportConv, LeavesAPadOfAnotherValue) {
   EXPECT_EQ(r.op(0).options_as_Pad()->value_i64(), 131 - 128);
 }
 
+TEST(ImportUnary, ANegationOfCodesIsRefused) {
+  TfliteModel m;
+  const int x = m.Quantized("x", TensorType::INT8, {4}, {0.5f}, {0});
+  const int y = m.Quantized("y", TensorType::INT8, {4}, {0.5f}, {0});
+  m.Op(BuiltinOperator::LOGICAL_NOT, {x}, {y});
+  const Status refused = Refusal(m.Bytes({x}, {y}));
+  EXPECT_EQ(refused.code(), StatusCode::kUnsupported);
+  EXPECT_NE(refused.message().find("LogicalNot of quantized"), std::string::npos)
+      << refused.message();
+}
+
 TEST(ImportConv, TakesAReluIn) {
   ConvParts p;
   const int relu = p.m.Quantized("relu", TensorType::UINT8, {1, 2, 2, 2}, {0.125f}, {3});

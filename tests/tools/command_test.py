@@ -115,6 +115,83 @@ class CommandTest(unittest.TestCase):
         for word in ("image", "image=", "image=1,a", "=1", "image=1,,2"):
             self.fails(1, "NAME=D,D", "import", self.tflite, "-o", out, "--shape", word)
 
+    # ---- import: a graph by name, weights from a file ----
+    def weights(self, name, tensors):
+        """Float tensors by name as the initializers of an ONNX file without nodes."""
+        def field(number, data):  # length-delimited
+            size, text = len(data), bytes([number << 3 | 2])
+            while size > 127:
+                text, size = text + bytes([size & 127 | 128]), size >> 7
+            return text + bytes([size]) + data
+
+        graph = b""
+        for key, array in tensors.items():
+            dims = b"".join(bytes([1 << 3, d]) for d in array.shape)  # all below 128
+            graph += field(5, dims + bytes([2 << 3, 1]) + field(8, key.encode()) +
+                           field(9, array.astype("<f4").tobytes()))
+        path = self.folder / name
+        path.write_bytes(bytes([1 << 3, 8]) + field(7, graph) + field(8, bytes([2 << 3, 17])))
+        return path
+
+    def small_resnet(self):
+        """A CIFAR ResNet of 8 layers, as PyTorch names it."""
+        noise, tensors = np.random.default_rng(1), {}
+
+        def layer(conv, norm, n, channels):
+            tensors[conv + ".weight"] = noise.normal(size=(n, channels, 3, 3)) / 9
+            for part in ("weight", "bias", "running_mean", "running_var"):
+                tensors[f"{norm}.{part}"] = noise.uniform(0.5, 1.5, size=n)
+
+        layer("conv1", "bn1", 4, 3)
+        for stage, (n, channels) in enumerate([(4, 4), (8, 4), (16, 8)], 1):
+            layer(f"layer{stage}.0.conv1", f"layer{stage}.0.bn1", n, channels)
+            layer(f"layer{stage}.0.conv2", f"layer{stage}.0.bn2", n, n)
+        tensors["linear.weight"], tensors["linear.bias"] = noise.normal(size=(10, 16)), noise.normal(size=10)
+        return {"state_dict.module." + key: value for key, value in tensors.items()}
+
+    def test_a_graph_by_name(self):
+        out = self.folder / "resnet8.whit"
+        weights = self.weights("resnet8.onnx", self.small_resnet())
+        args = ("import", "--graph", "cifar_resnet", "--weights", weights, "-o", out)
+        self.assertIn("37 tensors matched behind 'state_dict.module.'", self.ok(*args))
+        done = self.json(*args)
+        self.assertEqual(sorted(done), ["bytes", "extra", "graph", "ignored", "kept", "matched", "misshapen", "missing",
+                                        "ok", "operators", "out", "prefix", "weights"])
+        self.assertEqual((done["ok"], done["prefix"], len(done["matched"])), (True, "state_dict.module.", 37))
+        self.assertEqual(done["matched"][0], {"name": "conv1.weight", "source": "state_dict.module.conv1.weight",
+                                              "shape": "4x3x3x3", "type": "float32"})
+        info = self.json("info", out)
+        self.assertEqual((info["inputs"][0]["shape"], info["outputs"][0]["shape"]), ([1, 32, 32, 3], [1, 10]))
+        self.ok(*args, "--set", "size=40", "-q")
+        self.assertEqual(self.json("info", out)["inputs"][0]["shape"], [1, 40, 40, 3])
+
+    def test_weights_that_do_not_fit(self):
+        out, tensors = self.folder / "unfit.whit", self.small_resnet()
+        del tensors["state_dict.module.layer2.0.bn1.bias"]
+        tensors["state_dict.module.linear.bias"] = np.zeros(9)
+        tensors["state_dict.module.stray"] = np.zeros((2, 3))
+        args = ("import", "--graph", "cifar_resnet", "--weights", self.weights("unfit.onnx", tensors), "-o", out)
+        self.fails(2, ["'layer2.0.bn1.bias' (the graph needs 8)", "'state_dict.module.linear.bias' is float32 9, the "
+                       "graph needs 10", "'state_dict.module.stray' 2x3"], *args, "-q")
+        done = whit(*args, "--json")
+        account = json.loads(done.stdout)
+        self.assertEqual((done.returncode, account["ok"]), (2, False))
+        self.assertEqual(account["missing"], [{"name": "layer2.0.bn1.bias", "expected": "8"}])
+        self.assertEqual(account["misshapen"][0]["found"], "float32 9")
+        self.assertEqual(account["extra"][0]["source"], "state_dict.module.stray")
+        self.assertFalse(out.exists())
+
+    def test_a_graph_by_name_usage(self):
+        out, weights = self.folder / "usage.whit", self.weights("usage.onnx", self.small_resnet())
+        self.fails(1, ["no such file or graph", "mobilenet_v2"], "import", "--graph", "vgg", "--weights", weights, "-o", out)
+        self.fails(1, "--weights", "import", "--graph", "resnet20", "-o", out)
+        self.fails(1, "either a file", "import", "-o", out)
+        for word in ("size", "size=", "=3", "size=3.5"):
+            self.fails(1, "NAME=NUMBER", "import", "--graph", "resnet20", "--weights", weights, "-o", out, "--set", word)
+        self.fails(1, ["no option 'heads'", "size"], "import", "--graph", "resnet20", "--weights", weights, "-o", out,
+                   "--set", "heads=2", "-q")
+        self.fails(2, "of 8 layers, not 20", "import", "--graph", "resnet20", "--weights", weights, "-o", out, "-q")
+
     # ---- info, plan, ops, verify ----
     def test_info(self):
         for file in [self.model, self.tflite]:

@@ -20,6 +20,7 @@
 #include <cstdint>
 #include <initializer_list>
 #include <limits>
+#include <map>
 #include <optional>
 #include <span>
 #include <string>
@@ -208,6 +209,7 @@ class GraphBuilder {
   Value Unsupported(const std::string& what);
   Value Invalid(const std::string& what);
   Graph& graph() { return state_.graph; }
+  const ImportOptions& options() const { return state_.options; }
   ImportReport& report() { return state_.report; }
   /// How many nodes At() has named.
   uint32_t nodes() const { return nodes_; }
@@ -398,6 +400,20 @@ class GraphBuilder {
                          const Bounds& bounds);
   Result<int> EmitUnary(OpType op, Value x, const fbs::UnaryOptionsT& options,
                         const std::optional<QuantizedType>& out);
+  Value EmitBinary(OpType op, Value a, Value b, const std::optional<QuantizedType>& out);
+  // Patterns: a value as factor * x, factor * (1 + erf(x / sqrt 2)), or the product of the two.
+  struct GeluTerm {
+    enum Kind : uint8_t { kLinear, kErf, kOnePlusErf, kProduct } kind = kLinear;
+    int x = -1;
+    double factor = 1;
+  };
+  // The one operator that does what op(a, b) would complete, or absent.
+  Value Pattern(OpType op, Value a, Value b);
+  Value EasyPower(Value x, Value exponent);
+  std::optional<double> ScalarBeside(Value scalar, Value other) const;
+  GeluTerm TermOf(Value v) const;
+  std::optional<GeluTerm> TermOfBinary(OpType op, Value a, Value b) const;
+  void NoteErf(Value x, Value y);
   Value ClampStored(Value x, const Bounds& bounds);
   Value LastAxisSoftmax(Value x, bool log, float beta, const std::optional<QuantizedType>& out);
   Value AnyAxisSoftmax(Value x, int axis, bool log, float beta,
@@ -422,6 +438,7 @@ class GraphBuilder {
   bool refused_ = false;
   Status error_;
   uint32_t nodes_ = 0;  // At calls
+  std::map<int, GeluTerm> terms_;
 };
 
 }  // namespace whit::tools

@@ -12,6 +12,15 @@ namespace whit::tools {
 // ---- two operands ----
 
 Value GraphBuilder::Binary(OpType op, Value a, Value b, const std::optional<QuantizedType>& out) {
+  if (const Value known = Pattern(op, a, b); known.present()) return known;
+  const Value y = EmitBinary(op, a, b, out);
+  if (failed(y) || constant(y) || type(y) != DType::kFloat32) return y;
+  if (const auto term = TermOfBinary(op, a, b)) terms_[y.index_] = *term;
+  return y;
+}
+
+Value GraphBuilder::EmitBinary(OpType op, Value a, Value b,
+                               const std::optional<QuantizedType>& out) {
   return Try({a, b}, [&]() -> Result<int> {
     WHIT_RETURN_IF_ERROR(ExpectPresent({a, b}));
     if (type(a) != type(b)) {
@@ -182,7 +191,9 @@ Value GraphBuilder::Erf(Value x) {
   const Value half = Mul(safe, Float(kRootTwo / 2));
   const Value large = Sub(Div(Gelu(Mul(safe, Float(kRootTwo))), half), Float(1));
   const Value cubic = Sub(Float(1), Mul(Mul(x, x), Float(1.0f / 3)));
-  return Select(small, Mul(Mul(x, Float(kSlope)), cubic), large);
+  const Value y = Select(small, Mul(Mul(x, Float(kSlope)), cubic), large);
+  NoteErf(x, y);
+  return y;
 }
 
 Value GraphBuilder::Sign(Value x) {

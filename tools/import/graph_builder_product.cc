@@ -261,9 +261,12 @@ Value GraphBuilder::GroupedTransposeConv(Value x, Value weights, Value bias,
                                          TransposeConvArgs args) {
   const int64_t groups = args.groups;
   args.groups = 1;
-  if (shape(x).rank() != 4 || shape(weights).rank() != 4 || shape(x)[3] % groups != 0 ||
-      shape(weights)[0] != shape(x)[3] || args.order != WeightOrder::kIOHW || args.out) {
-    return Unsupported(std::to_string(groups) + " groups of a transposed convolution: float, " +
+  constexpr int64_t kMaxGroups = 1024;  // every group is an operator
+  if (groups > kMaxGroups || shape(x).rank() != 4 || shape(weights).rank() != 4 ||
+      shape(x)[3] % groups != 0 || shape(weights)[0] != shape(x)[3] ||
+      args.order != WeightOrder::kIOHW || args.out) {
+    return Unsupported(std::to_string(groups) +
+                       " groups of a transposed convolution: at most 1024, float, " +
                        "weights [I,O/groups,H,W] of as many I as the input has channels expected");
   }
   const auto n = static_cast<size_t>(groups);

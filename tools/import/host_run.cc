@@ -9,6 +9,12 @@ namespace {
 constexpr uint64_t kMaxFoldedTotal = 256ull << 20;  // bytes of all folded constants of one import
 constexpr int64_t kMaxFoldMacs = 1'000'000'000;     // about a second of reference kernels
 
+// Kernels add offsets to addresses, so bytes that are none have one too.
+std::byte* AddressOf(std::byte* data) {
+  alignas(std::max_align_t) static std::byte nothing;
+  return data == nullptr ? &nothing : data;
+}
+
 // Elements that a run touches at least, products or not.
 uint64_t WorkOf(const Graph& graph, const GraphNode& node, int64_t macs) {
   uint64_t elements = 0;
@@ -99,7 +105,7 @@ class HostContext {
     v.shape = t.shape;
     v.quant = {t.scale, t.zero_point, t.axis};
     // Kernels only read inputs; the view has one pointer type for both directions.
-    if (t.is_const()) v.data = const_cast<std::byte*>(t.constant->data());
+    if (t.is_const()) v.data = AddressOf(const_cast<std::byte*>(t.constant->data()));
     return v;
   }
 
@@ -192,7 +198,7 @@ Result<bool> TryFold(ImportState& state, const GraphNode& node, std::string* why
   std::vector<std::shared_ptr<Bytes>> results;
   for (size_t i = 0; i < node.outputs.size(); ++i) {
     results.push_back(std::make_shared<Bytes>(host.out()[i].bytes()));
-    host.out()[i].data = results.back()->data();
+    host.out()[i].data = AddressOf(results.back()->data());
     state.folded_bytes += results.back()->size();
   }
   if (prepared.alias) {

@@ -22,6 +22,8 @@ struct ImportOptions {
   uint64_t max_fold_bytes = 16 * 1024 * 1024;  // largest constant that folding may create
   /// Shapes of inputs by name, for models that leave dimensions open; the others keep the file's.
   std::vector<std::pair<std::string, std::vector<int64_t>>> shapes;
+  /// Constants of these names take their place (NamedWeights::Replacement); not owned, may be null.
+  NamedWeights* weights = nullptr;
   /// Sizes of dimensions that an ONNX model leaves open, by the names it has for them.
   std::vector<std::pair<std::string, int64_t>> dims;
   /// ONNX images are NCHW at the model's inputs and outputs too; true: NHWC there as inside, so
@@ -29,8 +31,6 @@ struct ImportOptions {
   bool channels_last = false;
   /// Where files that the model names lie (ONNX external data); empty: such models are refused.
   std::string folder;
-  /// Constants of these names take their place (NamedWeights::Replacement); not owned, may be null.
-  NamedWeights* weights = nullptr;
 };
 
 /// What happened, for people.

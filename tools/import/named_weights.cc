@@ -24,7 +24,7 @@ bool Fits(const std::vector<int64_t>& shape, const std::vector<int64_t>& expecte
 template <typename List, typename Line>
 void Tell(std::string* text, const char* what, const List& list, Line line) {
   if (list.empty()) return;
-  constexpr size_t kMost = 20;
+  constexpr size_t kMost = 5;  // the account has all of them
   *text += (text->empty() ? "" : "; ") + std::to_string(list.size()) + " " + what + ": ";
   for (size_t i = 0; i < std::min(list.size(), kMost); ++i)
     *text += (i == 0 ? "" : ", ") + line(list[i]);
@@ -131,9 +131,14 @@ Result<SharedBytes> NamedWeights::Replacement(const std::string& name, DType typ
                                               const Shape& shape) {
   if (!anchored_) FindPrefix(name);
   const int index = IndexOf(name);
-  if (index < 0) return SharedBytes();
+  if (index < 0) {
+    if (type == DType::kFloat32 && shape.rank() > 0)
+      matches_.kept.push_back({name, ShapeText(DimsOf(shape))});
+    return SharedBytes();
+  }
   const auto i = static_cast<size_t>(index);
   const TensorEntry& entry = file_->tensors()[i];
+  const bool again = taken_[i];  // a graph may ask for one constant twice
   taken_[i] = true;
   if (entry.shape != DimsOf(shape) || !Holds(entry.type, type) || !entry.refused.empty()) {
     const std::string found = std::string(ElementName(entry.type)) + " " + entry.ShapeText();
@@ -142,7 +147,8 @@ Result<SharedBytes> NamedWeights::Replacement(const std::string& name, DType typ
                                   entry.refused.empty() ? found : entry.refused});
     return SharedBytes();
   }
-  matches_.matched.push_back({name, entry.name, entry.ShapeText(), ElementName(entry.type)});
+  if (!again)
+    matches_.matched.push_back({name, entry.name, entry.ShapeText(), ElementName(entry.type)});
   auto bytes = std::make_shared<Bytes>();
   if (type == DType::kFloat32) {
     WHIT_ASSIGN_OR_RETURN(const std::vector<float> values, ReadFloats(*file_, i));
@@ -182,9 +188,8 @@ Status NamedWeights::Check(bool allow_extra) const {
     return "'" + Shown(t.source) + "' is " + t.found + ", the graph needs " + t.expected;
   });
   if (!allow_extra) {
-    Tell(&text, "extra", all.extra, [](const MatchedTensor& t) {
-      return "'" + Shown(t.source) + "' " + t.shape + " (the graph has no such tensor)";
-    });
+    Tell(&text, "extra, which the graph does not have", all.extra,
+         [](const MatchedTensor& t) { return "'" + Shown(t.source) + "' " + t.shape; });
   }
   if (text.empty()) return OkStatus();
   return Status(

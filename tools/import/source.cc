@@ -240,6 +240,12 @@ std::string NameOf(const flatbuffers::String* name) {
   return name == nullptr ? "" : std::string(name->string_view().substr(0, kLongest));
 }
 
+void SetTfliteBudgets(TfliteState& state) {
+  SetBudgets(state, state.file.size());
+  state.vectors = Budget("elements of vectors and strings, counted where they are shared",
+                         4 * state.file.size() + (1 << 20));
+}
+
 Result<const tflite::Model*> VerifyTflite(TfliteState& state) {
   const std::span<const uint8_t> file = state.file;
   constexpr size_t kIdentifierEnd = 8;

@@ -15,6 +15,10 @@ namespace whit::tools {
 /// supported.
 using TensorFaults = std::vector<std::string>;
 
+/// Sets the budgets from the size of state.file. A file whose tables share no vector needs no more
+/// than its own bytes; some sharing is taken.
+void SetTfliteBudgets(TfliteState& state);
+
 /// Verifies state.file as a FlatBuffer of the TFLite schema with the rules its reader relies on
 /// (indices of operators, tensors and codes in range, a main subgraph).
 Result<const tflite::Model*> VerifyTflite(TfliteState& state);

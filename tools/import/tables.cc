@@ -8,6 +8,7 @@ Status EmitTable(Scope& l, OpType op, const fbs::UnaryOptionsT& o, int in_index,
   const GraphTensor& in = l.tensor(in_index);
   const GraphTensor& out = l.tensor(out_index);
   const RealFunction f = FunctionOf(op, o.alpha, o.approximate);
+  if (!f) return l.Unsupported(std::string(RowOf(op).name) + " of quantized tensors");
   fbs::TableOptionsT options;
   options.source = RowOf(op).name;
   if (in.q8()) {

@@ -16,10 +16,7 @@ class Importer {
   }
 
   Result<std::vector<std::byte>> Run() {
-    SetBudgets(state_, file_.size());
-    // A file whose tables share no vector needs no more than its own bytes; some sharing is taken.
-    state_.vectors = Budget("elements of vectors and strings, counted where they are shared",
-                            4 * file_.size() + (1 << 20));
+    SetTfliteBudgets(state_);
     WHIT_ASSIGN_OR_RETURN(state_.model, VerifyTflite(state_));
     state_.main = state_.model->subgraphs()->Get(0);
     WHIT_RETURN_IF_ERROR(LoadTensors(state_, &faults_));

@@ -26,7 +26,8 @@ struct WeightMatches {
   std::vector<MatchedTensor> matched;
   std::vector<MissingTensor> missing;
   std::vector<MisshapenTensor> misshapen;
-  std::vector<MatchedTensor> extra;    // of the model's part of the file, but not of the graph
+  std::vector<MissingTensor> kept;   // float constants of a graph file that the weights do not have
+  std::vector<MatchedTensor> extra;  // of the model's part of the file, but not of the graph
   std::vector<MatchedTensor> ignored;  // of no use to inference, or outside of the model's part
 };
 

@@ -7,6 +7,7 @@
 #include "tools/whit/command.h"
 #include "tools/whit/import_recipe_flags.h"
 #include "tools/whit/progress.h"
+#include "tools/whit/rename.h"
 
 namespace whit::tools {
 
@@ -103,6 +104,7 @@ void AddImport(CLI::App& app, Action* action) {
   cli->add_option("--set", recipe.settings,
                   "NAME=NUMBER that the weights do not tell: sequence=128")
       ->allow_extra_args(false);
+  cli->add_option("--rename", recipe.rename, kRenameHelp)->allow_extra_args(false);
   cli->add_flag("--allow-extra", recipe.allow_extra,
                 "Leave out tensors of the weights that the graph does not have");
   cli->add_flag("--json", recipe.json, "With --graph: what matched and what did not, as JSON");

@@ -29,6 +29,7 @@ void AddPlan(CLI::App& app, Action* action);
 void AddRun(CLI::App& app, Action* action);
 void AddTune(CLI::App& app, Action* action);
 void AddVerify(CLI::App& app, Action* action);
+void AddWeights(CLI::App& app, Action* action);
 
 /// A sub-command with its example at the end of --help. Its options live in a shared `Options`,
 /// which the action keeps alive: `auto* o = AddCommand<InfoOptions>(app, action, "info", "...",

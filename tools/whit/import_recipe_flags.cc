@@ -8,6 +8,7 @@
 #include "tools/import/import_recipe.h"
 #include "tools/whit/command.h"
 #include "tools/whit/progress.h"
+#include "tools/whit/rename.h"
 
 namespace whit::tools {
 
@@ -30,7 +31,7 @@ Status ReadSettings(const std::vector<std::string>& words, std::map<std::string,
 // Options that the weights do not tell and a config.json beside them does, as Hugging Face's
 // models have it. What was said on the command line stays.
 void ReadConfig(const std::string& weights, const std::string& graph,
-                std::map<std::string, int64_t>* values) {
+                std::map<std::string, int64_t>* values, std::vector<std::string>* notes) {
   constexpr uint64_t kMaxConfig = 1 << 20;
   const auto path = std::filesystem::path(weights).parent_path() / "config.json";
   auto bytes = ReadWholeFile(path.string(), kMaxConfig);
@@ -40,9 +41,9 @@ void ReadConfig(const std::string& weights, const std::string& graph,
   for (const RecipeOption& option : RecipeOptionsOf(graph)) {
     const auto found = config.is_object() ? config.find(option.key) : config.end();
     if (*option.key == 0 || found == config.end() || !found->is_number_integer()) continue;
-    if (values->emplace(option.name, found->get<int64_t>()).second)
-      std::fprintf(stderr, "whit import: %s %s, from %s\n", option.name, found->dump().c_str(),
-                   path.c_str());
+    if (values->emplace(option.name, found->get<int64_t>()).second) {
+      notes->push_back(std::string(option.name) + " " + found->dump() + ", from " + path.string());
+    }
   }
 }
 
@@ -63,16 +64,21 @@ Json MatchesJson(const WeightMatches& m) {
     json["misshapen"].push_back(
         {{"name", t.name}, {"source", t.source}, {"expected", t.expected}, {"found", t.found}});
   }
+  json["kept"] = Json::array();
+  for (const MissingTensor& t : m.kept)
+    json["kept"].push_back({{"name", t.name}, {"expected", t.expected}});
   json["extra"] = TensorsJson(m.extra);
   json["ignored"] = TensorsJson(m.ignored);
   return json;
 }
 
 void PrintMatches(const WeightMatches& m) {
+  if (m.matched.empty() && m.missing.empty() && m.extra.empty()) return;  // it did not come to that
   std::printf("%zu tensors matched%s%s%s", m.matched.size(), m.prefix.empty() ? "" : " behind '",
               Printable(m.prefix).c_str(), m.prefix.empty() ? "" : "'");
-  std::printf(", %zu missing, %zu of another shape, %zu extra, %zu ignored\n", m.missing.size(),
+  std::printf(", %zu missing, %zu of another shape, %zu extra, %zu ignored", m.missing.size(),
               m.misshapen.size(), m.extra.size(), m.ignored.size());
+  std::printf(m.kept.empty() ? "\n" : ", %zu of the graph keep their own values\n", m.kept.size());
   for (const MissingTensor& t : m.missing)
     std::printf("  missing    %s %s\n", Printable(t.name).c_str(), t.expected.c_str());
   for (const MisshapenTensor& t : m.misshapen) {
@@ -90,15 +96,22 @@ Status RunRecipe(const RecipeFlags& flags, const ImportOptions& options, const s
   if (flags.weights.empty()) return UsageError("--graph needs --weights FILE");
   std::error_code error;
   if (!IsRecipe(flags.graph) && !std::filesystem::exists(flags.graph, error)) {
-    return UsageError("--graph " + flags.graph + ": no such file or graph; by name there are\n" +
-                      RecipeList());
+    std::string names;
+    for (const RecipeInfo& recipe : ListRecipes())
+      names += (names.empty() ? "" : ", ") + std::string(recipe.name);
+    return UsageError("--graph " + flags.graph + ": no such file or graph; by name there are " +
+                      names);
   }
   WeightsRequest request;
   request.graph = flags.graph;
   request.allow_extra = flags.allow_extra;
+  if (!flags.rename.empty()) {
+    WHIT_ASSIGN_OR_RETURN(request.rename, RenameBy(flags.rename));
+  }
   request.import = options;
   WHIT_RETURN_IF_ERROR(ReadSettings(flags.settings, &request.options));
-  ReadConfig(flags.weights, flags.graph, &request.options);
+  std::vector<std::string> notes;
+  ReadConfig(flags.weights, flags.graph, &request.options, &notes);
   ImportReport report;
   WeightMatches matches;
   Status status;
@@ -114,6 +127,9 @@ Status RunRecipe(const RecipeFlags& flags, const ImportOptions& options, const s
     json.update(MatchesJson(matches));
     PrintJson(json);
     return status;
+  }
+  for (const std::string& note : notes) {
+    if (!quiet) std::printf("%s\n", Printable(note).c_str());
   }
   if (!quiet) PrintMatches(matches);
   if (status.ok() && !quiet) {

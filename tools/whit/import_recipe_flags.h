@@ -13,6 +13,7 @@ namespace whit::tools {
 struct RecipeFlags {
   std::string graph, weights;
   std::vector<std::string> settings;  // NAME=NUMBER
+  std::vector<std::string> rename;    // rules of rename.h
   bool allow_extra = false, json = false;
 };
 

@@ -72,6 +72,7 @@ int Main(int argc, char** argv) {
   AddOps(app, &action);
   AddTune(app, &action);
   AddVerify(app, &action);
+  AddWeights(app, &action);
 
   if (argc > 1) {
     const std::string unknown = UnknownCommand(app, argv[1]);

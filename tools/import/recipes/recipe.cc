@@ -165,13 +165,20 @@ Result<std::vector<std::byte>> ImportFileBytes(const WeightFile& file,
   WHIT_ASSIGN_OR_RETURN(const std::vector<std::byte> graph,
                         ReadWholeFile(request.graph, kMaxGraphBytes));
   WHIT_ASSIGN_OR_RETURN(NamedWeights weights, NamedWeights::Of(file, request.rename));
+  weights.IgnoreSuffix("num_batches_tracked");
   ImportOptions options = request.import;
   options.weights = &weights;
-  options.folder = std::filesystem::path(request.graph).parent_path() / ".";
+  options.folder = std::filesystem::path(request.graph).parent_path().string();
+  if (options.folder.empty()) options.folder = ".";
   auto bytes = ImportModelBytes({reinterpret_cast<const uint8_t*>(graph.data()), graph.size()},
                                 options, report);
   *matches = weights.Matches();
   if (!bytes.ok()) return Status(bytes.status()).WithContext(request.graph);
+  if (matches->matched.empty() && matches->misshapen.empty()) {
+    return Status(StatusCode::kInvalidModel,
+                  "none of its " + std::to_string(file.tensors().size()) +
+                      " tensors has the name of a constant of " + Shown(request.graph));
+  }
   WHIT_RETURN_IF_ERROR(weights.Check(request.allow_extra));
   return bytes;
 }

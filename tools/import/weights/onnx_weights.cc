@@ -1,4 +1,4 @@
-#include "tools/import/weights/onnx_weights.h"
+#include "tools/import/weights/formats.h"
 
 #include <filesystem>
 #include <map>

@@ -1,6 +1,6 @@
 #include "tools/import/weights/weights.h"
 
-#include "tools/import/weights/onnx_weights.h"
+#include "tools/import/weights/formats.h"
 
 namespace whit::tools {
 
@@ -56,6 +56,14 @@ const TensorEntry* WeightFile::Find(const std::string& name) const {
 std::span<const WeightFormat> WeightFormats() {
   // What has no magic number comes last.
   static constexpr WeightFormat kFormats[] = {
+      {"TFLite", ClaimsTflite, OpenTfliteWeights},
+      {"whit", ClaimsWhit, OpenWhitWeights},
+      {"HDF5", ClaimsHdf5, OpenHdf5Weights},
+      {"NumPy array", ClaimsNumpy, OpenNumpyWeights},
+      {"NumPy zip", ClaimsNumpyZip, OpenNumpyZip},
+      {"PyTorch zip", ClaimsTorchZip, OpenTorchZip},
+      {"PyTorch legacy", ClaimsTorchLegacy, OpenTorchLegacy},
+      {"safetensors", ClaimsSafetensors, OpenSafetensors},
       {"ONNX", ClaimsOnnx, OpenOnnxWeights},
   };
   return kFormats;

@@ -1,0 +1,39 @@
+// What the table of weights.cc is made of: for each format whether bytes are of it, and how they
+// are opened (WeightFormat of weights.h says more).
+#ifndef WHIT_TOOLS_IMPORT_WEIGHTS_FORMATS_H_
+#define WHIT_TOOLS_IMPORT_WEIGHTS_FORMATS_H_
+
+#include "tools/import/weights/weights.h"
+
+namespace whit::tools {
+
+bool ClaimsHdf5(std::span<const std::byte> file);
+Result<std::unique_ptr<WeightFile>> OpenHdf5Weights(WeightSource source);
+
+bool ClaimsOnnx(std::span<const std::byte> file);
+Result<std::unique_ptr<WeightFile>> OpenOnnxWeights(WeightSource source);
+
+bool ClaimsTflite(std::span<const std::byte> file);
+Result<std::unique_ptr<WeightFile>> OpenTfliteWeights(WeightSource source);
+
+bool ClaimsWhit(std::span<const std::byte> file);
+Result<std::unique_ptr<WeightFile>> OpenWhitWeights(WeightSource source);
+
+bool ClaimsTorchZip(std::span<const std::byte> file);
+Result<std::unique_ptr<WeightFile>> OpenTorchZip(WeightSource source);
+
+bool ClaimsTorchLegacy(std::span<const std::byte> file);
+Result<std::unique_ptr<WeightFile>> OpenTorchLegacy(WeightSource source);
+
+bool ClaimsNumpy(std::span<const std::byte> file);
+Result<std::unique_ptr<WeightFile>> OpenNumpyWeights(WeightSource source);
+
+bool ClaimsNumpyZip(std::span<const std::byte> file);
+Result<std::unique_ptr<WeightFile>> OpenNumpyZip(WeightSource source);
+
+bool ClaimsSafetensors(std::span<const std::byte> file);
+Result<std::unique_ptr<WeightFile>> OpenSafetensors(WeightSource source);
+
+}  // namespace whit::tools
+
+#endif  // WHIT_TOOLS_IMPORT_WEIGHTS_FORMATS_H_
