@@ -12,6 +12,8 @@ namespace {
 // Sums of more gathered elements than this are a product with a matrix.
 constexpr size_t kMaxGathered = 4;
 constexpr int64_t kMaxOut = 1 << 16;
+constexpr double kMaxTaps =
+    1 << 22;  // output pixels times 1 / scale; twice or four times as many taps
 
 struct ResizeAxis {
   int axis = 0;
@@ -73,13 +75,15 @@ double Kernel(const Rule& rule, double x) {
 using Taps = std::vector<std::pair<int32_t, double>>;
 
 Taps TapsOf(const Rule& rule, const ResizeAxis& a, int64_t i) {
-  const double x = SourceOf(rule, a, i);
+  const double shrink = rule.antialias ? std::min(a.scale, 1.0) : 1.0;
+  const double radius = (rule.mode == "linear" ? 1 : 2) / shrink;
+  // Far outside all taps are the border's pixel: how far does not matter.
+  const double x =
+      std::clamp(SourceOf(rule, a, i), -radius - 2, static_cast<double>(a.in) + radius + 1);
   const auto inside = [&](double v) {
     return static_cast<int32_t>(std::clamp(v, 0.0, static_cast<double>(a.in - 1)));
   };
   if (rule.mode == "nearest") return {{inside(Nearest(rule.nearest, x)), 1.0}};
-  const double shrink = rule.antialias ? std::min(a.scale, 1.0) : 1.0;
-  const double radius = (rule.mode == "linear" ? 1 : 2) / shrink;
   Taps taps;
   double sum = 0;
   for (double at = std::ceil(x - radius); at <= x + radius; ++at) {
@@ -101,12 +105,13 @@ Taps TapsOf(const Rule& rule, const ResizeAxis& a, int64_t i) {
 
 // Axis `at` of x by the taps of each output pixel.
 Value Interpolated(GraphBuilder& g, Value x, int at, const std::vector<Taps>& taps) {
+  if (g.failed(x)) return x;
   size_t most = 1;
   for (const Taps& t : taps) most = std::max(most, t.size());
   const Shape shape = g.shape(x);
   const auto out = static_cast<int64_t>(taps.size()), in = shape[at];
   if (most > kMaxGathered) {
-    if (in * out > (1 << 24)) return g.Unsupported("a resize of that many pixels with that rule");
+    if (in > (1 << 24) / out) return g.Unsupported("a resize of that many pixels with that rule");
     std::vector<float> matrix(static_cast<size_t>(in * out), 0.0f);
     for (size_t o = 0; o < taps.size(); ++o) {
       for (const auto& [index, weight] : taps[o])
@@ -165,6 +170,7 @@ bool Repeats(const ResizeAxis& a, const std::vector<Taps>& taps) {
 
 // Positions outside of the input are the extrapolation value.
 Value Extrapolated(GraphBuilder& g, Value y, const Rule& rule, const ResizeAxis& a, int at) {
+  if (g.failed(y)) return y;
   std::vector<uint8_t> outside;
   for (int64_t i = 0; i < a.out; ++i) {
     const double x = SourceOf(rule, a, i);
@@ -207,6 +213,12 @@ std::optional<std::vector<ResizeAxis>> PlaceAxes(Op& op, const std::vector<float
                                                  const std::vector<float>& roi) {
   const Ints dims = op.Dims(0);
   const size_t given = scales.empty() ? sizes.size() : scales.size();
+  for (float v : roi) {
+    if (!std::isfinite(v)) {
+      op.Invalid("a region that is not finite");
+      return std::nullopt;
+    }
+  }
   Ints distinct = listed;
   for (int64_t& axis : distinct) axis = op.Axis(axis, op.Rank(0));
   std::sort(distinct.begin(), distinct.end());
@@ -232,6 +244,10 @@ std::optional<std::vector<ResizeAxis>> PlaceAxes(Op& op, const std::vector<float
       return std::nullopt;
     }
     a.out = static_cast<int64_t>(out);
+    if (op.Int("antialias", 0) != 0 && out / a.scale > kMaxTaps) {
+      op.Unsupported("more than 2^24 weights");
+      return std::nullopt;
+    }
     if (!roi.empty()) a.start = roi[i], a.end = roi[listed.size() + i];
     const bool less = policy == "not_larger" ? a.scale < common : a.scale > common;
     if (i == 0 || less) common = a.scale;
