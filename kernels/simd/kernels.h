@@ -83,7 +83,8 @@ struct ProductI8 {
   const uint8_t* centre = nullptr;
   void* lists = nullptr;  // kListBytesPerStep * (steps + 1) bytes, 4-aligned
 
-  // Of ARM tiers that load several steps at once: offsets grow by 4 inside a run of run_steps.
+  // Of ARM tiers that load several steps at once: offsets grow by 4 inside a run of run_steps; 0:
+  // all steps are one run.
   int64_t run_steps = 0;
   // Of those that sum two signed products in 16 bits: docs/layout.md, 5, of panel 0 of the
   // group; null: as if all bits were set.

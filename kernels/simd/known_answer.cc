@@ -223,19 +223,26 @@ bool DequantizeIsRight(const Kernels& k, int32_t act_bias) {
   p.out = reinterpret_cast<uint8_t*>(out.data()), p.out_stride = kN;
   p.step_max = step_max.data(), p.pair_max = pair_max.data();
   p.limit1 = limit1.data(), p.limit2 = limit2.data(), p.lists = lists.data();
-  k.product_i8(p);
-  for (int i = 0; i < kRows; ++i) {
-    for (int n = 0; n < kN; ++n) {
-      const auto row = static_cast<size_t>(i), channel = static_cast<size_t>(n);
-      int32_t acc = 0;
-      for (int j = 0; j < kK; ++j) {
-        const int weight = w[static_cast<size_t>(place(n, j))];
-        const int32_t stored = Stored(x[static_cast<size_t>(i * kStride + j)], act_bias);
-        acc += (stored - zero[row]) * weight;
+  const std::array<uint8_t, 2> pair_flags{};  // no weight is -128
+  alignas(64) std::array<int8_t, 64 * kSteps> zipped;
+  for (const bool prepared : {false, true}) {
+    p.zipped = prepared ? zipped.data() : nullptr;
+    p.pair_flags = prepared ? pair_flags.data() : nullptr;
+    out.fill(0);
+    k.product_i8(p);
+    for (int i = 0; i < kRows; ++i) {
+      for (int n = 0; n < kN; ++n) {
+        const auto row = static_cast<size_t>(i), channel = static_cast<size_t>(n);
+        int32_t acc = 0;
+        for (int j = 0; j < kK; ++j) {
+          const int weight = w[static_cast<size_t>(place(n, j))];
+          const int32_t stored = Stored(x[static_cast<size_t>(i * kStride + j)], act_bias);
+          acc += (stored - zero[row]) * weight;
+        }
+        const float y = static_cast<float>(acc) * (scale[row] * multiplier[channel]);
+        const float want = std::clamp(y + bias[channel], d.lo, d.hi);
+        if (out[static_cast<size_t>(i * kN + n)] != want) return false;
       }
-      const float y = static_cast<float>(acc) * (scale[row] * multiplier[channel]);
-      const float want = std::clamp(y + bias[channel], d.lo, d.hi);
-      if (out[static_cast<size_t>(i * kN + n)] != want) return false;
     }
   }
   return true;

@@ -287,7 +287,9 @@ const char* WhyNot(const PrepareContext& ctx, const RowProduct& p) {
     return "serves 8-bit activations as the tier stores them";
   }
   if (hybrid && ctx.tier->f32 == nullptr) return "a tier that does not quantize floats";
-  if (p.sums == nullptr || p.limits == nullptr) return "weights without their derived arrays";
+  const bool limits = ctx.tier->kernels->sums_in_16_bits;
+  if (p.sums == nullptr || (limits && p.limits == nullptr))
+    return "weights without their derived arrays";
   if (p.g.out_pixels() == 0) return "no output pixels";
   if (!hybrid && RangeOfMultipliers(p.out.multiplier, p.dims.n) == MultiplierRange::kInvalid) {
     return "a multiplier that is not positive and finite";

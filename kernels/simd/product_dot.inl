@@ -64,8 +64,9 @@ WHIT_INLINE void LaneRuns(const ProductI8& p, const Channels<T, kV>& c, int64_t 
     }
   }
   const int8_t* w = c.w;
-  for (int64_t s = 0; s < p.steps; s += p.run_steps) {
-    int64_t offset = p.offsets[s], left = p.run_steps;
+  const int64_t run_steps = RunSteps(p);
+  for (int64_t s = 0; s < p.steps; s += run_steps) {
+    int64_t offset = p.offsets[s], left = run_steps;
     WHIT_USUAL(left >= 4 && left % 4 == 0);
     for (; left >= 4; left -= 4, offset += 16, w += 4 * c.step_bytes) {
       LaneSteps<T, kM, kV, kSets, 4>(a, offset, c, w, acc);

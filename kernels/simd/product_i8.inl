@@ -7,6 +7,11 @@
 // A tile is kM rows times kV registers of output channels; a register holds kLanes of the 16
 // channels of a panel, so a tile may span half a panel, a panel, or several.
 
+/// Steps of a run; where nothing is said of runs there is one.
+WHIT_INLINE int64_t RunSteps(const ProductI8& p) {
+  return p.run_steps > 0 ? p.run_steps : p.steps;
+}
+
 /// The channels of a tile, made once a block and used for all its rows.
 template <class T, int kV>
 struct Channels {

@@ -79,8 +79,9 @@ WHIT_INLINE void MmlaRuns(const ProductI8& p, const Channels<Neon, kV>& c, int64
     for (int v = 0; v < 2 * kV; ++v) acc[i][v] = Neon::Zero();
   }
   MmlaWeights<kV, kZipped> w{c, weights};
-  for (int64_t s = 0; s < p.steps; s += p.run_steps) {
-    int64_t offset = p.offsets[s], left = p.run_steps;
+  const int64_t run_steps = RunSteps(p);
+  for (int64_t s = 0; s < p.steps; s += run_steps) {
+    int64_t offset = p.offsets[s], left = run_steps;
     WHIT_USUAL(left >= 4 && left % 4 == 0);
     int8x16_t x[kP], y[kP];
     for (; left >= 4; left -= 4, offset += 16) {
@@ -143,8 +144,9 @@ template <int kV>
 __attribute__((noinline)) void ZipPanel(const ProductI8& p, const Channels<Neon, kV>& c,
                                         int8_t* to) {
   MmlaWeights<kV, false> w{c, c.w};
-  for (int64_t s = 0; s < p.steps; s += p.run_steps) {
-    for (int64_t left = p.run_steps; left > 0; left -= 2) {
+  const int64_t run_steps = RunSteps(p);
+  for (int64_t s = 0; s < p.steps; s += run_steps) {
+    for (int64_t left = run_steps; left > 0; left -= 2) {
 #pragma GCC unroll 4
       for (int v = 0; v < kV; ++v, to += 32) {
         int8x16_t lo, hi;

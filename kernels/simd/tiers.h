@@ -26,8 +26,8 @@ struct Tier {
   int32_t act_bias;                    // storage of 8-bit activations: 0 int8, 128 uint8
   const Kernels* kernels;              // null: scalar
   // Products of ordinary layers on the fastest CPUs of the tier, multiply-accumulates a nanosecond.
-  // Only the plan's choice of threads depends on it (a step is split where that gains on every CPU);
-  // `whit tune` measures instead.
+  // Only the plan's choice of threads depends on it (a step is split where that gains on every
+  // CPU); `whit tune` measures instead.
   double int8_rate, float_rate;
   const F32Kernels* f32 = nullptr;        // tiers may share a table
   const VectorKernels* vector = nullptr;  // null: scalar
