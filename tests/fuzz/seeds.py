@@ -141,20 +141,79 @@ def weights():
     }
 
 
+def onnx_field(number, value):
+    """One field of a protocol buffer: an integer below 2^63, or bytes."""
+    def varint(v):
+        out = b""
+        while v > 127:
+            out, v = out + bytes([v & 127 | 128]), v >> 7
+        return out + bytes([v])
+    if isinstance(value, int):
+        return varint(number << 3) + varint(value)
+    return varint(number << 3 | 2) + varint(len(value)) + value
+
+
+def onnx_model(nodes, constants, shape):
+    """x of that shape -> y; nodes are (operator, inputs, outputs, {attribute: integers}), constants (type, dims, bytes)."""
+    f, graph = onnx_field, b""
+    for op, inputs, outputs, attributes in nodes:
+        node = b"".join(f(1, n.encode()) for n in inputs) + b"".join(f(2, n.encode()) for n in outputs) + f(4, op.encode())
+        for name, ints in attributes.items():
+            many = isinstance(ints, list)
+            body = b"".join(f(8, i) for i in ints) + f(20, 7) if many else f(3, ints) + f(20, 2)
+            node += f(5, f(1, name.encode()) + body)
+        graph += f(1, node)
+    for name, (kind, dims, raw) in constants.items():
+        graph += f(5, b"".join(f(1, d) for d in dims) + f(2, kind) + f(8, name.encode()) + f(9, raw))
+    dims = b"".join(f(1, f(1, d)) for d in shape)
+    tensor = f(2, f(1, f(1, 1) + f(2, dims)))
+    graph += f(11, f(1, b"x") + tensor) + f(12, f(1, b"y") + tensor)
+    return f(1, 8) + f(7, graph) + f(8, f(2, 13))
+
+
+def onnx_models():
+    def floats(*values):
+        return struct.pack(f"<{len(values)}f", *values)
+    scale = (1, [], floats(0.5))
+    zero, codes = (3, [], b"\3"), (3, [3, 2, 1, 1], bytes(range(6)))
+    longs = struct.pack("<5q", 1, 3, 2, 1, 4)
+    return {
+        "classifier.onnx": onnx_model(
+            [("Conv", ["x", "w"], ["c"], {"pads": [1, 1, 1, 1]}), ("Relu", ["c"], ["r"], {}), ("MaxPool", ["r"], ["p"], {"kernel_shape": [2, 2], "strides": [2, 2]}),
+             ("Flatten", ["p"], ["f"], {}), ("Gemm", ["f", "fc"], ["y"], {"transB": 1})],
+            {"w": (1, [3, 2, 1, 1], floats(*range(6))), "fc": (1, [2, 27], floats(*range(54)))}, [1, 2, 4, 4]),
+        "codes.onnx": onnx_model(
+            [("QuantizeLinear", ["x", "s", "z"], ["q"], {}), ("DequantizeLinear", ["q", "s", "z"], ["d"], {}),
+             ("DequantizeLinear", ["w", "s", "z"], ["v"], {}), ("Conv", ["d", "v"], ["c"], {}),
+             ("QuantizeLinear", ["c", "s", "z"], ["e"], {}), ("DequantizeLinear", ["e", "s", "z"], ["y"], {})],
+            {"s": scale, "z": zero, "w": codes}, [1, 2, 4, 4]),
+        "shapes.onnx": onnx_model(
+            [("Shape", ["x"], ["s"], {}), ("Gather", ["s", "i"], ["g"], {}), ("Reshape", ["x", "five"], ["r"], {}),
+             ("Transpose", ["r"], ["t"], {"perm": [0, 2, 1, 3, 4]}), ("Expand", ["t", "g"], ["e"], {}), ("Resize", ["x", "", "n"], ["z"], {}),
+             ("ReduceMean", ["z"], ["m"], {"axes": [1, 2, 3]}), ("Add", ["e", "m"], ["y"], {})],
+            {"i": (7, [1], longs[8:16]), "five": (7, [5], longs), "n": (1, [4], floats(1, 1, 2, 1.5))}, [1, 6, 1, 4]),
+    }
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--corpus", required=True, type=pathlib.Path)
     parser.add_argument("--whit", required=True)
     parser.add_argument("--shared", default="../shared", type=pathlib.Path)
     args = parser.parse_args()
-    folders = {t: args.corpus / t for t in ("fuzz_weights", "fuzz_tflite", "fuzz_whit")}
+    folders = {t: args.corpus / t for t in ("fuzz_weights", "fuzz_tflite", "fuzz_onnx", "fuzz_whit")}
     for folder in folders.values():
         folder.mkdir(parents=True, exist_ok=True)
     for name, data in weights().items():
         (folders["fuzz_weights"] / name).write_bytes(data)
+    for name, data in onnx_models().items():
+        (folders["fuzz_onnx"] / name).write_bytes(data)
+        (folders["fuzz_weights"] / name).write_bytes(data)
     models = [pathlib.Path("examples/classify/digits.tflite")]
     if args.shared.is_dir():
         models += sorted((args.shared / "data").glob("models/**/*.tflite"))
+        for path in sorted((args.shared / "data").glob("onnx_pytorch_converted/*/model.onnx")):
+            shutil.copy(path, folders["fuzz_onnx"] / f"{path.parent.name}.onnx")
         for path in sorted((args.shared / "data").glob("weights/*")):
             if path.suffix != ".csv" and path.stat().st_size <= LARGEST:
                 shutil.copy(path, folders["fuzz_weights"])

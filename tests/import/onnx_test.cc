@@ -136,8 +136,7 @@ std::vector<float> Classified(const std::vector<float>& x) {
 TEST(OnnxTest, ImagesAreTurnedOnceAndClassifiersNotAtAll) {
   Imported m(Classifier().Model());
   // Normalization and activation are in the convolution; the flattened image is not turned back.
-  EXPECT_EQ(m.Ops(),
-            (std::vector<std::string>{"Transpose", "Conv2D", "FullyConnected"}));
+  EXPECT_EQ(m.Ops(), (std::vector<std::string>{"Transpose", "Conv2D", "FullyConnected"}));
   const auto x = Ramp(24);
   ExpectNear(m.Run({x}), Classified(x));
   ASSERT_EQ(m.report().notes.size(), 1u);
@@ -166,6 +165,31 @@ TEST(OnnxTest, ShapeArithmeticEndsAtImport) {
              Node("Reshape", {"x", "shape"}, {"r"}), Node("Neg", {"r"}, {"y"})};
   Imported m(g.Model());
   EXPECT_EQ(m.Ops(), (std::vector<std::string>{"Neg"}));
+}
+
+// PyTorch writes gelu in five nodes; their constants come anywhere before they are read.
+TEST(OnnxTest, GeluWrittenWithErfIsOneOperator) {
+  Graph g;
+  g.inputs = {Info("x", 1, {"2", "4"})};
+  g.outputs = {Info("y", 1, {"2", "4"})};
+  g.initializers = {Floats("root", {}, {1.41421356f}), Floats("half", {}, {0.5f})};
+  g.nodes = {Node("Div", {"x", "root"}, {"d"}),
+             Node("Erf", {"d"}, {"e"}),
+             Node("Constant", {}, {"one"}, {TensorAttr("value", Floats("", {}, {1}))}),
+             Node("Add", {"e", "one"}, {"a"}),
+             Node("Mul", {"x", "a"}, {"m"}),
+             Node("Mul", {"m", "half"}, {"y"})};
+  Imported m(g.Model());
+  EXPECT_EQ(m.Ops(), (std::vector<std::string>{"Gelu"}));
+  const auto x = Ramp(8, 0.5f, -3);
+  std::vector<float> want;
+  for (float v : x) want.push_back(v * 0.5f * (1 + std::erf(v / 1.41421356f)));
+  ExpectNear(m.Run({x}), want);
+  // Somebody else reads the sum: it stays as it is written.
+  g.outputs.push_back(Info("a", 1, {"2", "4"}));
+  Imported apart(g.Model());
+  EXPECT_GT(apart.Ops().size(), 5u);
+  ExpectNear(apart.Run({x}), want);
 }
 
 // Multi-head attention's reshape and transpose of [N,T,heads*d]: only products may move anything.

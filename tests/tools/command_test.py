@@ -141,6 +141,36 @@ class CommandTest(unittest.TestCase):
         for word in ("image", "image=", "image=1,a", "=1", "image=1,,2"):
             self.fails(1, "NAME=D,D", "import", self.tflite, "-o", out, "--shape", word)
 
+    def negation(self):
+        """An ONNX model of one node: x[batch,length,2,1], y = -x. Its name says nothing."""
+        def field(number, data):
+            return bytes([number << 3]) + bytes([data]) if isinstance(data, int) else bytes([number << 3 | 2, len(data)]) + data
+
+        shape = b"".join(field(1, d) for d in (field(2, b"batch"), field(2, b"length"), field(1, 2), field(1, 1)))
+        kind = field(2, field(1, field(1, 1) + field(2, shape)))
+        node = field(1, b"x") + field(2, b"y") + field(4, b"Neg")
+        graph = field(1, node) + field(11, field(1, b"x") + kind) + field(12, field(1, b"y") + kind)
+        path = self.folder / "negation.bin"
+        path.write_bytes(field(1, 8) + field(7, graph) + field(8, field(2, 13)))
+        return path
+
+    def test_import_of_onnx(self):
+        model, out = self.negation(), self.folder / "negation.whit"
+        self.fails(1, ["'length'", "--dim", "--shape x="], "import", model, "-o", out)
+        self.assertFalse(out.exists())
+        self.assertIn("'batch' is 1", self.ok("import", model, "-o", out, "--dim", "length=3"))
+        self.assertEqual(self.json("info", out)["inputs"][0]["shape"], [1, 3, 2, 1])
+        self.ok("import", model, "-o", out, "--dim", "length=3", "--dim", "batch=2", "--layout", "nhwc")
+        info = self.json("info", out)
+        self.assertEqual((info["inputs"][0]["shape"], info["outputs"][0]["shape"]), ([2, 2, 1, 3], [2, 2, 1, 3]))
+        self.ok("import", model, "-o", out, "--shape", "x=1,3,2,1")
+        x = self.save("x.npy", np.arange(6, dtype=np.float32).reshape(1, 3, 2, 1))
+        self.ok("run", out, "--in", x, "--out", self.folder / "y.npy")
+        self.assertTrue((np.load(self.folder / "y.npy") == -np.load(x)).all())
+        self.fails(1, "no open dimension", "import", model, "-o", out, "--dim", "width=3")
+        self.fails(1, "NAME=N", "import", model, "-o", out, "--dim", "length")
+        self.assertEqual(whit("import", model, "-o", out, "--layout", "chwn").returncode, 1)
+
     # ---- import: a graph by name, weights from a file ----
     def weights(self, name, tensors):
         """Float tensors by name as the initializers of an ONNX file without nodes."""

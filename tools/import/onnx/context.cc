@@ -5,6 +5,7 @@
 #include <limits>
 
 #include "tools/import/named_weights.h"
+#include "tools/import/onnx/patterns.h"
 #include "tools/import/onnx/quantized.h"
 #include "tools/import/weights/element_type.h"
 
@@ -228,7 +229,7 @@ void Context::LowerNode(const NodeProto& node) {
         failed = true;
       }
     }
-    if (!failed && !LowerQuantized(op, *row)) row->lower(op);
+    if (!failed && !LowerQuantized(op, *row) && !LowerPattern(op)) row->lower(op);
   }
   for (size_t i = 0; i < node.outputs.size(); ++i) {
     Operand& out = op.out_[i];

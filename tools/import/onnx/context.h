@@ -35,7 +35,7 @@ class Context {
   Value ConstantOf(const TensorProto& tensor, const Quantization& quantization = {});
   /// The one node that reads the value, or null where there are more, or the graph's outputs do.
   const NodeProto* OnlyReader(std::string_view name) const;
-  /// Any node that reads it in one of the main graph's nodes.
+  /// The nodes that read it.
   std::span<const NodeProto* const> Readers(std::string_view name) const;
   /// The node has been lowered as part of another.
   void MarkDone(const NodeProto& node) { done_.insert(&node); }

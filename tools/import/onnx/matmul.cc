@@ -122,8 +122,9 @@ struct Equation {
   std::string out;
 };
 
-// Letters of the terms; "..." becomes upper-case letters from the end of `ellipsis`, one an axis.
-// Nothing where it is no equation of those ranks.
+// Letters of the terms; an ellipsis becomes one control character an axis, counted from the last,
+// so that those of two terms meet as broadcasting has it. Nothing where it is no equation of those
+// ranks.
 std::optional<Equation> ParseEquation(std::string text, const std::vector<int>& ranks) {
   text.erase(std::remove(text.begin(), text.end(), ' '), text.end());
   const size_t arrow = text.find("->");
@@ -135,7 +136,6 @@ std::optional<Equation> ParseEquation(std::string text, const std::vector<int>& 
     at = end + 1;
   }
   if (e.terms.size() != ranks.size()) return std::nullopt;
-  // Capital letters are free for the axes of an ellipsis, unless the equation has its own.
   const std::string hidden = "\x01\x02\x03\x04\x05\x06\x07\x08";
   size_t widest = 0;
   for (size_t i = 0; i < e.terms.size(); ++i) {

@@ -8,7 +8,6 @@
 #ifndef WHIT_TOOLS_IMPORT_ONNX_OP_H_
 #define WHIT_TOOLS_IMPORT_ONNX_OP_H_
 
-#include <functional>
 #include <map>
 #include <memory>
 #include <optional>
@@ -150,7 +149,7 @@ bool WhitTypeOf(DataType type, DType* out);
 struct Row {
   std::string_view op;
   void (*lower)(Op& op);
-  size_t needs = 1;  // inputs that must be present: the first ones
+  size_t needs = 1;              // inputs that must be present: the first ones
   int since = 1, until = 1000;   // versions of the operator set that the row is right for
   bool moves = false;            // takes quantized operands: it moves elements and reads none
   std::string_view domain = {};  // empty: ONNX's own

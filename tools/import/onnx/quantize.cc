@@ -91,18 +91,12 @@ bool CodesOperand(const NodeProto& node, size_t i, size_t* scale, size_t* zero_p
     size_t codes, scale, zero_point;
   };
   static constexpr Place kPlaces[] = {
-      {"DequantizeLinear", 0, 1, 2},
-      {"QLinearConv", 0, 1, 2},
-      {"QLinearMatMul", 0, 1, 2},
-      {"QLinearMatMul", 3, 4, 5},
-      {"QLinearAdd", 0, 1, 2},
-      {"QLinearAdd", 3, 4, 5},
-      {"QLinearMul", 0, 1, 2},
-      {"QLinearMul", 3, 4, 5},
-      {"QLinearSigmoid", 0, 1, 2},
-      {"QGemm", 0, 1, 2},
-      {"QLinearLeakyRelu", 0, 1, 2},
-      {"QLinearGlobalAveragePool", 0, 1, 2},
+      {"DequantizeLinear", 0, 1, 2}, {"QLinearConv", 0, 1, 2},
+      {"QLinearMatMul", 0, 1, 2},    {"QLinearMatMul", 3, 4, 5},
+      {"QLinearAdd", 0, 1, 2},       {"QLinearAdd", 3, 4, 5},
+      {"QLinearMul", 0, 1, 2},       {"QLinearMul", 3, 4, 5},
+      {"QLinearSigmoid", 0, 1, 2},   {"QGemm", 0, 1, 2},
+      {"QLinearLeakyRelu", 0, 1, 2}, {"QLinearGlobalAveragePool", 0, 1, 2},
   };
   if (node.op_type == "QLinearConcat" && i >= 2 && i % 3 == 2) {
     *scale = i + 1, *zero_point = i + 2;
