@@ -19,7 +19,8 @@ Status Bad(const std::string& what) { return Status(StatusCode::kInvalidModel, w
 void Unshuffle(Bytes in, uint32_t element, std::vector<std::byte>* out) {
   out->resize(in.size());
   const size_t count = in.size() / element;
-  for (size_t k = 0; k < element; ++k) {
+  // Without a whole element there is nothing to turn, and `element` may be any number of the file.
+  for (size_t k = 0; count > 0 && k < element; ++k) {
     const std::byte* from = in.data() + k * count;
     std::byte* to = out->data() + k;
     for (size_t i = 0; i < count; ++i) to[i * element] = from[i];
