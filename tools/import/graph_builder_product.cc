@@ -122,8 +122,9 @@ Value GraphBuilder::Conv2D(Value x, Value weights, Value bias, const ConvArgs& a
                           Reordered(scope(), weights.index_, {places.begin(), places.end()}));
     const Shape ws = scope().tensor(ohwi).shape;
     const int64_t channels = shape(x)[3];
-    if (args.groups < 1 || ws[0] < 1 || ws[3] < 1 || ws[3] * args.groups != channels ||
-        ws[0] % args.groups != 0) {
+    // By division: the product of two numbers somebody wrote may overflow.
+    if (args.groups < 1 || ws[0] < 1 || ws[3] < 1 || channels % ws[3] != 0 ||
+        channels / ws[3] != args.groups || ws[0] % args.groups != 0) {
       return scope().Invalid("weights of " + std::to_string(ws[0]) + " output and " +
                              std::to_string(ws[3]) + " input channels in " +
                              std::to_string(args.groups) + " groups do not fit an input of " +
