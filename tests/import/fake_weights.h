@@ -60,7 +60,8 @@ class FakeFile : public WeightFile {
     tensors_[i].shape = shape;
     data_[i].assign(tensors_[i].bytes(), std::byte{0});
   }
-  Result<std::span<const std::byte>> Read(size_t i, std::vector<std::byte>*) const override {
+  Result<std::span<const std::byte>> ReadElements(size_t i,
+                                                  std::vector<std::byte>*) const override {
     return std::span<const std::byte>(data_[i]);
   }
 

@@ -401,6 +401,8 @@ class GraphBuilder {
   Result<int> EmitUnary(OpType op, Value x, const fbs::UnaryOptionsT& options,
                         const std::optional<QuantizedType>& out);
   Value EmitBinary(OpType op, Value a, Value b, const std::optional<QuantizedType>& out);
+  // What two operands of one type broadcast to.
+  Result<Shape> ShapeOfTwo(Value a, Value b);
   // Patterns: a value as factor * x, factor * (1 + erf(x / sqrt 2)), or the product of the two.
   struct GeluTerm {
     enum Kind : uint8_t { kLinear, kErf, kOnePlusErf, kProduct } kind = kLinear;

@@ -19,15 +19,19 @@ Value GraphBuilder::Binary(OpType op, Value a, Value b, const std::optional<Quan
   return y;
 }
 
+Result<Shape> GraphBuilder::ShapeOfTwo(Value a, Value b) {
+  WHIT_RETURN_IF_ERROR(ExpectPresent({a, b}));
+  if (type(a) != type(b)) {
+    return scope().Unsupported(std::string("operands of two types, ") + DTypeName(type(a)) +
+                               " and " + DTypeName(type(b)));
+  }
+  return BroadcastShape(scope(), shape(a), shape(b));
+}
+
 Value GraphBuilder::EmitBinary(OpType op, Value a, Value b,
                                const std::optional<QuantizedType>& out) {
   return Try({a, b}, [&]() -> Result<int> {
-    WHIT_RETURN_IF_ERROR(ExpectPresent({a, b}));
-    if (type(a) != type(b)) {
-      return scope().Unsupported(std::string("operands of two types, ") + DTypeName(type(a)) +
-                                 " and " + DTypeName(type(b)));
-    }
-    WHIT_ASSIGN_OR_RETURN(const Shape s, BroadcastShape(scope(), shape(a), shape(b)));
+    WHIT_ASSIGN_OR_RETURN(const Shape s, ShapeOfTwo(a, b));
     WHIT_ASSIGN_OR_RETURN(const GraphTensor like, ResultType(a, out));
     WHIT_ASSIGN_OR_RETURN(const int y, NewOf(like, Dims(s)));
     int from_a = a.index_, from_b = b.index_;
@@ -55,12 +59,7 @@ Value GraphBuilder::Div(Value a, Value b, const std::optional<QuantizedType>& ou
 
 Value GraphBuilder::Compare(OpType op, Value a, Value b) {
   return Try({a, b}, [&]() -> Result<int> {
-    WHIT_RETURN_IF_ERROR(ExpectPresent({a, b}));
-    if (type(a) != type(b)) {
-      return scope().Unsupported(std::string("operands of two types, ") + DTypeName(type(a)) +
-                                 " and " + DTypeName(type(b)));
-    }
-    WHIT_ASSIGN_OR_RETURN(const Shape s, BroadcastShape(scope(), shape(a), shape(b)));
+    WHIT_ASSIGN_OR_RETURN(const Shape s, ShapeOfTwo(a, b));
     GraphTensor like;
     like.type = DType::kBool;
     WHIT_ASSIGN_OR_RETURN(const int y, NewOf(like, Dims(s)));

@@ -115,20 +115,6 @@ std::string OperatorName(const TfliteState& state, const tflite::Operator& op) {
   return name != nullptr && *name != 0 ? name : "operator code " + std::to_string(builtin);
 }
 
-Result<Shape> BroadcastShape(const Lowering& l, const Shape& a, const Shape& b) {
-  const int rank = std::max(a.rank(), b.rank());
-  Shape out = Shape::OfRank(rank);
-  for (int i = 0; i < rank; ++i) {
-    const int ia = i - (rank - a.rank()), ib = i - (rank - b.rank());
-    const int64_t da = ia < 0 ? 1 : a[ia], db = ib < 0 ? 1 : b[ib];
-    if (da != db && da != 1 && db != 1) {
-      return l.Invalid("shapes " + a.ToString() + " and " + b.ToString() + " do not broadcast");
-    }
-    out[i] = da == 1 ? db : da;
-  }
-  return out;
-}
-
 Status (*FindLowering(BuiltinOperator code, const std::string& custom_name))(Lowering&) {
   if (code == BuiltinOperator::CUSTOM && custom_name != kDetectionPostProcess) return nullptr;
   for (auto rows : {ConvRows(), MatmulRows(), BinaryRows(), UnaryRows(), QuantizeRows(),

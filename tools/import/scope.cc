@@ -161,15 +161,6 @@ Result<float> Scope::FloatOf(const GraphTensor& t, const char* what) const {
   return t.values<float>()[0];
 }
 
-std::string Shown(const std::string& text) {
-  constexpr size_t kLongest = 120;
-  std::string out = text.substr(0, kLongest);
-  for (char& c : out) {
-    if (static_cast<unsigned char>(c) < 32 || c == 127) c = '?';
-  }
-  return text.size() > kLongest ? out + "..." : out;
-}
-
 Result<Shape> BroadcastShape(const Scope& l, const Shape& a, const Shape& b) {
   const int rank = std::max(a.rank(), b.rank());
   Shape out = Shape::OfRank(rank);

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "tools/import/clamp.h"
+#include "tools/import/shown.h"
 #include "tools/import/state.h"
 
 namespace whit::tools {
@@ -80,9 +81,6 @@ class Scope {
   std::string label_, name_;
   uint32_t source_;
 };
-
-/// Foreign text for messages: short, without control characters.
-std::string Shown(const std::string& text);
 
 /// Shape two operands broadcast to, NumPy's rule. kInvalidModel where they do not.
 Result<Shape> BroadcastShape(const Scope& l, const Shape& a, const Shape& b);

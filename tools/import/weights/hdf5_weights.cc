@@ -12,6 +12,7 @@
 #include "tools/import/weights/formats.h"
 #include "tools/import/weights/hdf5_dataset.h"
 #include "tools/import/weights/hdf5_group.h"
+#include "tools/import/weights/inflate.h"
 
 namespace whit::tools {
 
@@ -30,19 +31,17 @@ class Hdf5Weights : public WeightFile {
     auto reader = Hdf5Reader::Open(mapping_.bytes(), work);
     if (!reader.ok()) return reader.status();
     reader_.emplace(*reader);
-    // Deflate makes at most 1032 bytes of one, and what is stored as such is in the file once.
-    bytes_left_ = 1100 * uint64_t{mapping_.size()};
+    // What is stored as such is in the file once.
+    bytes_left_ = MostInflated(mapping_.size());
     format_ = "HDF5";
     WHIT_RETURN_IF_ERROR(ListGroups());
     Sort();
     return OkStatus();
   }
 
-  Result<std::span<const std::byte>> Read(size_t i,
-                                          std::vector<std::byte>* scratch) const override {
+  Result<std::span<const std::byte>> ReadElements(size_t i,
+                                                  std::vector<std::byte>* scratch) const override {
     const TensorEntry& entry = tensors_[i];
-    if (!entry.refused.empty())
-      return Status(StatusCode::kUnsupported, entry.name + ": " + entry.refused);
     Hdf5Reader reader = reader_->WithWork(WorkFor(mapping_.size()));
     auto elements = ReadHdf5Elements(reader, datasets_[i], scratch);
     if (!elements.ok()) return Status(elements.status()).WithContext(entry.name);

@@ -3,6 +3,7 @@
 #include <charconv>
 #include <string_view>
 
+#include "tools/import/strided.h"
 #include "tools/import/weights/byte_order.h"
 #include "tools/import/weights/byte_reader.h"
 #include "tools/import/weights/entry_names.h"
@@ -78,27 +79,11 @@ Result<Array> ReadHeader(std::span<const std::byte> file) {
   return a;
 }
 
-// Elements whose first index runs fastest, in the order where the last one does.
-void Transpose(const Array& a, std::span<const std::byte> from, std::vector<std::byte>* to) {
-  const std::vector<int64_t>& shape = a.entry.shape;
-  const size_t size = ElementSize(a.entry.type), rank = shape.size();
-  std::vector<size_t> stride(rank, 1);
-  for (size_t k = 1; k < rank; ++k) stride[k] = stride[k - 1] * static_cast<size_t>(shape[k - 1]);
-  std::vector<int64_t> index(rank);
-  to->resize(from.size());
-  size_t at = 0;
-  for (size_t out = 0; out < to->size(); out += size) {
-    std::copy_n(from.begin() + static_cast<std::ptrdiff_t>(at * size), size,
-                to->begin() + static_cast<std::ptrdiff_t>(out));
-    for (size_t k = rank; k > 0; --k) {
-      if (++index[k - 1] < shape[k - 1]) {
-        at += stride[k - 1];
-        break;
-      }
-      at -= stride[k - 1] * static_cast<size_t>(index[k - 1] - 1);
-      index[k - 1] = 0;
-    }
-  }
+// Elements to the next one along each axis, where the first index runs fastest.
+std::vector<int64_t> ColumnStrides(const std::vector<int64_t>& shape) {
+  std::vector<int64_t> stride(shape.size(), 1);
+  for (size_t k = 1; k < shape.size(); ++k) stride[k] = stride[k - 1] * shape[k - 1];
+  return stride;
 }
 
 class NumpyWeights : public WeightFile {
@@ -124,11 +109,9 @@ class NumpyWeights : public WeightFile {
     return Add(mapping_.bytes(), "array", nullptr);
   }
 
-  Result<std::span<const std::byte>> Read(size_t i,
-                                          std::vector<std::byte>* scratch) const override {
+  Result<std::span<const std::byte>> ReadElements(size_t i,
+                                                  std::vector<std::byte>* scratch) const override {
     const Array& a = arrays_[i];
-    if (!a.entry.refused.empty())
-      return Status(StatusCode::kUnsupported, a.entry.name + ": " + a.entry.refused);
     std::span<const std::byte> bytes = mapping_.bytes();
     std::vector<std::byte> unpacked;
     if (packed_[i] != nullptr) {
@@ -136,8 +119,10 @@ class NumpyWeights : public WeightFile {
     }
     bytes = bytes.subspan(a.data, static_cast<size_t>(a.entry.bytes()));
     if (!a.columns_first && !a.big_endian && unpacked.empty()) return bytes;
-    if (a.columns_first && a.entry.shape.size() > 1) {
-      Transpose(a, bytes, scratch);
+    if (a.columns_first) {
+      const std::vector<int64_t> stride = ColumnStrides(a.entry.shape);
+      scratch->resize(bytes.size());
+      GatherStrided(bytes, a.entry.shape, stride, ElementSize(a.entry.type), *scratch);
     } else {
       scratch->assign(bytes.begin(), bytes.end());
     }

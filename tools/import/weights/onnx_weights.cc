@@ -65,12 +65,8 @@ class OnnxWeights : public WeightFile {
     return std::unique_ptr<WeightFile>(std::move(file));
   }
 
-  Result<std::span<const std::byte>> Read(size_t i,
-                                          std::vector<std::byte>* scratch) const override {
-    const TensorEntry& entry = tensors_[i];
-    if (!entry.refused.empty()) {
-      return Status(StatusCode::kUnsupported, "tensor '" + entry.name + "': " + entry.refused);
-    }
+  Result<std::span<const std::byte>> ReadElements(size_t i,
+                                                  std::vector<std::byte>* scratch) const override {
     return onnx::TensorBytes(*sources_[i], folder_, scratch);
   }
 

@@ -4,6 +4,7 @@
 #include <charconv>
 #include <unordered_map>
 
+#include "tools/import/weights/byte_reader.h"
 #include "tools/import/weights/pickle_names.h"
 
 namespace whit::tools {

@@ -13,7 +13,6 @@
 #include <vector>
 
 #include "platform/status.h"
-#include "tools/import/weights/byte_reader.h"
 
 namespace whit::tools {
 

@@ -124,10 +124,9 @@ class Safetensors : public WeightFile {
     return CheckPlaces();
   }
 
-  Result<std::span<const std::byte>> Read(size_t i, std::vector<std::byte>*) const override {
+  Result<std::span<const std::byte>> ReadElements(size_t i,
+                                                  std::vector<std::byte>*) const override {
     const TensorEntry& entry = tensors_[i];
-    if (!entry.refused.empty())
-      return Status(StatusCode::kUnsupported, entry.name + ": " + entry.refused);
     return data_.subspan(static_cast<size_t>(begin_[i]), static_cast<size_t>(entry.bytes()));
   }
 

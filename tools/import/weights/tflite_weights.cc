@@ -137,11 +137,9 @@ class TfliteWeights : public WeightFile {
     return OkStatus();
   }
 
-  Result<std::span<const std::byte>> Read(size_t i,
-                                          std::vector<std::byte>* scratch) const override {
+  Result<std::span<const std::byte>> ReadElements(size_t i,
+                                                  std::vector<std::byte>* scratch) const override {
     const TensorEntry& entry = tensors_[i];
-    if (!entry.refused.empty())
-      return Status(StatusCode::kUnsupported, entry.name + ": " + entry.refused);
     if (!data_[i].int4) return data_[i].bytes;
     SplitInt4(data_[i].bytes, static_cast<size_t>(entry.elements()), scratch);
     return std::span<const std::byte>(*scratch);

@@ -6,7 +6,9 @@
 #include <cstring>
 #include <unordered_map>
 
+#include "tools/import/strided.h"
 #include "tools/import/weights/byte_order.h"
+#include "tools/import/weights/byte_reader.h"
 #include "tools/import/weights/formats.h"
 #include "tools/import/weights/torch_tensors.h"
 #include "tools/import/weights/zip_directory.h"
@@ -80,11 +82,9 @@ class TorchWeights : public WeightFile {
     return Check();
   }
 
-  Result<std::span<const std::byte>> Read(size_t i,
-                                          std::vector<std::byte>* scratch) const override {
+  Result<std::span<const std::byte>> ReadElements(size_t i,
+                                                  std::vector<std::byte>* scratch) const override {
     const TensorEntry& entry = tensors_[i];
-    if (!entry.refused.empty())
-      return Status(StatusCode::kUnsupported, entry.name + ": " + entry.refused);
     const TorchTensor& t = found_[i];
     std::vector<std::byte> unpacked;
     std::span<const std::byte> bytes = t.bytes;
@@ -99,7 +99,8 @@ class TorchWeights : public WeightFile {
     const bool swap = t.storage.empty() ? t.big_endian : big_endian_;
     if (IsDense(t) && !swap && unpacked.empty())
       return bytes.first(static_cast<size_t>(entry.bytes()));
-    Gather(t, bytes, scratch);
+    scratch->resize(static_cast<size_t>(entry.bytes()));
+    GatherStrided(bytes, entry.shape, t.stride, ElementSize(entry.type), *scratch);
     if (swap) SwapBytes(entry.type, scratch);
     return std::span<const std::byte>(*scratch);
   }
@@ -199,27 +200,6 @@ class TorchWeights : public WeightFile {
       step *= t.entry.shape[k - 1];
     }
     return true;
-  }
-
-  // The elements of a view, in order.
-  static void Gather(const TorchTensor& t, std::span<const std::byte> from,
-                     std::vector<std::byte>* to) {
-    const size_t size = ElementSize(t.entry.type), rank = t.entry.shape.size();
-    to->resize(static_cast<size_t>(t.entry.bytes()));
-    std::vector<int64_t> index(rank);
-    size_t at = 0;
-    for (std::byte *out = to->data(), *end = out + to->size(); out != end; out += size) {
-      std::memcpy(out, from.data() + at * size, size);
-      for (size_t k = rank; k > 0; --k) {
-        const auto stride = static_cast<size_t>(t.stride[k - 1]);
-        if (++index[k - 1] < t.entry.shape[k - 1]) {
-          at += stride;
-          break;
-        }
-        at -= stride * static_cast<size_t>(index[k - 1] - 1);
-        index[k - 1] = 0;
-      }
-    }
   }
 
   WeightLimits limits_;

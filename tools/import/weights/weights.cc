@@ -1,5 +1,6 @@
 #include "tools/import/weights/weights.h"
 
+#include "tools/import/shown.h"
 #include "tools/import/weights/formats.h"
 
 namespace whit::tools {
@@ -8,12 +9,6 @@ namespace {
 
 // Elements times their size stay below this: no product or sum of two of them overflows.
 constexpr uint64_t kMaxTensorBytes = uint64_t{1} << 62;
-
-std::string Quoted(const std::string& name) {
-  std::string text = "'";
-  for (char c : name.substr(0, 120)) text += static_cast<unsigned char>(c) < 32 ? '?' : c;
-  return text + "'";
-}
 
 Result<std::unique_ptr<WeightFile>> OpenSource(WeightSource source) {
   const std::span<const std::byte> bytes = source.file.bytes();
@@ -51,6 +46,13 @@ const TensorEntry* WeightFile::Find(const std::string& name) const {
     if (entry.name == name) return &entry;
   }
   return nullptr;
+}
+
+Result<std::span<const std::byte>> WeightFile::Read(size_t i,
+                                                    std::vector<std::byte>* scratch) const {
+  const TensorEntry& entry = tensors_[i];
+  if (entry.refused.empty()) return ReadElements(i, scratch);
+  return Status(StatusCode::kUnsupported, "'" + Shown(entry.name) + "': " + entry.refused);
 }
 
 std::span<const WeightFormat> WeightFormats() {
@@ -106,11 +108,11 @@ Status CheckEntry(const TensorEntry& entry, size_t before, const WeightLimits& l
   for (int64_t d : entry.shape) {
     if (d < 0) {
       return Status(StatusCode::kInvalidModel,
-                    "tensor " + Quoted(entry.name) + " has a dimension of " + std::to_string(d));
+                    "tensor '" + Shown(entry.name) + "' has a dimension of " + std::to_string(d));
     }
     const auto size = static_cast<uint64_t>(d == 0 ? 1 : d);
     if (size >= kMaxTensorBytes / bytes) {
-      return Status(StatusCode::kOverBudget, "tensor " + Quoted(entry.name) + " (" +
+      return Status(StatusCode::kOverBudget, "tensor '" + Shown(entry.name) + "' (" +
                                                  entry.ShapeText() + " " + ElementName(entry.type) +
                                                  ") has 2^62 bytes or more");
     }

@@ -49,8 +49,7 @@ struct WeightLimits {
   /// Bytes of what describes tensors: a pickle, a JSON header, an index.
   uint64_t header_bytes = uint64_t{256} << 20;
   /// One tensor, uncompressed. Compressed and chunked files can state any size: they are refused
-  /// where they state more than this or more than 1100 times the bytes that they store
-  /// (deflate's own bound is 1032).
+  /// where they state more than this, or more than MostInflated (inflate.h) of what they store.
   uint64_t tensor_bytes = uint64_t{16} << 30;
 };
 
@@ -73,13 +72,15 @@ class WeightFile {
   /// Elements of tensor i, row-major and little-endian, tensors()[i].bytes() of them. Points into
   /// the mapped file where they lie there as such, else into *scratch, which is overwritten. The
   /// bytes may be unaligned. kInvalidModel or kUnsupported where they cannot be had.
-  virtual Result<std::span<const std::byte>> Read(size_t i,
-                                                  std::vector<std::byte>* scratch) const = 0;
-
+  Result<std::span<const std::byte>> Read(size_t i, std::vector<std::byte>* scratch) const;
   /// Gives the memory back that bytes of Read() take, where they lie in the mapped file.
   void Drop(std::span<const std::byte> bytes) const { mapping_.Drop(bytes); }
 
  protected:
+  /// Read() of a tensor that is not refused.
+  virtual Result<std::span<const std::byte>> ReadElements(
+      size_t i, std::vector<std::byte>* scratch) const = 0;
+
   Mapping mapping_;
   std::string format_;
   std::vector<TensorEntry> tensors_;

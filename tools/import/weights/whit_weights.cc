@@ -73,11 +73,8 @@ class WhitWeights : public WeightFile {
     return AddVariables();
   }
 
-  Result<std::span<const std::byte>> Read(size_t i,
-                                          std::vector<std::byte>* scratch) const override {
-    if (!tensors_[i].refused.empty()) {
-      return Status(StatusCode::kUnsupported, tensors_[i].name + ": " + tensors_[i].refused);
-    }
+  Result<std::span<const std::byte>> ReadElements(size_t i,
+                                                  std::vector<std::byte>* scratch) const override {
     if (i >= packed_) return file_->blob(blobs_[i - packed_]);
     *scratch = UnpackWeights(*file_, *file_->graph().weights()->Get(static_cast<uint32_t>(i)));
     return std::span<const std::byte>(*scratch);
