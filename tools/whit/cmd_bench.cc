@@ -200,7 +200,7 @@ void AddBench(CLI::App& app, Action* action) {
   auto [cli, flags] =
       AddCommand<BenchFlags>(app, action, "bench", "Measure load, first and repeated runs",
                              "whit bench mobilenet.whit --threads 2 --runs 200", RunBench);
-  cli->add_option("FILE", flags->file, "A .whit or .tflite file")->required();
+  cli->add_option("FILE", flags->file, "A .whit, .tflite or .onnx file")->required();
   flags->run.AddTo(cli);
   cli->add_option("--runs", flags->runs, "Runs that are measured")
       ->check(CLI::Range(0, 10'000'000))

@@ -283,7 +283,7 @@ void AddClassify(CLI::App& app, Action* action) {
   auto [cli, flags] = AddCommand<ClassifyFlags>(
       app, action, "classify", "Name what is in pictures",
       "whit classify mobilenet.whit photo.jpg --labels labels.txt --top 5", RunClassify);
-  cli->add_option("FILE", flags->file, "A .whit or .tflite image classifier")->required();
+  cli->add_option("FILE", flags->file, "A .whit, .tflite or .onnx image classifier")->required();
   cli->add_option("IMAGE", flags->images, "JPEG, PNG or BMP files")->required();
   cli->add_option("--labels", flags->labels,
                   "Text file with one class a line; default: the model's own, else numbers");

@@ -180,7 +180,7 @@ void AddInfo(CLI::App& app, Action* action) {
       app, action, "info",
       "Inputs, outputs, operators, MACs, parameter bytes and peak RAM of a model; or this CPU",
       "whit info mobilenet.tflite\n  whit info --cpu", RunInfo);
-  cli->add_option("FILE", flags->file, "A .whit or .tflite file");
+  cli->add_option("FILE", flags->file, "A .whit, .tflite or .onnx file");
   flags->run.AddDims(cli);
   cli->add_flag("--cpu", flags->cpu, "The instruction-set tiers of this build on this CPU");
   cli->add_flag("--json", flags->json, "One line of JSON");

@@ -68,7 +68,7 @@ void AddPlan(CLI::App& app, Action* action) {
   auto [cli, flags] = AddCommand<PlanFlags>(
       app, action, "plan", "Steps of a run: implementations, memory offsets, peak arena",
       "whit plan mobilenet.whit --threads 2", RunPlan);
-  cli->add_option("FILE", flags->file, "A .whit or .tflite file")->required();
+  cli->add_option("FILE", flags->file, "A .whit, .tflite or .onnx file")->required();
   flags->run.AddTo(cli);
   cli->add_flag("--json", flags->json, "One line of JSON");
 }

@@ -98,7 +98,7 @@ void AddRun(CLI::App& app, Action* action) {
   auto [cli, flags] = AddCommand<RunCommandFlags>(
       app, action, "run", "Run a model once on .npy files",
       "whit run mobilenet.whit --in picture.npy --out scores.npy", RunRun);
-  cli->add_option("FILE", flags->file, "A .whit or .tflite file")->required();
+  cli->add_option("FILE", flags->file, "A .whit, .tflite or .onnx file")->required();
   cli->add_option("--in", flags->in,
                   "Input: FILE.npy in order of the model's inputs, or NAME=FILE.npy")
       ->allow_extra_args(false);

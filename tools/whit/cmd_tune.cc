@@ -96,7 +96,7 @@ void AddTune(CLI::App& app, Action* action) {
       "Measure implementations, block sizes and threads of every step on this device and keep the "
       "best beside the model; results stay the same",
       "whit tune mobilenet.whit --threads 2", RunTune);
-  cli->add_option("FILE", flags->file, "A .whit or .tflite file")->required();
+  cli->add_option("FILE", flags->file, "A .whit, .tflite or .onnx file")->required();
   cli->add_option("-o,--output", flags->out, "Where to (MODEL.tune; other commands look there)");
   flags->run.AddTo(cli);
   cli->add_option("--runs", flags->runs, "Runs of every alternative")

@@ -93,7 +93,7 @@ void AddVerify(CLI::App& app, Action* action) {
   auto [cli, flags] =
       AddCommand<VerifyFlags>(app, action, "verify", "Check a model file whole, weights included",
                               "whit verify mobilenet.whit", RunVerify);
-  cli->add_option("FILE", flags->file, "A .whit or .tflite file")->required();
+  cli->add_option("FILE", flags->file, "A .whit, .tflite or .onnx file")->required();
   cli->add_flag("--json", flags->json, "One line of JSON");
 }
 

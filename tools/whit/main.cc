@@ -54,7 +54,7 @@ int Fail(const std::string& who, const std::string& message, int code) {
 int Main(int argc, char** argv) {
   CLI::App app(
       "whit: run quantized neural networks straight from a mapped file.\n"
-      "Every FILE may be a .whit or a .tflite file.",
+      "Every FILE may be a .whit, a .tflite or an .onnx file.",
       "whit");
   app.require_subcommand(1);
   app.set_version_flag("--version", "whit " WHIT_VERSION);
