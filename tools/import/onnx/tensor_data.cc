@@ -7,15 +7,15 @@
 #include "platform/mapping.h"
 #include "tools/import/onnx/model_proto.h"
 #include "tools/import/protobuf.h"
+#include "tools/import/shown.h"
 
 namespace whit::tools::onnx {
 
 namespace {
 
 Status Invalid(const TensorProto& tensor, const std::string& what) {
-  std::string name = "tensor '";
-  for (char c : tensor.name.substr(0, 120)) name += static_cast<unsigned char>(c) < 32 ? '?' : c;
-  return Status(StatusCode::kInvalidModel, name + "': " + what);
+  return Status(StatusCode::kInvalidModel,
+                "tensor '" + Shown(std::string(tensor.name)) + "': " + what);
 }
 
 bool FourBit(DataType type) { return type == DataType::kInt4 || type == DataType::kUint4; }
