@@ -98,14 +98,14 @@ TEST(TorchWeightsTest, Legacy) {
       "\x80\x02\x8a\x0al\xfc\x9c\x46\xf9\x20\x6a\xa8\x50\x19.\x80\x02M\xe9\x03."
       "\x80\x02}.";
   const std::string head(kHead, sizeof kHead - 1);
-  const std::string bytes =
+  const std::vector<std::byte> bytes = Bytes(
       head + StateDict(Text("w") + Tensor("FloatStorage", "7", 4, 1, {3}, {1}, true)) +
-      "\x80\x02]" + Text("7") + "a." + std::string("\4\0\0\0\0\0\0\0", 8) + Floats({9, 1, 2, 3});
-  const auto file = OpenWeightBytes(Bytes(bytes), "test");
+      "\x80\x02]" + Text("7") + "a." + std::string("\4\0\0\0\0\0\0\0", 8) + Floats({9, 1, 2, 3}));
+  const auto file = OpenWeightBytes(bytes, "test");
   ASSERT_TRUE(file.ok()) << file.status().message();
   EXPECT_EQ((*file)->format(), "PyTorch legacy");
   EXPECT_EQ(ValuesOf(**file, 0), (std::vector<float>{1, 2, 3}));
-  ReadDamaged(Bytes(bytes));
+  ReadDamaged(bytes);
 }
 
 TEST(TorchWeightsTest, Damage) {

@@ -16,7 +16,10 @@ inline std::vector<std::byte> ZipFile(
     for (char c : s) to->push_back(static_cast<std::byte>(c));
   };
   const auto number = [](std::vector<std::byte>* to, uint64_t value, int size) {
-    for (int i = 0; i < size; ++i) to->push_back(static_cast<std::byte>(value >> (8 * i) & 255));
+    for (int i = 0; i < size; ++i) {
+      to->push_back(static_cast<std::byte>(value & 255));
+      value >>= 8;
+    }
   };
   std::vector<std::byte> directory;
   for (const auto& [name, data] : entries) {
