@@ -42,6 +42,10 @@ inline constexpr uint64_t kMaxElements = (uint64_t{1} << 31) - 1;
 // The newest semantics of any operator that this reader knows.
 inline constexpr uint16_t kMaxOperatorVersion = 1;
 
+constexpr uint64_t AlignUp(uint64_t offset, uint64_t alignment) {
+  return (offset + alignment - 1) / alignment * alignment;
+}
+
 enum class SectionId : uint32_t { kNone = 0, kGraph = 1, kWeights = 2, kTrust = 3 };
 
 // A reader refuses a section with a flag it does not know in the upper half (must understand),

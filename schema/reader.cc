@@ -224,7 +224,17 @@ Status ModelFile::ReadTrust(const ReadLimits& limits) {
                    std::string(fbs::TrustIdentifier()));
   }
   trust_ = fbs::GetTrust(trust_bytes_.data());
-  return ValidateTrust(*trust_, static_cast<uint64_t>(section.data() - file_.data()));
+  const auto covered = static_cast<uint64_t>(section.data() - file_.data());
+  WHIT_RETURN_IF_ERROR(ValidateTrust(*trust_, covered));
+  if (!has_hash_tree()) return OkStatus();
+  if (covered + section.size() != file_.size()) {
+    return Invalid("trust section: ends at " + to_string(covered + section.size()) +
+                   ", the file at " + to_string(file_.size()) +
+                   ": what lies behind is not covered");
+  }
+  if (!weights_section().empty() && weights_section().data() < graph_section().data())
+    return Invalid("trust section: with a hash tree the graph must lie before the weights");
+  return OkStatus();
 }
 
 std::span<const std::byte> ModelFile::SectionBytes(format::SectionId id) const {

@@ -71,6 +71,8 @@ int Main(int argc, char** argv) {
   AddPlan(app, &action);
   AddOps(app, &action);
   AddTune(app, &action);
+  AddKeygen(app, &action);
+  AddSign(app, &action);
   AddVerify(app, &action);
   AddWeights(app, &action);
 
