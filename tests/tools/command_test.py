@@ -27,7 +27,7 @@ sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / "fixture
 import tflite_builder  # needs numpy
 
 WHIT, CLASSIFY, MAKE_MODEL = (pathlib.Path(word).resolve() for word in sys.argv[1:4])
-COMMANDS = ["import", "info", "run", "classify", "bench", "plan", "tune", "ops", "verify", "weights", "keygen", "sign"]
+COMMANDS = ["import", "info", "run", "classify", "bench", "plan", "tune", "ops", "verify", "weights", "keygen", "sign", "quantize"]
 
 
 def whit(*args):
@@ -334,6 +334,46 @@ class CommandTest(unittest.TestCase):
             self.fails(2, ["weights, page", "expected, found"], "verify", changed)
             noticed += "derived arrays differ" in whit("verify", changed, "--verify", "off").stderr
         self.assertGreater(noticed, 3)
+
+    # ---- quantize ----
+    @staticmethod
+    def float_model(path):
+        """64 inputs, 32 hidden, 5 outputs."""
+        rng = np.random.default_rng(7)
+        model = tflite_builder.Model()
+        g = model.graph()
+        x, h, y = g.input([1, 64], "float32"), g.tensor([1, 32], "float32"), g.tensor([1, 5], "float32")
+        for a, n, k, b in (x, 32, 64, h), (h, 5, 32, y):
+            weights = (rng.normal(size=(n, k)) / np.sqrt(k)).astype(np.float32)
+            g.op("FULLY_CONNECTED", [a, g.const(weights), g.const(rng.normal(size=n).astype(np.float32))], [b],
+                 fused_activation_function=1 if b is h else 0)
+        g.output(y)
+        path.write_bytes(model.build())
+
+    def test_quantize(self):
+        source, real, out = self.folder / "mlp.tflite", self.folder / "mlp.whit", self.folder / "mlp_int8.whit"
+        self.float_model(source)
+        self.ok("import", source, "-o", real)
+        rng = np.random.default_rng(1)
+        np.save(self.folder / "samples.npy", rng.normal(size=(32, 64)).astype(np.float32))
+        report = self.json("quantize", real, "-o", out, "--data", self.folder / "samples.npy")
+        self.assertEqual(set(report), {"file", "file_bytes", "source_bytes", "samples", "compared", "held_out",
+                                       "output_sqnr_db", "same_top", "layers"})
+        self.assertEqual((report["samples"], report["compared"], report["held_out"]), (32, 32, False))
+        self.assertEqual(set(report["layers"][0]), {"node", "op", "type", "sqnr_db"})
+        self.assertGreater(report["output_sqnr_db"], 20)
+        whole = out.read_bytes()
+        self.ok("quantize", source, "-o", out, "--data", self.folder / "samples.npy", "--threads", 3)
+        self.assertEqual(len(out.read_bytes()), len(whole))
+        self.assertEqual(self.json("info", out)["provenance"]["quantize.samples"], "32")
+        for rule in ["minmax", "percentile"]:
+            self.ok("quantize", real, "-o", out, "--data", self.folder / "samples.npy", "--range", rule, "--io", "int8")
+        self.assertEqual(self.json("info", out)["inputs"][0]["type"], "int8")
+        np.save(self.folder / "wrong.npy", np.zeros((4, 65), np.float32))
+        kept = out.read_bytes()
+        self.fails(2, "is no sample", "quantize", real, "-o", out, "--data", self.folder / "wrong.npy")
+        self.fails(2, "no operator of the model", "quantize", self.model, "-o", out, "--data", self.picture)
+        self.assertEqual(out.read_bytes(), kept)
 
     # ---- keygen, sign ----
     def test_sign(self):

@@ -27,6 +27,7 @@ void AddInfo(CLI::App& app, Action* action);
 void AddKeygen(CLI::App& app, Action* action);
 void AddOps(CLI::App& app, Action* action);
 void AddPlan(CLI::App& app, Action* action);
+void AddQuantize(CLI::App& app, Action* action);
 void AddRun(CLI::App& app, Action* action);
 void AddSign(CLI::App& app, Action* action);
 void AddTune(CLI::App& app, Action* action);
