@@ -53,12 +53,12 @@ void FileParts::PadTo(uint64_t alignment) {
   Append(std::span(kZeros).first(static_cast<size_t>(AlignUp(size, alignment) - size)));
 }
 
-void FileParts::EndSection(format::SectionId id, uint64_t begin) {
+void FileParts::EndSection(format::SectionId id, uint64_t begin, uint32_t flags) {
   const auto entry = std::find_if(std::begin(header.sections), std::end(header.sections),
                                   [](const format::Section& s) {
                                     return s.id == static_cast<uint32_t>(format::SectionId::kNone);
                                   });
-  *entry = {static_cast<uint32_t>(id), 0, begin, size - begin};
+  *entry = {static_cast<uint32_t>(id), flags, begin, size - begin};
 }
 
 Status FileParts::Finish(fbs::TrustT* section, const SigningKey* key) {
@@ -85,7 +85,9 @@ Status FileParts::Finish(fbs::TrustT* section, const SigningKey* key) {
     }
     trust = Pack(*section);
     size += trust.size();
-    EndSection(format::SectionId::kTrust, begin);
+    EndSection(
+        format::SectionId::kTrust, begin,
+        (tree ? format::kTrustHasTree : 0) | (key != nullptr ? format::kTrustHasSignature : 0));
   }
   std::memcpy(header.magic, format::kMagic, sizeof(format::kMagic));
   header.major = format::kMajor;

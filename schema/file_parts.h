@@ -31,7 +31,7 @@ struct FileParts {
   void Append(std::span<const std::byte> bytes);
   void PadTo(uint64_t alignment);
   /// Section `id` begins at `begin` and ends here. There is room for format::kSectionCount of them.
-  void EndSection(format::SectionId id, uint64_t begin);
+  void EndSection(format::SectionId id, uint64_t begin, uint32_t flags = 0);
 
   /// Appends the trust section (null: none) and completes the header. A `tree` in it is computed
   /// here, over everything before the section; with `key` the file is signed, which needs a tree.

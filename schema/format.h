@@ -51,6 +51,9 @@ enum class SectionId : uint32_t { kNone = 0, kGraph = 1, kWeights = 2, kTrust = 
 // A reader refuses a section with a flag it does not know in the upper half (must understand),
 // ignores the lower half.
 inline constexpr uint32_t kSectionSealed = 1u << 16;  // encrypted: reserved, not yet read
+// What the trust section holds, told by the header too, which the hash tree covers: one changed bit
+// in the section cannot make a reader believe that there never was a tree or a signature.
+inline constexpr uint32_t kTrustHasTree = 1u << 0, kTrustHasSignature = 1u << 1;
 inline constexpr uint32_t kMustUnderstandMask = 0xffff0000u;
 
 struct Section {
