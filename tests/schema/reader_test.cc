@@ -65,7 +65,7 @@ TEST(ReaderTest, TrustSection) {
   auto file = OpenBytes(bytes);
   ASSERT_TRUE(file.ok()) << file.status().message();
   EXPECT_TRUE((*file)->has_signature());
-  EXPECT_FALSE((*file)->has_hash_tree());
+  EXPECT_TRUE((*file)->has_hash_tree());
   EXPECT_EQ((*file)->trust_section().data() + (*file)->trust_section().size(),
             bytes.data() + bytes.size());
 }
