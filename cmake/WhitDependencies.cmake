@@ -1,4 +1,4 @@
-# Where the given dependencies are: flatbuffers (headers and compiler), pthreadpool, optional XNNPACK.
+# Where the given dependencies are: flatbuffers (headers and compiler), pthreadpool, optional XNNPACK and libsodium.
 
 # whit_system_library(target INCLUDE LIBRARY NAME): what was found on this system. Users of an installed whit link it and include
 # none of it. Where whit is built for another machine, they find it by its name there: this path exists here alone.
@@ -18,27 +18,32 @@ find_path(WHIT_FLATBUFFERS_INCLUDE flatbuffers/flatbuffers.h REQUIRED)
 find_program(WHIT_FLATC flatc REQUIRED)
 find_package(Threads REQUIRED)
 
-if(TARGET pthreadpool)
-  set(WHIT_PTHREADPOOL pthreadpool)
-else()
-  find_path(WHIT_PTHREADPOOL_INCLUDE pthreadpool.h REQUIRED)
-  find_library(WHIT_PTHREADPOOL_LIBRARY pthreadpool REQUIRED)
-  whit_system_library(whit_pthreadpool ${WHIT_PTHREADPOOL_INCLUDE} ${WHIT_PTHREADPOOL_LIBRARY} pthreadpool)
-  target_link_libraries(whit_pthreadpool INTERFACE Threads::Threads)
-  set(WHIT_PTHREADPOOL whit_pthreadpool)
-endif()
-
-# If the embedding project already has a target XNNPACK, it is used; else the system's header and library.
-if(WHIT_XNNPACK)
-  if(TARGET XNNPACK)
-    set(WHIT_XNNPACK_TARGET XNNPACK)
-  else()
-    find_path(WHIT_XNNPACK_INCLUDE xnnpack.h REQUIRED)
-    find_library(WHIT_XNNPACK_LIBRARY XNNPACK REQUIRED)
-    whit_system_library(whit_xnnpack_system ${WHIT_XNNPACK_INCLUDE} ${WHIT_XNNPACK_LIBRARY} XNNPACK)
-    target_link_libraries(whit_xnnpack_system INTERFACE ${WHIT_PTHREADPOOL})
-    set(WHIT_XNNPACK_TARGET whit_xnnpack_system)
+# whit_dependency(VARIABLE TARGET HEADER LIBRARY): the target to link. If the embedding project already has TARGET, it is used; else
+# the system's header and library, as whit_<lower-case target>.
+function(whit_dependency variable parent header library)
+  if(TARGET ${parent})
+    set(${variable} ${parent} PARENT_SCOPE)
+    return()
   endif()
+  find_path(${variable}_INCLUDE ${header} REQUIRED)
+  find_library(${variable}_LIBRARY ${library} REQUIRED)
+  string(TOLOWER whit_${parent} target)
+  whit_system_library(${target} ${${variable}_INCLUDE} ${${variable}_LIBRARY} ${library})
+  set(${variable} ${target} PARENT_SCOPE)
+endfunction()
+
+whit_dependency(WHIT_PTHREADPOOL pthreadpool pthreadpool.h pthreadpool)
+if(TARGET whit_pthreadpool)
+  target_link_libraries(whit_pthreadpool INTERFACE Threads::Threads)
+endif()
+if(WHIT_XNNPACK)
+  whit_dependency(WHIT_XNNPACK_TARGET XNNPACK xnnpack.h XNNPACK)
+  if(TARGET whit_xnnpack)
+    target_link_libraries(whit_xnnpack INTERFACE ${WHIT_PTHREADPOOL})
+  endif()
+endif()
+if(WHIT_SODIUM)
+  whit_dependency(WHIT_SODIUM_TARGET sodium sodium.h sodium)
 endif()
 
 # whit_flatbuffers(out_headers DIR file.fbs ...): generates C++ headers into the build tree under DIR.

@@ -3,7 +3,7 @@ include(CMakePackageConfigHelpers)
 include(GNUInstallDirs)
 
 set(whit_install_targets whit_platform whit_schema whit_kernels whit_runtime)
-foreach(target whit_pthreadpool whit_xnnpack_system)  # where they are found on the system, and not a parent's
+foreach(target whit_pthreadpool whit_xnnpack whit_sodium)  # where they are found on the system, and not a parent's
   if(TARGET ${target})
     list(APPEND whit_install_targets ${target})
   endif()

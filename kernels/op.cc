@@ -68,6 +68,7 @@ Result<const PackedWeights*> PrepareContext::Weights(int index) const {
     return Error(StatusCode::kInvalidModel, "weights " + std::to_string(index) + " of " +
                                                 std::to_string(weights.size()) + " do not exist");
   }
+  if (reads != nullptr) reads->weights.push_back(index);
   return &weights[static_cast<size_t>(index)];
 }
 
@@ -85,6 +86,7 @@ Result<const void*> PrepareContext::RawBlob(int index, size_t bytes, const char*
                                                 " bytes expected, blob " + std::to_string(index) +
                                                 " has " + std::to_string(blob.bytes));
   }
+  if (reads != nullptr) reads->blobs.push_back(index);
   return blob.data;
 }
 

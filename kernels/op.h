@@ -9,6 +9,7 @@
 #define WHIT_KERNELS_OP_H_
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <span>
 #include <string>
@@ -125,6 +126,14 @@ struct Prepared {
   }
 };
 
+/// What of the file a step reads: indices of packed weights and of raw blobs.
+struct FileReads {
+  std::vector<int> weights, blobs;
+};
+
+/// Whether bytes of the file are what they should be, asked before they are first read.
+using CheckBytes = std::function<Status(std::span<const std::byte>)>;
+
 /// Input of prepare. Shapes and types were validated structurally (rank <= kMaxRank, product <
 /// 2^31, types known). Tensors that are 8-bit quantized may be stored as kInt8 or kUint8 (the
 /// plan's bias, decisions.md 14); within one plan all activations agree, zero points are those of
@@ -155,6 +164,10 @@ struct PrepareContext {
   /// piece of a concatenation). An implementation that does so sets Prepared::strided_out.
   int64_t out_row_elems = 0;
   size_t joined_operand = 0;
+  /// Collects what Weights() and Blob() hand out; null: nobody wants to know.
+  FileReads* reads = nullptr;
+  /// For a prepare that reads weights itself, where others leave that to the run; null: no need.
+  const CheckBytes* check_bytes = nullptr;
 
   size_t inputs() const { return in.size(); }
   bool has(size_t i) const { return i < in.size() && present_in[i]; }

@@ -3,6 +3,7 @@
 #include <map>
 
 #include "runtime/impl.h"
+#include "schema/hash_tree.h"
 
 namespace whit {
 
@@ -104,6 +105,7 @@ ModelInfo Describe(const Model& model) {
   info.tensors = graph.tensors.size();
   info.has_hash_tree = file.has_hash_tree();
   info.has_signature = file.has_signature();
+  if (info.has_signature) info.signer = ToHex(BytesOf(file.trust()->signature()->public_key()));
   std::map<std::string, uint64_t> counts;
   for (const NodeDef& node : graph.nodes) ++counts[RowOf(node.type).name];
   info.operator_counts.assign(counts.begin(), counts.end());

@@ -162,7 +162,12 @@ Result<Graph> BuildGraph(const ModelFile& file, const DimValues& dims) {
         ReadVariable(file, *model.variables()->Get(static_cast<unsigned>(i))));
   }
   for (size_t i = 0; model.weights() != nullptr && i < model.weights()->size(); ++i) {
-    graph.weights.push_back(ReadWeights(file, *model.weights()->Get(static_cast<unsigned>(i))));
+    const fbs::Weights& w = *model.weights()->Get(static_cast<unsigned>(i));
+    graph.weights.push_back(ReadWeights(file, w));
+    std::vector<BlobView>& blobs = graph.weight_blobs.emplace_back();
+    for (int blob : {w.data(), w.sums(), w.limits(), w.pair_flags()}) {
+      if (blob >= 0) blobs.push_back(BlobOf(file, blob));
+    }
   }
   for (size_t i = 0; i < file.blob_count(); ++i)
     graph.blobs.push_back(BlobOf(file, static_cast<int>(i)));

@@ -51,6 +51,7 @@ struct Graph {
   std::vector<IoDef> inputs, outputs;
   std::vector<TensorDef> variables;  // constant = initial value or null
   std::vector<PackedWeights> weights;
+  std::vector<std::vector<BlobView>> weight_blobs;  // of each: what it consists of
   std::vector<BlobView> blobs;
 };
 

@@ -12,6 +12,7 @@
 #include "runtime/graph.h"
 #include "runtime/plan.h"
 #include "runtime/whit.h"
+#include "schema/page_checker.h"
 #include "schema/reader.h"
 
 namespace whit {
@@ -19,7 +20,8 @@ namespace whit {
 struct Model::Impl {
   std::shared_ptr<const ModelFile> file;
   OpenOptions options;
-  Graph graph;  // with the file's default dimensions
+  Graph graph;                               // with the file's default dimensions
+  std::unique_ptr<const PageChecker> pages;  // null: no hash tree, or integrity is off
 
   // What inputs() and outputs() hand out; the views borrow from the other members.
   std::vector<std::vector<int64_t>> input_shapes, output_shapes;
@@ -40,8 +42,9 @@ struct BoundStep {
   const Prepared* prepared = nullptr;
   RunContext ctx;  // but for tasks and scratch
   uint8_t* scratch = nullptr;
-  uint64_t scratch_stride = 0;  // between threads
-  uint8_t code = 0;             // KernelCode of a thread that failed
+  uint64_t scratch_stride = 0;       // between threads
+  uint8_t code = 0;                  // KernelCode of a thread that failed
+  std::vector<PageRange> unchecked;  // pages of the file to check before the next run of this step
 };
 
 struct Runner::Impl {
@@ -73,10 +76,12 @@ struct Runner::Impl {
 
   Status Allocate();
   void Bind();
+  std::vector<PageRange> PagesOf(const Step& step) const;
   void BindInterface();
   void ResetVariables();
   void* AddressOf(const Place& place);
   KernelCode RunStep(size_t i);
+  Status CheckPages(size_t step);
   Status Run();
   Status Failed(size_t step, KernelCode code) const;
 };

@@ -1,8 +1,11 @@
+#include <algorithm>
 #include <utility>
 
 #include "platform/mapping.h"
+#include "runtime/check_pages.h"
 #include "runtime/impl.h"
 #include "runtime/plan.h"
+#include "schema/hash_tree.h"
 
 namespace whit {
 
@@ -60,6 +63,30 @@ void FillInterface(Model::Impl* impl) {
   impl->outputs = InterfaceViews(impl->graph, impl->graph.outputs, &impl->output_shapes);
 }
 
+// That one of the required keys has signed. Whether the signature is true is for PageChecker to
+// say.
+Status CheckKey(const ModelFile& file, const OpenOptions& options) {
+  if (options.required_keys.empty()) return OkStatus();
+  if (options.integrity == Integrity::kOff) {
+    return Status(StatusCode::kInvalidArgument,
+                  "required_keys asks for a signature, and integrity off checks none");
+  }
+  if (!file.has_signature()) {
+    return Status(StatusCode::kIntegrity,
+                  "the file is not signed, but required_keys asks for a signature");
+  }
+  const std::span<const std::byte> signer = BytesOf(file.trust()->signature()->public_key());
+  for (const std::string& text : options.required_keys) {
+    PublicKey key;
+    Status status = FromHex(text, key);
+    if (!status.ok()) return std::move(status).WithContext("required_keys: '" + text + "'");
+    if (std::ranges::equal(key, signer)) return OkStatus();
+  }
+  return Status(StatusCode::kIntegrity,
+                "the file is signed by key " + ToHex(signer) + ", which is none of the " +
+                    std::to_string(options.required_keys.size()) + " in required_keys");
+}
+
 Result<Model> OpenMapping(Mapping mapping, const OpenOptions& options, bool size_unknown) {
   ReadLimits limits;
   limits.max_graph_bytes = options.budgets.max_graph_bytes;
@@ -69,11 +96,11 @@ Result<Model> OpenMapping(Mapping mapping, const OpenOptions& options, bool size
   auto impl = std::make_shared<Model::Impl>();
   impl->options = options;
   WHIT_ASSIGN_OR_RETURN(impl->file, ModelFile::Open(std::move(mapping), limits));
-  if (!options.required_keys.empty()) {
-    return Status(StatusCode::kIntegrity,
-                  impl->file->has_signature()
-                      ? "this build cannot check signatures, but required_keys asks for one"
-                      : "the file is not signed, but required_keys asks for a signature");
+  WHIT_RETURN_IF_ERROR(CheckKey(*impl->file, options));
+  if (options.integrity != Integrity::kOff) {
+    WHIT_ASSIGN_OR_RETURN(impl->pages, PageChecker::Create(*impl->file));
+    if (options.integrity == Integrity::kFull && impl->pages != nullptr)
+      WHIT_RETURN_IF_ERROR(CheckAllPages(*impl->pages));
   }
   WHIT_ASSIGN_OR_RETURN(impl->graph, BuildGraph(*impl->file, {}));
   // The reference implementation of every operator checks its own types, shapes and parameters

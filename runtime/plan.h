@@ -31,6 +31,7 @@ struct PlanOptions {
       0;  // 0: quantized 8-bit activations are stored as int8; 128: as uint8 (decisions.md 14)
   Budgets budgets;
   uint64_t ram_budget = 0;
+  CheckBytes check_bytes;  // of weights that a plan reads itself (XNNPACK); empty: no need
 };
 
 /// Where the bytes of a tensor are while the plan runs.
@@ -62,8 +63,9 @@ struct Step {
   std::string name;
   std::string op;  // "Conv2D", "Conv2D+Add"
   std::vector<Slot> in, out;
-  std::string why_not;   // why no faster implementation was taken
-  int joined_node = -1;  // the Add that this step computes too
+  std::vector<BlobView> reads;  // of the file, constants among `in` not counted
+  std::string why_not;          // why no faster implementation was taken
+  int joined_node = -1;         // the Add that this step computes too
   int threads = 1;
   bool once = false;  // its result stays in an arena of our own: only the first run runs it
 };

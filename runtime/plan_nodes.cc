@@ -131,6 +131,7 @@ struct Planner::NodeContext {
   std::vector<View> in, out;
   std::vector<int> in_variable;
   std::unique_ptr<bool[]> present;
+  std::unique_ptr<FileReads> reads = std::make_unique<FileReads>();
 };
 
 Planner::NodeContext Planner::MakeContext(const NodeDef& node, const Step& step) const {
@@ -157,7 +158,25 @@ Planner::NodeContext Planner::MakeContext(const NodeDef& node, const Step& step)
   c.ctx.tier = options_.tier;
   if (step.out.size() == 1) c.ctx.out_row_elems = RowElemsOf(step.out[0].tensor);
   c.ctx.allow_xnnpack = options_.allow_xnnpack;
+  c.ctx.reads = c.reads.get();
+  if (options_.check_bytes) c.ctx.check_bytes = &options_.check_bytes;
   return c;
+}
+
+// Where the bytes lie that a node's prepare asked for, each once.
+std::vector<BlobView> Planner::PlacesOf(const FileReads& reads) const {
+  std::vector<BlobView> places;
+  const auto add = [&](const BlobView& blob) {
+    for (const BlobView& known : places) {
+      if (known.data == blob.data) return;
+    }
+    places.push_back(blob);
+  };
+  for (int w : reads.weights) {
+    for (const BlobView& blob : graph_.weight_blobs[static_cast<size_t>(w)]) add(blob);
+  }
+  for (int b : reads.blobs) add(graph_.blobs[static_cast<size_t>(b)]);
+  return places;
 }
 
 // Prepared for one thread first, whose cost says how many are worth it; blocks and tasks are then
@@ -307,6 +326,7 @@ Status Planner::AddNode(int n) {
     if (joined) return OkStatus();
   }
   WHIT_RETURN_IF_ERROR(ChooseImplementation(c.ctx, &step));
+  step.reads = PlacesOf(*c.reads);
   KeepStep(std::move(step));
   return OkStatus();
 }
@@ -329,6 +349,7 @@ Result<bool> Planner::JoinAdd(int n, const Step& add, const PrepareContext& add_
     step.prepared = {};
     WHIT_RETURN_IF_ERROR(ChooseImplementation(c.ctx, &step));
   }
+  step.reads = PlacesOf(*c.reads);
   if (joined) {
     step.joined_node = n;
     step.prepared.macs =

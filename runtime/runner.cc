@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "platform/clock.h"
+#include "runtime/check_pages.h"
 #include "runtime/impl.h"
 #include "runtime/tiers.h"
 #include "runtime/tuning.h"
@@ -159,6 +160,7 @@ void Runner::Impl::Bind() {
     bound.ctx.variables = variables;
     if (step.prepared.whole && pool != nullptr) bound.ctx.thread_pool = pool->native();
     bound.scratch = scratch, bound.scratch_stride = plan.scratch_bytes;
+    bound.unchecked = PagesOf(step);
     steps.push_back(std::move(bound));
   }
   ResetVariables();
@@ -182,6 +184,46 @@ void Runner::Impl::ResetVariables() {
   for (size_t i = 0; i < plan.variables.size(); ++i) {
     FillInitial(plan.variables[i], static_cast<std::byte*>(variables[i].data));
   }
+}
+
+// Every page that the step reads, in order and each once.
+std::vector<PageRange> Runner::Impl::PagesOf(const Step& step) const {
+  const PageChecker* pages = model.impl()->pages.get();
+  if (pages == nullptr) return {};
+  std::vector<PageRange> ranges;
+  const auto add = [&](const void* data, size_t size) {
+    const PageRange r = pages->PagesOf({static_cast<const std::byte*>(data), size});
+    if (r.begin < r.end) ranges.push_back(r);
+  };
+  for (const BlobView& blob : step.reads) add(blob.data, blob.bytes);
+  for (const Slot& slot : step.in) {
+    if (slot.place.kind == Place::Kind::kConstant) add(slot.place.constant, slot.view.bytes());
+  }
+  std::sort(ranges.begin(), ranges.end(),
+            [](const PageRange& a, const PageRange& b) { return a.begin < b.begin; });
+  std::vector<PageRange> merged;
+  for (const PageRange& r : ranges) {
+    if (!merged.empty() && r.begin <= merged.back().end) {
+      merged.back().end = std::max(merged.back().end, r.end);
+    } else {
+      merged.push_back(r);
+    }
+  }
+  return merged;
+}
+
+// Before the first run of a step, and never again: on all threads, as nobody else runs yet.
+Status Runner::Impl::CheckPages(size_t i) {
+  BoundStep& step = steps[i];
+  const PageChecker& pages = *model.impl()->pages;
+  for (const PageRange& range : step.unchecked) {
+    Status status = CheckInParallel(pages, range, pool.get());
+    if (!status.ok())
+      return std::move(status).WithContext("node '" + plan.steps[i].name + "' (" +
+                                           plan.steps[i].op + ")");
+  }
+  step.unchecked.clear();
+  return OkStatus();
 }
 
 KernelCode Runner::Impl::RunStep(size_t i) {
@@ -223,6 +265,13 @@ Status Runner::Impl::Run() {
       restore();
       return Status(StatusCode::kCancelled, "cancelled before step " + std::to_string(i) + " of " +
                                                 std::to_string(plan.steps.size()));
+    }
+    if (!steps[i].unchecked.empty()) {
+      Status status = CheckPages(i);
+      if (!status.ok()) {
+        restore();
+        return status;
+      }
     }
     const uint64_t start = options.profile ? NowNs() : 0;
     const KernelCode code = RunStep(i);
@@ -266,6 +315,15 @@ Result<Runner> Runner::Create(const Model& model, const RunnerOptions& options) 
   plan.kernel = options.kernel;
   plan.budgets = model.impl()->options.budgets;
   plan.ram_budget = options.ram_budget;
+  if (const PageChecker* pages = model.impl()->pages.get(); pages != nullptr) {
+    plan.check_bytes = [pages](std::span<const std::byte> bytes) {
+      return pages->CheckBytes(bytes);
+    };
+    for (const TensorDef& v : impl->graph.variables) {  // initial values are copied below
+      WHIT_RETURN_IF_ERROR(
+          pages->CheckBytes({static_cast<const std::byte*>(v.constant), v.bytes()}));
+    }
+  }
   Tuning tuning;
   if (!options.tuning.empty() && !options.plain) {
     WHIT_ASSIGN_OR_RETURN(tuning, ParseTuning(options.tuning, impl->graph.nodes.size()));

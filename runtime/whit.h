@@ -236,6 +236,8 @@ struct ModelInfo {
   std::string name, version, author, licence, description;
   uint64_t file_bytes = 0, weight_bytes = 0, parameters = 0, operators = 0, tensors = 0;
   bool has_hash_tree = false, has_signature = false;
+  std::string
+      signer;  // public key in hexadecimal; the signature was checked unless integrity is off
   std::vector<std::pair<std::string, uint64_t>> operator_counts;
   std::vector<std::pair<std::string, std::string>> provenance;
   std::vector<NamedDimension> dims;

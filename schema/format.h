@@ -42,11 +42,18 @@ inline constexpr uint64_t kMaxElements = (uint64_t{1} << 31) - 1;
 // The newest semantics of any operator that this reader knows.
 inline constexpr uint16_t kMaxOperatorVersion = 1;
 
+constexpr uint64_t AlignUp(uint64_t offset, uint64_t alignment) {
+  return (offset + alignment - 1) / alignment * alignment;
+}
+
 enum class SectionId : uint32_t { kNone = 0, kGraph = 1, kWeights = 2, kTrust = 3 };
 
 // A reader refuses a section with a flag it does not know in the upper half (must understand),
 // ignores the lower half.
 inline constexpr uint32_t kSectionSealed = 1u << 16;  // encrypted: reserved, not yet read
+// What the trust section holds, told by the header too, which the hash tree covers: one changed bit
+// in the section cannot make a reader believe that there never was a tree or a signature.
+inline constexpr uint32_t kTrustHasTree = 1u << 0, kTrustHasSignature = 1u << 1;
 inline constexpr uint32_t kMustUnderstandMask = 0xffff0000u;
 
 struct Section {

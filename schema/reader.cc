@@ -224,7 +224,26 @@ Status ModelFile::ReadTrust(const ReadLimits& limits) {
                    std::string(fbs::TrustIdentifier()));
   }
   trust_ = fbs::GetTrust(trust_bytes_.data());
-  return ValidateTrust(*trust_, static_cast<uint64_t>(section.data() - file_.data()));
+  const auto covered = static_cast<uint64_t>(section.data() - file_.data());
+  WHIT_RETURN_IF_ERROR(ValidateTrust(*trust_, covered));
+  const uint32_t there = (has_hash_tree() ? format::kTrustHasTree : 0) |
+                         (has_signature() ? format::kTrustHasSignature : 0);
+  const Section& entry = *std::find_if(
+      std::begin(header_.sections), std::end(header_.sections),
+      [](const Section& s) { return s.id == static_cast<uint32_t>(SectionId::kTrust); });
+  if ((entry.flags & (format::kTrustHasTree | format::kTrustHasSignature)) != there) {
+    return Invalid("trust section: holds a tree or a signature (" + to_string(there) +
+                   ") otherwise than the header says (" + to_string(entry.flags) + ")");
+  }
+  if (!has_hash_tree()) return OkStatus();
+  if (covered + section.size() != file_.size()) {
+    return Invalid("trust section: ends at " + to_string(covered + section.size()) +
+                   ", the file at " + to_string(file_.size()) +
+                   ": what lies behind is not covered");
+  }
+  if (!weights_section().empty() && weights_section().data() < graph_section().data())
+    return Invalid("trust section: with a hash tree the graph must lie before the weights");
+  return OkStatus();
 }
 
 std::span<const std::byte> ModelFile::SectionBytes(format::SectionId id) const {

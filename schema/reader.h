@@ -65,6 +65,9 @@ class ModelFile {
     return SectionBytes(format::SectionId::kTrust);
   }
   uint64_t file_bytes() const { return file_.size(); }
+  /// The owned copies that graph() and trust() read.
+  std::span<const std::byte> graph_copy() const { return graph_bytes_.bytes(); }
+  std::span<const std::byte> trust_copy() const { return trust_bytes_.bytes(); }
   /// Whether the weights are shared pages of the file.
   bool mapped() const { return mapping_.mapped(); }
 

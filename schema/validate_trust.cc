@@ -2,6 +2,8 @@
 // uses them.
 #include <bit>
 
+#include "platform/crypto.h"
+#include "schema/format.h"
 #include "schema/validate.h"
 #include "schema/validate_internal.h"
 
@@ -14,10 +16,6 @@ using validate::SizeOf;
 
 namespace {
 
-constexpr uint64_t kDigestBytes = 32;     // BLAKE2b-256
-constexpr uint64_t kPublicKeyBytes = 32;  // Ed25519
-constexpr uint64_t kSignatureBytes = 64;
-
 Status ExpectSize(const std::string& thing, const char* what, uint64_t got, uint64_t want) {
   if (got == want) return OkStatus();
   return Bad(thing, std::string(what) + " has " + to_string(got) + " bytes, " + to_string(want) +
@@ -25,9 +23,9 @@ Status ExpectSize(const std::string& thing, const char* what, uint64_t got, uint
 }
 
 Status CheckLeafSize(const std::string& thing, uint32_t size) {
-  // A leaf is a page or a whole number of pages of the systems in use; a power of two keeps the
-  // arithmetic exact.
-  constexpr uint32_t kMin = 4096, kMax = 1u << 24;
+  // A leaf is a page of a system in use. The weights begin at a multiple of the largest one, so no
+  // leaf holds both what is checked at once and what is checked before its first use.
+  constexpr uint32_t kMin = 4096, kMax = format::kWeightsAlignment;
   if (std::has_single_bit(size) && size >= kMin && size <= kMax) return OkStatus();
   return Bad(thing, "leaf size " + to_string(size) + " is not a power of two in " +
                         to_string(kMin) + ".." + to_string(kMax));
@@ -57,7 +55,13 @@ Status CheckSignatureRecord(const fbs::SignatureRecord& s) {
 
 Status ValidateTrust(const fbs::Trust& trust, uint64_t covered_bytes) {
   if (trust.tree() != nullptr) WHIT_RETURN_IF_ERROR(CheckTree(*trust.tree(), covered_bytes));
-  if (trust.signature() != nullptr) WHIT_RETURN_IF_ERROR(CheckSignatureRecord(*trust.signature()));
+  if (trust.signature() != nullptr) {
+    WHIT_RETURN_IF_ERROR(CheckSignatureRecord(*trust.signature()));
+    const bool tree =
+        trust.tree() != nullptr && trust.tree()->algorithm() != fbs::HashAlgorithm::none;
+    if (trust.signature()->algorithm() != fbs::SignatureAlgorithm::none && !tree)
+      return Bad("trust: signature", "there is no hash tree, so it covers nothing");
+  }
   if (trust.seal() != nullptr) {
     WHIT_RETURN_IF_ERROR(Checker::Enum("trust: seal", "cipher",
                                        static_cast<unsigned>(trust.seal()->cipher()),

@@ -17,12 +17,14 @@
 
 namespace whit {
 
+struct FileParts;
+
 /// Builds one file. The same calls give the same bytes on every machine. Not thread-safe.
 class FileWriter {
  public:
   /// Everything but graph.blobs, which AddBlob fills.
   fbs::ModelT graph;
-  /// Optional trust section.
+  /// Optional trust section; a `tree` in it is computed (NewHashTree).
   std::unique_ptr<fbs::TrustT> trust;
 
   /// Copies the bytes (may be empty) and returns the blob's index; equal contents share one blob.
@@ -45,8 +47,7 @@ class FileWriter {
   Status Write(const std::string& path);
 
  private:
-  struct Parts;
-  Result<std::unique_ptr<Parts>> Assemble();
+  Result<std::unique_ptr<FileParts>> Assemble();
 
   std::vector<std::vector<std::byte>> blobs_;
   std::unordered_multimap<uint64_t, int> by_hash_;

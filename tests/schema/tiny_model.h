@@ -9,6 +9,7 @@
 #include <string>
 #include <vector>
 
+#include "schema/file_parts.h"
 #include "schema/layout_size.h"
 #include "schema/reader.h"
 #include "schema/writer.h"
@@ -138,6 +139,24 @@ inline std::vector<std::byte> TinyFile() { return *TinyModel().Serialize(); }
 inline Result<std::shared_ptr<const ModelFile>> OpenBytes(std::span<const std::byte> bytes,
                                                           const ReadLimits& limits = {}) {
   return ModelFile::Open(Mapping::Borrow(bytes), limits);
+}
+
+/// The key of the tests.
+inline SigningKey TestKey() {
+  std::array<std::byte, kSecretSeedBytes> seed;
+  seed.fill(std::byte{7});
+  return SigningKey::FromSeed(seed);
+}
+
+/// The file with a hash tree, signed by TestKey; REQUIRES a valid file and libsodium.
+inline std::vector<std::byte> Signed(std::span<const std::byte> bytes) {
+  const std::shared_ptr<const ModelFile> file = *OpenBytes(bytes);
+  const std::unique_ptr<FileParts> parts = PartsOf(*file);
+  fbs::TrustT trust;
+  trust.tree = NewHashTree();
+  const SigningKey key = TestKey();
+  if (!parts->Finish(&trust, &key).ok()) return {};
+  return parts->Bytes();
 }
 
 /// Rewrites the header checksum after a test changed the header.

@@ -328,19 +328,19 @@ TEST(ValidateTest, BlobRanges) {
 
 TEST(ValidateTest, TrustShapes) {
   const auto message = [](const std::function<void(fbs::TrustT&)>& change) {
-    FileWriter writer = TinyModel();
-    writer.trust = std::make_unique<fbs::TrustT>();
-    fbs::TrustT& t = *writer.trust;
+    fbs::TrustT t;
     t.tree = std::make_unique<fbs::HashTreeT>();
     t.tree->algorithm = fbs::HashAlgorithm::blake2b_256;
     t.tree->root.assign(32, 0);
-    t.tree->leaves.assign(64, 0);  // the file before the trust section has two leaves of 16 KiB
+    t.tree->leaves.assign(64, 0);  // of two pages, the second one a byte long
     t.signature = std::make_unique<fbs::SignatureRecordT>();
     t.signature->algorithm = fbs::SignatureAlgorithm::ed25519;
     t.signature->public_key.assign(32, 0);
     t.signature->signature.assign(64, 0);
     change(t);
-    return Open(writer).message();
+    flatbuffers::FlatBufferBuilder builder;
+    fbs::FinishTrustBuffer(builder, fbs::Trust::Pack(builder, &t));
+    return ValidateTrust(*fbs::GetTrust(builder.GetBufferPointer()), 16384 + 1).message();
   };
   const auto has = [](const std::string& text, const char* part) {
     return text.find(part) != std::string::npos;
@@ -357,6 +357,7 @@ TEST(ValidateTest, TrustShapes) {
   EXPECT_TRUE(has(
       message([](auto& t) { t.signature->algorithm = static_cast<fbs::SignatureAlgorithm>(7); }),
       "7 is unknown"));
+  EXPECT_TRUE(has(message([](auto& t) { t.tree = nullptr; }), "covers nothing"));
 }
 
 // ---- files made to be slow: many tables share one long vector, so the work is far larger than the

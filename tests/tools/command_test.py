@@ -2,6 +2,8 @@
 """Contract of the whit command on the demo's own model: JSON keys, exit codes, messages, hostile .npy and pictures.
 
     command_test.py WHIT EXAMPLES_CLASSIFY MAKE_MODEL [unittest options]"""
+import base64
+import hashlib
 import io
 import json
 import pathlib
@@ -25,7 +27,7 @@ sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / "fixture
 import tflite_builder  # needs numpy
 
 WHIT, CLASSIFY, MAKE_MODEL = (pathlib.Path(word).resolve() for word in sys.argv[1:4])
-COMMANDS = ["import", "info", "run", "classify", "bench", "plan", "tune", "ops", "verify", "weights"]
+COMMANDS = ["import", "info", "run", "classify", "bench", "plan", "tune", "ops", "verify", "weights", "keygen", "sign", "quantize"]
 
 
 def whit(*args):
@@ -318,7 +320,10 @@ class CommandTest(unittest.TestCase):
     def test_verify_notices_changed_sums(self):
         found = self.json("verify", self.model)
         self.assertIs(found["derived_arrays_consistent"], True)
-        self.assertIs(found["hash_tree_checked"], False)
+        self.assertEqual(set(found), {"file", "structure", "weight_arrays", "derived_arrays_consistent", "differences",
+                                      "hash_tree", "hash_tree_checked", "pages", "bytes_checked", "seconds",
+                                      "signature", "signature_checked", "signer"})
+        self.assertIs(found["hash_tree_checked"], True)
         blob = bytearray(self.model.read_bytes())
         noticed = 0
         for at in range(16384, len(blob), 509):  # the weights section starts at a multiple of 16 KiB
@@ -326,8 +331,87 @@ class CommandTest(unittest.TestCase):
             mutant[at] ^= 0x55
             changed = self.folder / "changed.whit"
             changed.write_bytes(mutant)
-            noticed += "derived arrays differ" in whit("verify", changed).stderr
+            self.fails(2, ["weights, page", "expected, found"], "verify", changed)
+            noticed += "derived arrays differ" in whit("verify", changed, "--verify", "off").stderr
         self.assertGreater(noticed, 3)
+
+    # ---- quantize ----
+    @staticmethod
+    def float_model(path):
+        """64 inputs, 32 hidden, 5 outputs."""
+        rng = np.random.default_rng(7)
+        model = tflite_builder.Model()
+        g = model.graph()
+        x, h, y = g.input([1, 64], "float32"), g.tensor([1, 32], "float32"), g.tensor([1, 5], "float32")
+        for a, n, k, b in (x, 32, 64, h), (h, 5, 32, y):
+            weights = (rng.normal(size=(n, k)) / np.sqrt(k)).astype(np.float32)
+            g.op("FULLY_CONNECTED", [a, g.const(weights), g.const(rng.normal(size=n).astype(np.float32))], [b],
+                 fused_activation_function=1 if b is h else 0)
+        g.output(y)
+        path.write_bytes(model.build())
+
+    def test_quantize(self):
+        source, real, out = self.folder / "mlp.tflite", self.folder / "mlp.whit", self.folder / "mlp_int8.whit"
+        self.float_model(source)
+        self.ok("import", source, "-o", real)
+        rng = np.random.default_rng(1)
+        np.save(self.folder / "samples.npy", rng.normal(size=(32, 64)).astype(np.float32))
+        report = self.json("quantize", real, "-o", out, "--data", self.folder / "samples.npy")
+        self.assertEqual(set(report), {"file", "file_bytes", "source_bytes", "samples", "compared", "held_out",
+                                       "output_sqnr_db", "same_top", "layers"})
+        self.assertEqual((report["samples"], report["compared"], report["held_out"]), (32, 32, False))
+        self.assertEqual(set(report["layers"][0]), {"node", "op", "type", "sqnr_db"})
+        self.assertGreater(report["output_sqnr_db"], 20)
+        whole = out.read_bytes()
+        self.ok("quantize", source, "-o", out, "--data", self.folder / "samples.npy", "--threads", 3)
+        self.assertEqual(len(out.read_bytes()), len(whole))
+        self.assertEqual(self.json("info", out)["provenance"]["quantize.samples"], "32")
+        for rule in ["minmax", "percentile"]:
+            self.ok("quantize", real, "-o", out, "--data", self.folder / "samples.npy", "--range", rule, "--io", "int8")
+        self.assertEqual(self.json("info", out)["inputs"][0]["type"], "int8")
+        np.save(self.folder / "wrong.npy", np.zeros((4, 65), np.float32))
+        kept = out.read_bytes()
+        self.fails(2, "is no sample", "quantize", real, "-o", out, "--data", self.folder / "wrong.npy")
+        self.fails(2, "no operator of the model", "quantize", self.model, "-o", out, "--data", self.picture)
+        self.assertEqual(out.read_bytes(), kept)
+
+    # ---- keygen, sign ----
+    def test_sign(self):
+        key, model, manifest = self.folder / "release", self.folder / "signed.whit", self.folder / "signed.json"
+        printed = self.ok("keygen", key)
+        public = (self.folder / "release.pub").read_text().split("\n")[1]
+        self.assertIn(public, printed)
+        self.assertEqual((key.stat().st_mode & 0o777, len(public)), (0o600, 64))
+        self.fails(2, "never overwritten", "keygen", key)
+        before = self.model.read_bytes()
+        done = self.json("sign", self.model, "--key", key, "-o", model, "--manifest", manifest)
+        self.assertEqual(set(done), {"file", "signer", "root", "file_bytes", "trust_bytes", "manifest"})
+        self.assertEqual((done["signer"], self.model.read_bytes()), (public, before))
+        self.assertEqual(self.json("verify", model, "--pub", key.with_suffix(".pub"))["signer"], public)
+        self.assertEqual(self.json("verify", model, "--pub", public)["signature_checked"], True)
+        self.assertEqual(self.json("info", model)["signer"], public)
+        self.fails(2, "none of the 1", "run", model, "--pub", "0" * 64)
+        self.fails(2, "not signed", "verify", self.model, "--pub", public)
+        whole = model.read_bytes()
+        self.ok("sign", model, "--key", key)  # in place; the same key gives the same bytes
+        self.assertEqual(model.read_bytes(), whole)
+        envelope = json.loads(manifest.read_text())
+        statement = json.loads(base64.b64decode(envelope["payload"]))
+        self.assertEqual(statement["predicate"]["resources"][0]["digest"], hashlib.sha256(whole).hexdigest())
+        self.assertEqual(envelope["signatures"][0]["keyid"], public)
+        key.chmod(0o644)
+        self.fails(2, "chmod 600", "sign", model, "--key", key)
+        key.chmod(0o600)
+        damaged = self.folder / "damaged.whit"
+        damaged.write_bytes(whole[:20000] + bytes([whole[20000] ^ 1]) + whole[20001:])
+        self.fails(2, "digest", "sign", damaged, "--key", key)
+        self.fails(2, "no such key", "sign", model, "--key", self.public_only(key))
+
+    def public_only(self, key):
+        copy = self.folder / "not_secret"
+        copy.write_bytes(key.with_suffix(".pub").read_bytes())
+        copy.chmod(0o600)
+        return copy
 
     # ---- run ----
     def test_run(self):

@@ -156,7 +156,7 @@ Status ShowProfile(const BenchFlags& flags, const Profile& profile, Json* json) 
 Status RunBench(const BenchFlags& flags) {
   Measured m;
   const uint64_t start = NowNs();
-  WHIT_ASSIGN_OR_RETURN(const OpenedModel opened, OpenModel(flags.file));
+  WHIT_ASSIGN_OR_RETURN(const OpenedModel opened, OpenModel(flags.file, flags.run.trust));
   WHIT_ASSIGN_OR_RETURN(RunnerOptions options, flags.run.ToOptions(flags.file));
   const bool profiled = flags.profile || !flags.svg.empty();
   Profile profile;

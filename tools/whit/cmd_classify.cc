@@ -112,7 +112,7 @@ class Classifier {
     if (!flags.labels.empty()) {
       WHIT_ASSIGN_OR_RETURN(labels, ReadLabelFile(flags.labels));
     }
-    WHIT_ASSIGN_OR_RETURN(OpenedModel opened, OpenModel(flags.file));
+    WHIT_ASSIGN_OR_RETURN(OpenedModel opened, OpenModel(flags.file, flags.run.trust));
     auto runner = CreateRunner(opened.model, flags.file, flags.run);
     if (!runner.ok()) return runner.status();
     Classifier out(std::move(opened), std::move(runner).value());

@@ -107,6 +107,7 @@ void PrintInfoJson(const InfoFlags& flags, const Model& model, const Runner& run
              {"labels", LabelCount(model)},
              {"hash_tree", info.has_hash_tree},
              {"signature", info.has_signature},
+             {"signer", info.signer},
              {"dims", dims},
              {"inputs", InterfaceJson(InputsOf(runner))},
              {"outputs", InterfaceJson(OutputsOf(runner))},
@@ -155,9 +156,9 @@ void PrintInfo(const InfoFlags& flags, const Model& model, const Runner& runner)
               HumanBytes(facts.interface_bytes).c_str());
   std::printf("exact       %s\n", runner.exact() ? "yes: the same bytes on every device"
                                                  : "no: floating-point steps lead to an output");
-  std::printf("trust       %s%s\n",
-              info.has_hash_tree ? "hash tree (not checked by this build)" : "no hash tree",
-              info.has_signature ? ", signed (not checked by this build)" : ", no signature");
+  std::printf("trust       %s, %s\n",
+              info.has_hash_tree ? "hash tree (whit verify checks all of it)" : "no hash tree",
+              info.has_signature ? ("signed by " + info.signer).c_str() : "no signature");
   for (const auto& [key, value] : info.provenance) {
     std::printf("%-11s %s\n", Printable(key).c_str(), Printable(value).c_str());
   }

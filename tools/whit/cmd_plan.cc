@@ -55,7 +55,7 @@ void PrintPlan(const Runner& runner, const std::vector<PlanStep>& steps) {
 }
 
 Status RunPlan(const PlanFlags& flags) {
-  WHIT_ASSIGN_OR_RETURN(const OpenedModel opened, OpenModel(flags.file));
+  WHIT_ASSIGN_OR_RETURN(const OpenedModel opened, OpenModel(flags.file, flags.run.trust));
   auto runner = CreateRunner(opened.model, flags.file, flags.run);
   if (!runner.ok()) return runner.status();
   (flags.json ? PrintPlanJson : PrintPlan)(*runner, DescribePlan(*runner));

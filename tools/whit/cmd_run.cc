@@ -71,7 +71,7 @@ Status FeedInputs(const Runner& runner, const std::vector<std::string>& words) {
 }
 
 Status RunRun(const RunCommandFlags& flags) {
-  WHIT_ASSIGN_OR_RETURN(const OpenedModel opened, OpenModel(flags.file));
+  WHIT_ASSIGN_OR_RETURN(const OpenedModel opened, OpenModel(flags.file, flags.run.trust));
   auto created = CreateRunner(opened.model, flags.file, flags.run);
   if (!created.ok()) return created.status();
   Runner& runner = *created;

@@ -49,7 +49,7 @@ Result<Times> CompareTimes(const Model& model, RunnerOptions options, const std:
 }
 
 Status RunTune(const TuneFlags& flags) {
-  WHIT_ASSIGN_OR_RETURN(const OpenedModel opened, OpenModel(flags.file));
+  WHIT_ASSIGN_OR_RETURN(const OpenedModel opened, OpenModel(flags.file, flags.run.trust));
   RunFlags untuned = flags.run;
   untuned.tuning = "none";
   TuneOptions options;

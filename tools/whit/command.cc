@@ -4,6 +4,8 @@
 
 #include <cstdio>
 
+#include "platform/crypto.h"
+
 namespace whit::tools {
 
 Status UsageError(std::string message) {
@@ -11,6 +13,12 @@ Status UsageError(std::string message) {
 }
 
 Status BadInput(std::string message) { return Status(StatusCode::kRuntime, std::move(message)); }
+
+Status NeedCrypto() {
+  if (CryptoAvailable()) return OkStatus();
+  return Status(StatusCode::kUnsupported,
+                "this build has no libsodium (WHIT_SODIUM=OFF), which signatures need");
+}
 
 void PrintJson(const Json& json) {
   const std::string line = json.dump(-1, ' ', false, Json::error_handler_t::replace);

@@ -24,9 +24,12 @@ void AddBench(CLI::App& app, Action* action);
 void AddClassify(CLI::App& app, Action* action);
 void AddImport(CLI::App& app, Action* action);
 void AddInfo(CLI::App& app, Action* action);
+void AddKeygen(CLI::App& app, Action* action);
 void AddOps(CLI::App& app, Action* action);
 void AddPlan(CLI::App& app, Action* action);
+void AddQuantize(CLI::App& app, Action* action);
 void AddRun(CLI::App& app, Action* action);
+void AddSign(CLI::App& app, Action* action);
 void AddTune(CLI::App& app, Action* action);
 void AddVerify(CLI::App& app, Action* action);
 void AddWeights(CLI::App& app, Action* action);
@@ -55,6 +58,9 @@ Command<Options> AddCommand(CLI::App& app, Action* action, const std::string& na
 Status UsageError(std::string message);
 /// An input file that does not fit: exit status 2.
 Status BadInput(std::string message);
+
+/// kUnsupported where this build has no libsodium.
+Status NeedCrypto();
 
 /// One line on stdout. Bytes that are not UTF-8 (names of hostile files) are replaced.
 void PrintJson(const Json& json);

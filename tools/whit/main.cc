@@ -64,6 +64,7 @@ int Main(int argc, char** argv) {
       "Exit status: 0 done, 1 wrong usage, 2 bad input.");
   Action action;
   AddImport(app, &action);
+  AddQuantize(app, &action);
   AddInfo(app, &action);
   AddRun(app, &action);
   AddClassify(app, &action);
@@ -71,6 +72,8 @@ int Main(int argc, char** argv) {
   AddPlan(app, &action);
   AddOps(app, &action);
   AddTune(app, &action);
+  AddKeygen(app, &action);
+  AddSign(app, &action);
   AddVerify(app, &action);
   AddWeights(app, &action);
 

@@ -7,6 +7,7 @@
 
 #include "platform/mapping.h"
 #include "tools/import/import.h"
+#include "tools/whit/key_file.h"
 #include "tools/whit/progress.h"
 
 namespace whit::tools {
@@ -20,11 +21,33 @@ bool HasAt(std::span<const std::byte> bytes, size_t offset, std::string_view wor
 
 }  // namespace
 
-Result<OpenedModel> OpenModel(const std::string& path) {
+void TrustFlags::AddTo(CLI::App* cli) {
+  cli->add_option("--verify", verify,
+                  "Check the file's bytes against its hash tree: before their first use, all at "
+                  "once, or not at all")
+      ->check(CLI::IsMember({"lazy", "full", "off"}))
+      ->capture_default_str();
+  cli->add_option("--pub", keys, "Refuse a model that this key has not signed (file or digits)")
+      ->allow_extra_args(false);
+}
+
+Result<OpenOptions> TrustFlags::ToOptions() const {
+  OpenOptions options;
+  if (verify == "full") options.integrity = Integrity::kFull;
+  if (verify == "off") options.integrity = Integrity::kOff;
+  for (const std::string& key : keys) {
+    WHIT_ASSIGN_OR_RETURN(const PublicKey bytes, ReadPublicKey(key));
+    options.required_keys.push_back(ToHex(bytes));
+  }
+  return options;
+}
+
+Result<OpenedModel> OpenModel(const std::string& path, const TrustFlags& trust) {
+  WHIT_ASSIGN_OR_RETURN(const OpenOptions open, trust.ToOptions());
   // Mapped by the kernel before the model is: the first page decides what the file is.
   WHIT_ASSIGN_OR_RETURN(Mapping file, Mapping::MapFile(path));
   if (HasAt(file.bytes(), 0, "WHIT")) {
-    WHIT_ASSIGN_OR_RETURN(Model model, Model::Open(path));
+    WHIT_ASSIGN_OR_RETURN(Model model, Model::Open(path, open));
     return OpenedModel{{}, std::move(model)};
   }
   const std::span<const uint8_t> bytes(reinterpret_cast<const uint8_t*>(file.data()), file.size());
@@ -39,7 +62,7 @@ Result<OpenedModel> OpenModel(const std::string& path) {
   auto imported = ImportModelBytes(bytes, options);
   if (!imported.ok()) return Status(imported.status()).WithContext(path);
   std::vector<std::byte> whit = std::move(imported).value();
-  auto model = Model::OpenBytes(whit);
+  auto model = Model::OpenBytes(whit, open);
   if (!model.ok()) return Status(model.status()).WithContext(path);
   return OpenedModel{std::move(whit), std::move(model).value()};
 }
@@ -58,6 +81,7 @@ void RunFlags::AddTo(CLI::App* cli) {
       ->check(CLI::IsMember({"on", "off"}))
       ->capture_default_str();
   AddDims(cli);
+  trust.AddTo(cli);
 }
 
 namespace {

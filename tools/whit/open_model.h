@@ -16,8 +16,18 @@ struct OpenedModel {
   Model model;
 };
 
-/// Opens a .whit file, or imports a .tflite file (told apart by content) in memory and opens that.
-Result<OpenedModel> OpenModel(const std::string& path);
+/// What a command demands of a model's bytes.
+struct TrustFlags {
+  std::string verify = "lazy";
+  std::vector<std::string> keys;  // public keys, as files or hexadecimal digits
+
+  void AddTo(CLI::App* cli);
+  Result<OpenOptions> ToOptions() const;
+};
+
+/// Opens a .whit file, or imports another (told apart by content) in memory and opens that; what is
+/// imported cannot be signed.
+Result<OpenedModel> OpenModel(const std::string& path, const TrustFlags& trust = {});
 
 /// Options of the commands that run a model.
 struct RunFlags {
@@ -28,6 +38,7 @@ struct RunFlags {
   std::string xnnpack = "on";
   std::string tuning;             // a file of `whit tune`; empty: MODEL.tune if it is there
   std::vector<std::string> dims;  // NAME=VALUE, checked by AddDims
+  TrustFlags trust;               // of the model file
 
   void AddTo(CLI::App* cli);
   void AddDims(CLI::App* cli);  // --dim alone; AddTo has it

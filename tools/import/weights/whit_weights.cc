@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <cstring>
 
+#include "schema/page_checker.h"
 #include "schema/reader.h"
 #include "tools/import/unpacking.h"
 #include "tools/import/weights/entry_names.h"
@@ -55,6 +56,7 @@ class WhitWeights : public WeightFile {
     ReadLimits limits;
     limits.max_graph_bytes = std::min(limits.max_graph_bytes, limits_.header_bytes);
     WHIT_ASSIGN_OR_RETURN(file_, ModelFile::Open(std::move(source.file), limits));
+    WHIT_ASSIGN_OR_RETURN(pages_, PageChecker::Create(*file_));
     format_ = "whit";
     const fbs::Model& graph = file_->graph();
     for (const auto& [key, text] : {std::pair{"name", graph.name()},
@@ -75,8 +77,14 @@ class WhitWeights : public WeightFile {
 
   Result<std::span<const std::byte>> ReadElements(size_t i,
                                                   std::vector<std::byte>* scratch) const override {
-    if (i >= packed_) return file_->blob(blobs_[i - packed_]);
-    *scratch = UnpackWeights(*file_, *file_->graph().weights()->Get(static_cast<uint32_t>(i)));
+    const bool packed = i < packed_;
+    const fbs::Weights* record =
+        packed ? file_->graph().weights()->Get(static_cast<uint32_t>(i)) : nullptr;
+    const std::span<const std::byte> blob =
+        file_->blob(packed ? static_cast<size_t>(record->data()) : blobs_[i - packed_]);
+    if (pages_ != nullptr) WHIT_RETURN_IF_ERROR(pages_->CheckBytes(blob));
+    if (!packed) return blob;
+    *scratch = UnpackWeights(*file_, *record);
     return std::span<const std::byte>(*scratch);
   }
 
@@ -149,6 +157,7 @@ class WhitWeights : public WeightFile {
 
   WeightLimits limits_;
   std::shared_ptr<const ModelFile> file_;
+  std::unique_ptr<PageChecker> pages_;  // null: no hash tree
   EntryNames names_;
   uint32_t packed_ = 0;        // entries before this one are weight records
   std::vector<size_t> blobs_;  // of the entries behind them

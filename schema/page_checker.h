@@ -1,0 +1,65 @@
+// Whether the bytes of an open file are those that its hash tree, and the signature over it, speak
+// of. Structure is another matter, checked before and always (ModelFile::Open).
+#ifndef WHIT_SCHEMA_PAGE_CHECKER_H_
+#define WHIT_SCHEMA_PAGE_CHECKER_H_
+
+#include <atomic>
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <span>
+
+#include "platform/crypto.h"
+#include "platform/status.h"
+#include "schema/reader.h"
+
+namespace whit {
+
+/// Pages [begin, end) of a file: leaves of its tree.
+struct PageRange {
+  uint64_t begin = 0, end = 0;
+};
+
+/// Checks pages once each, when they are needed. Any number of threads may use it; two that check
+/// one page at a time do it twice, with one result. Borrows from the file.
+class PageChecker {
+ public:
+  /// Null where the file has no tree. Checks here, against owned copies: the root against the
+  /// leaves, the signature against the key that stands beside it, and every page before the weights
+  /// (header and graph). kIntegrity where one of them is not what it should be; kUnsupported where
+  /// this build has no libsodium.
+  static Result<std::unique_ptr<PageChecker>> Create(const ModelFile& file);
+
+  uint64_t pages() const { return pages_; }
+  uint64_t page_bytes() const { return page_bytes_; }
+  /// Pages that have been hashed so far, the first ones included.
+  uint64_t checked() const { return checked_.load(std::memory_order_relaxed); }
+
+  /// The pages under `bytes`; none where they do not lie in the file.
+  PageRange PagesOf(std::span<const std::byte> bytes) const;
+  bool IsChecked(uint64_t page) const { return done_[page].load(std::memory_order_acquire) != 0; }
+  /// kIntegrity with the page, its place in the file, the expected digest and the one that was
+  /// found. Once a page has passed, at no cost.
+  Status Check(uint64_t page) const;
+  Status CheckRange(PageRange range) const;
+  /// The same for any bytes of the file.
+  Status CheckBytes(std::span<const std::byte> bytes) const { return CheckRange(PagesOf(bytes)); }
+
+ private:
+  PageChecker(const ModelFile& file);
+  Status CheckRoot() const;
+  Status CheckSignature() const;
+  Status CheckHead() const;
+  std::span<const std::byte> Page(uint64_t page) const;
+  Status Compare(uint64_t page, const Digest& found) const;
+
+  std::span<const std::byte> file_, leaves_;
+  const ModelFile& model_;
+  uint64_t covered_ = 0, page_bytes_ = 0, pages_ = 0;
+  std::unique_ptr<std::atomic<uint8_t>[]> done_;
+  mutable std::atomic<uint64_t> checked_{0};
+};
+
+}  // namespace whit
+
+#endif  // WHIT_SCHEMA_PAGE_CHECKER_H_
