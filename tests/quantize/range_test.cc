@@ -45,18 +45,13 @@ TEST(HistogramTest, OrderAndPiecesDoNotMatter) {
   std::mt19937 rng(3);
   std::vector<float> values(1000);
   for (float& v : values) v = std::exp(std::ldexp(static_cast<float>(rng()), -29)) - 2;
-  Histogram whole, pieces, merged;
+  std::fill_n(values.begin(), 10, 0.0f);  // before there is a range, in pieces
+  Histogram whole, pieces;
   whole.Add(values);
   for (float v : values) pieces.Add({&v, 1});
-  Histogram first, second;
-  first.Add(std::span(values).first(300));
-  second.Add(std::span(values).subspan(300));
-  merged.Merge(first);
-  merged.Merge(second);
   EXPECT_TRUE(std::ranges::equal(whole.bins(), pieces.bins()));
-  EXPECT_TRUE(std::ranges::equal(whole.bins(), merged.bins()));
-  EXPECT_EQ(whole.min(), merged.min());
-  EXPECT_EQ(whole.count(), merged.count());
+  EXPECT_EQ(whole.min(), pieces.min());
+  EXPECT_EQ(whole.count(), pieces.count());
 }
 
 // 100,000 values of a normal distribution and one far outside: min-max pays for it with every other
