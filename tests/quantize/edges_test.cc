@@ -47,6 +47,18 @@ std::vector<Sample> Samples(const Shape& shape, size_t count) {
   return samples;
 }
 
+// int8 codes, a scale a channel of `axis` or one.
+Value CodedWeights(GraphBuilder& g, const Shape& shape, int axis, uint32_t seed) {
+  std::mt19937 rng(seed);
+  Bytes codes(static_cast<size_t>(shape.elements()));
+  for (std::byte& b : codes) b = static_cast<std::byte>(static_cast<int>(rng() % 255) - 127);
+  Quantization q;
+  q.axis = axis;
+  q.scale.resize(axis < 0 ? 1 : static_cast<size_t>(shape[axis]));
+  for (size_t i = 0; i < q.scale.size(); ++i) q.scale[i] = 0.002f * static_cast<float>(i + 1);
+  return g.Constant(DType::kInt8, shape, std::move(codes), q);
+}
+
 struct Case {
   const char* name;
   Shape input;
@@ -118,6 +130,14 @@ TEST(QuantizeEdgesTest, Graphs) {
          return g.LeakyRelu(dense(g, g.Elu(a), 16, 3), 0.1f);
        },
        15},
+      {"weights that are int8 already", image,
+       [&](GraphBuilder& g, Value x) {
+         Value a = g.Conv2D(x, CodedWeights(g, Shape{6, 3, 3, 4}, 0, 1), {}, {});
+         a = g.DepthwiseConv2D(a, CodedWeights(g, Shape{6, 3, 3, 1}, 0, 2), {}, {.groups = 6});
+         a = g.GlobalAveragePool(a);
+         return g.Linear(a, CodedWeights(g, Shape{5, 6}, -1, 3), g.Floats(Shape{5}, Random(5, 4)));
+       },
+       20},
       {"batch product of two that are computed", Shape{1, 4, 8},
        [&](GraphBuilder& g, Value x) {
          const Value a = dense(g, x, 8, 1), b = dense(g, x, 8, 2);

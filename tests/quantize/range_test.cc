@@ -140,6 +140,23 @@ TEST(QuantizeWeightsTest, BiasTakesTheMeanErrorOff) {
   EXPECT_NE(plain.bias[1], corrected.bias[1]);
 }
 
+TEST(QuantizeWeightsTest, CodesThatAreThereStay) {
+  const std::vector<int8_t> codes = {-127, 5, 1, 100, -3, 64};
+  const std::vector<float> scale = {0.013f, 0.7f}, bias = {1, -2};
+  std::vector<float> values;
+  for (size_t i = 0; i < codes.size(); ++i) values.push_back(scale[i / 3] * codes[i]);
+  ProductWeights w;
+  w.values = values, w.n = 2, w.k = 3, w.in_channels = 3, w.scale = scale;
+  const std::vector<double> means = {1, 10, 20};
+  const WeightCodes kept = QuantizeWeights(w, bias, 0.1f, means);
+  EXPECT_EQ(kept.codes, codes);
+  EXPECT_EQ(kept.scale, scale);
+  EXPECT_EQ(kept.bias, QuantizeWeights(w, bias, 0.1f, {}).bias);  // nothing to correct
+  // Without them the second channel gets its own: 100 becomes 127.
+  w.scale = {};
+  EXPECT_NE(QuantizeWeights(w, bias, 0.1f, {}).codes, codes);
+}
+
 TEST(QuantizeWeightsTest, ABiasThatDoesNotFitWidensItsScale) {
   const std::vector<float> values = {1e-6f, 0}, bias = {5, 5};
   ProductWeights w;

@@ -55,6 +55,31 @@ int BiasOf(GraphNode& node) {
 
 Bytes BytesOf(std::span<const std::byte> bytes) { return {bytes.begin(), bytes.end()}; }
 
+bool IsDepthwise(const fbs::Weights& w) {
+  return w.layout() == fbs::Layout::dw16_f32 || w.layout() == fbs::Layout::dw16_i8;
+}
+
+bool IsFloat(const fbs::Weights& w) {
+  return w.layout() == fbs::Layout::panel16_f32 || w.layout() == fbs::Layout::dw16_f32;
+}
+
+// The numbers that stored weights stand for. The channels are the first axis of their order
+// [n][K], or the last of [taps][n].
+std::vector<float> RealWeights(const std::vector<std::byte>& stored, const LogicalWeights& form) {
+  std::vector<float> real(stored.size() / DTypeSize(form.type));
+  if (form.type == DType::kFloat32) {
+    std::memcpy(real.data(), stored.data(), stored.size());
+    return real;
+  }
+  const size_t n = form.scale.size(), k = real.size() / std::max<size_t>(n, 1);
+  const bool outer = form.channel_axis == 0;
+  for (size_t i = 0; i < real.size(); ++i) {
+    const float scale = form.scale[n == 1 ? 0 : outer ? i / k : i % n];
+    real[i] = scale * static_cast<float>(static_cast<int8_t>(stored[i]) - form.zero_point);
+  }
+  return real;
+}
+
 bool AllFinite(std::span<const std::byte> floats) {
   for (size_t at = 0; at + sizeof(float) <= floats.size(); at += sizeof(float)) {
     float v = 0;
@@ -124,13 +149,11 @@ std::string Quantizer::WhyFloat(const GraphNode& node, NodeKind kind) const {
 
 std::string Quantizer::WhyFloatProduct(GraphNode& node) const {
   const fbs::Weights& w = *file_.graph().weights()->Get(static_cast<unsigned>(WeightsOf(node)));
-  if (w.layout() != fbs::Layout::panel16_f32 && w.layout() != fbs::Layout::dw16_f32)
-    return "its weights are int8 already";
   const int64_t k = static_cast<int64_t>(w.runs()) * w.run_length();
   if (!AccumulatorFits(k, kMostBias, /*has_zero_point=*/false))
     return "sums of " + std::to_string(k) + " products may not fit 32 bits";
   const int bias = BiasOf(node);
-  if (!AllFinite(file_.blob(static_cast<size_t>(w.data()))) ||
+  if ((IsFloat(w) && !AllFinite(file_.blob(static_cast<size_t>(w.data())))) ||
       (bias >= 0 && !AllFinite(file_.blob(static_cast<size_t>(bias))))) {
     return "a weight or a bias is infinite or no number";
   }
@@ -275,13 +298,13 @@ Status Quantizer::EmitProductOf(Scope& l, GraphNode& node, int x, int out) {
   const int w = WeightsOf(node);
   const fbs::Weights& record = *file_.graph().weights()->Get(static_cast<unsigned>(w));
   WHIT_ASSIGN_OR_RETURN(const LogicalWeights form, LogicalFormOf(record));
-  const std::vector<std::byte> unpacked = UnpackWeights(file_, record);
+  const std::vector<float> values = RealWeights(UnpackWeights(file_, record), form);
   ProductWeights weights;
-  weights.values = {reinterpret_cast<const float*>(unpacked.data()),
-                    unpacked.size() / sizeof(float)};
+  weights.values = values;
+  weights.scale = form.scale;
   weights.n = record.n(), weights.groups = record.groups();
-  weights.k = static_cast<int64_t>(weights.values.size()) / weights.n;
-  weights.depthwise = record.layout() == fbs::Layout::dw16_f32;
+  weights.k = static_cast<int64_t>(values.size()) / weights.n;
+  weights.depthwise = IsDepthwise(record);
   weights.in_channels = tensor(x).shape.back();
   const bool dense = node.type == OpType::kFullyConnected;
   const int bias_blob = BiasOf(node);

@@ -26,7 +26,8 @@ WeightCodes QuantizeWeights(const ProductWeights& w, std::span<const float> bias
     for (int64_t i = 0; i < w.k; ++i) channel[static_cast<size_t>(i)] = w.values[w.at(c, i)];
     double real_bias = bias.empty() ? 0 : static_cast<double>(bias[ci]);
     const double least = std::abs(real_bias) / (kMost * static_cast<double>(input_scale));
-    float scale = std::max(WeightScale(channel), static_cast<float>(least));
+    const float own = w.scale.empty() ? WeightScale(channel) : w.scale[w.scale.size() > 1 ? ci : 0];
+    float scale = std::max(own, static_cast<float>(least));
     if (!(scale > 1e-30f)) scale = 1e-6f;  // all zeros: any will do
     double shift = 0;
     for (int64_t i = 0; i < w.k; ++i) {
