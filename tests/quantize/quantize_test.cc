@@ -34,6 +34,7 @@ std::vector<std::byte> FloatNetwork() {
     return g.Floats(Shape{n}, Random(static_cast<size_t>(n), 9));
   };
   Value x = g.Input("image", DType::kFloat32, Shape{1, 12, 12, 3});
+  g.SetNormalization(x, {127}, {64});
   Value a = g.At("conv").Conv2D(x, weights(Shape{8, 3, 3, 3}, 1), bias(8),
                                 {.window = {.before = {1, 1}, .after = {1, 1}}});
   a = g.At("swish").Swish(a);
@@ -94,16 +95,18 @@ TEST(QuantizeTest, EverythingBecomesIntegerAndStaysClose) {
   EXPECT_LT(made->size(), source.size());
   EXPECT_EQ(report.compared, 24u);
   EXPECT_GT(report.output_sqnr_db, 20);
-  EXPECT_GE(report.same_top, 22u);
+  EXPECT_GE(report.same_top.value_or(0), 22u);
   for (const LayerReport& l : report.layers) {
     EXPECT_EQ(l.integer, l.op != "Softmax") << l.node << ": " << l.why_float;
     if (l.integer) {
-      EXPECT_GT(l.sqnr_db, 15) << l.node;
+      EXPECT_GT(l.sqnr_db.value_or(0), 15) << l.node;
     }
   }
   const Model model = *Model::OpenBytes(*made);
   EXPECT_EQ(model.inputs()[0].type, Type::kFloat32);
   EXPECT_EQ(model.outputs()[0].type, Type::kFloat32);
+  EXPECT_EQ(model.input_normalization(0).mean, std::vector<float>{127});
+  EXPECT_EQ(model.input_normalization(0).std, std::vector<float>{64});
 }
 
 TEST(QuantizeTest, TheSameBytesEveryTime) {
@@ -112,6 +115,7 @@ TEST(QuantizeTest, TheSameBytesEveryTime) {
   QuantizeReport report;
   QuantizeOptions options;
   const auto first = QuantizeModel(source, samples, {}, options, &report);
+  options.threads = 3;
   const auto second = QuantizeModel(source, samples, {}, options, &report);
   ASSERT_TRUE(first.ok() && second.ok());
   EXPECT_EQ(*first, *second);
@@ -129,12 +133,25 @@ TEST(QuantizeTest, KeptOperatorsAndIntegerEnds) {
   const Model model = *Model::OpenBytes(*made);
   EXPECT_EQ(model.inputs()[0].type, Type::kInt8);
   EXPECT_EQ(model.outputs()[0].type, Type::kInt8);
+  size_t kept = 0;
   for (const LayerReport& l : report.layers) {
     if (l.node == "depthwise") {
       EXPECT_EQ(l.why_float, "kept, as asked");
+      ++kept;
+    } else {
+      // Codes are compared with reals here too.
+      EXPECT_GT(l.sqnr_db.value_or(0), 15) << l.node;
+      EXPECT_LT(l.sqnr_db.value_or(200), 100) << l.node;
     }
   }
+  EXPECT_EQ(kept, 1u);
   EXPECT_GT(report.output_sqnr_db, 15);
+  options.keep = {"depth*", "nobody"};
+  EXPECT_NE(QuantizeModel(source, samples, {}, options, &report)
+                .status()
+                .message()
+                .find("no operator has the name 'nobody'"),
+            std::string::npos);
 }
 
 TEST(QuantizeTest, WhatCannotBeIsSaid) {
@@ -162,7 +179,7 @@ TEST(QuantizeTest, WhatCannotBeIsSaid) {
   EXPECT_NE(QuantizeModel(SmallNetwork(), pixels, {}, {}, &report)
                 .status()
                 .message()
-                .find("no operator of the model can be quantized"),
+                .find("no operator of the model can be quantized: its result is not float ("),
             std::string::npos);
 }
 

@@ -337,12 +337,15 @@ class CommandTest(unittest.TestCase):
 
     # ---- quantize ----
     @staticmethod
-    def float_model(path):
-        """64 inputs, 32 hidden, 5 outputs."""
+    def float_model(path, picture=False):
+        """64 inputs, or 8 by 8 grey pixels; 32 hidden, 5 outputs."""
         rng = np.random.default_rng(7)
         model = tflite_builder.Model()
         g = model.graph()
-        x, h, y = g.input([1, 64], "float32"), g.tensor([1, 32], "float32"), g.tensor([1, 5], "float32")
+        x, h, y = g.input([1, 8, 8, 1] if picture else [1, 64], "float32"), g.tensor([1, 32], "float32"), g.tensor([1, 5], "float32")
+        if picture:
+            pixels, x = x, g.tensor([1, 64], "float32")
+            g.op("RESHAPE", [pixels, g.const(np.int32([1, 64]))], [x])
         for a, n, k, b in (x, 32, 64, h), (h, 5, 32, y):
             weights = (rng.normal(size=(n, k)) / np.sqrt(k)).astype(np.float32)
             g.op("FULLY_CONNECTED", [a, g.const(weights), g.const(rng.normal(size=n).astype(np.float32))], [b],
@@ -363,17 +366,58 @@ class CommandTest(unittest.TestCase):
         self.assertEqual(set(report["layers"][0]), {"node", "op", "type", "sqnr_db"})
         self.assertGreater(report["output_sqnr_db"], 20)
         whole = out.read_bytes()
-        self.ok("quantize", source, "-o", out, "--data", self.folder / "samples.npy", "--threads", 3)
-        self.assertEqual(len(out.read_bytes()), len(whole))
+        self.ok("quantize", real, "-o", out, "--data", self.folder / "samples.npy", "--threads", 3)
+        self.assertEqual(out.read_bytes(), whole)
+        again = self.json("quantize", source, "-o", out, "--data", self.folder / "samples.npy")
+        self.assertEqual(again["layers"], report["layers"])
+        self.ok("quantize", real, "-o", out, "--data", self.folder / "samples.npy", "--no-bias-correction")
+        self.assertNotEqual(out.read_bytes(), whole)
         self.assertEqual(self.json("info", out)["provenance"]["quantize.samples"], "32")
         for rule in ["minmax", "percentile"]:
             self.ok("quantize", real, "-o", out, "--data", self.folder / "samples.npy", "--range", rule, "--io", "int8")
-        self.assertEqual(self.json("info", out)["inputs"][0]["type"], "int8")
+        info = self.json("info", out)
+        self.assertEqual(info["inputs"][0]["type"], "int8")
+        self.assertEqual((info["provenance"]["quantize.range"], info["provenance"]["quantize.percentile"]),
+                         ("percentile", "99.99"))
+        names = [layer["node"] for layer in report["layers"]]
+        report = self.json("quantize", real, "-o", out, "--data", self.folder / "samples.npy", "--keep", names[0])
+        kept = [layer for layer in report["layers"] if layer["node"] == names[0]]
+        self.assertEqual((set(kept[0]), kept[0]["type"]), ({"node", "op", "type", "why"}, "float32"))
         np.save(self.folder / "wrong.npy", np.zeros((4, 65), np.float32))
         kept = out.read_bytes()
+        usage = whit("quantize", real, "-o", out)
+        self.assertEqual((usage.returncode, usage.stderr.split("\n")[0]), (1, "--data is required"))
+        self.fails(1, "nobody", "quantize", real, "-o", out, "--data", self.folder / "samples.npy", "--keep", "nobody")
+        bad = np.zeros((2, 64), np.float32)
+        bad[1, 5] = np.nan
+        np.save(self.folder / "nan.npy", bad)
+        self.fails(1, "1 values on the samples are infinite or no number", "quantize", real, "-o", out, "--data",
+                   self.folder / "nan.npy")
+        (self.folder / "nothing").mkdir()
+        self.fails(2, "no picture and no .npy file", "quantize", real, "-o", out, "--data", self.folder / "nothing")
         self.fails(2, "is no sample", "quantize", real, "-o", out, "--data", self.folder / "wrong.npy")
         self.fails(2, "no operator of the model", "quantize", self.model, "-o", out, "--data", self.picture)
         self.assertEqual(out.read_bytes(), kept)
+
+    def test_quantize_pictures(self):
+        source, out = self.folder / "grey.tflite", self.folder / "grey.whit"
+        self.float_model(source, picture=True)
+        pictures = CLASSIFY / "pictures"
+        count = len(list(pictures.glob("*.png")))
+        report = self.json("quantize", source, "-o", out, "--data", pictures)
+        self.assertEqual((report["samples"], report["held_out"]), (count, False))
+
+        def bytes_of(*flags):
+            self.ok("quantize", source, "-o", out, "--data", self.picture, *flags)
+            return out.read_bytes()
+
+        crops = bytes_of("--crops", 5)
+        self.assertEqual(crops, bytes_of("--crops", 5))
+        self.assertNotEqual(crops, bytes_of("--crops", 5, "--seed", 2))
+        self.assertNotEqual(crops, bytes_of("--crops", 5, "--mean", 127, "--std", 64))
+        report = self.json("quantize", source, "-o", out, "--data", self.picture, "--crops", 5)
+        self.assertEqual((report["samples"], report["compared"], report["held_out"]), (5, 5, True))
+        self.fails(2, "no.png", "quantize", source, "-o", out, "--data", self.folder / "no.png")
 
     # ---- keygen, sign ----
     def test_sign(self):

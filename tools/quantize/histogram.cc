@@ -53,20 +53,4 @@ void Histogram::Add(std::span<const float> values) {
   }
 }
 
-void Histogram::Merge(const Histogram& other) {
-  if (other.count_ == 0) return;
-  min_ = count_ == 0 ? other.min_ : std::min(min_, other.min_);
-  max_ = count_ == 0 ? other.max_ : std::max(max_, other.max_);
-  count_ += other.count_;
-  not_finite_ += other.not_finite_;
-  zeros_ += other.zeros_;
-  if (other.bins_.empty()) return;
-  Histogram grown = other;
-  const double reach = std::max(reach_, other.reach_);
-  Grow(reach);
-  grown.Grow(reach);
-  for (size_t i = 0; i < kBins; ++i) bins_[i] += grown.bins_[i];
-  bins_[kBins / 2] += std::exchange(zeros_, 0);
-}
-
 }  // namespace whit::tools

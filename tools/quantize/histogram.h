@@ -16,7 +16,6 @@ class Histogram {
 
   /// Values that are not finite are counted apart and change nothing else.
   void Add(std::span<const float> values);
-  void Merge(const Histogram& other);
 
   uint64_t count() const { return count_; }
   uint64_t not_finite() const { return not_finite_; }

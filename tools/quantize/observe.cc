@@ -1,7 +1,8 @@
 #include "tools/quantize/observe.h"
 
+#include <algorithm>
+#include <cmath>
 #include <cstring>
-#include <set>
 #include <utility>
 
 #include "platform/mapping.h"
@@ -42,35 +43,39 @@ Result<std::vector<std::byte>> WithOutputs(Graph graph, std::span<const int> ten
 
 }  // namespace
 
-Result<Observer> Observer::Create(std::span<const std::byte> whit, int threads) {
+Result<Observer> Observer::Create(std::span<const std::byte> whit, int threads,
+                                  uint64_t most_bytes) {
   WHIT_ASSIGN_OR_RETURN(const auto file, ModelFile::Open(Mapping::Borrow(whit)));
-  WHIT_ASSIGN_OR_RETURN(const Graph graph, LoadGraph(*file));
-  const std::vector<int> all = ComputedTensors(graph);
   Observer observer;
-  for (size_t begin = 0; begin < all.size();) {
-    uint64_t bytes = 0;
-    size_t end = begin;
-    while (end < all.size()) {
-      bytes += graph.tensors[static_cast<size_t>(all[end])].bytes();
-      if (end > begin && bytes > kMostBytes) break;
-      ++end;
+  observer.threads_ = threads;
+  WHIT_ASSIGN_OR_RETURN(Graph graph, LoadGraph(*file));
+  observer.graph_ = std::make_shared<const Graph>(std::move(graph));
+  uint64_t bytes = 0;
+  for (int t : ComputedTensors(*observer.graph_)) {
+    bytes += observer.graph_->tensors[static_cast<size_t>(t)].bytes();
+    if (observer.variants_.empty() || bytes > most_bytes) {
+      observer.variants_.emplace_back();
+      bytes = observer.graph_->tensors[static_cast<size_t>(t)].bytes();
     }
-    const std::span<const int> part = std::span(all).subspan(begin, end - begin);
-    Variant variant;
-    WHIT_ASSIGN_OR_RETURN(variant.file, WithOutputs(graph, part));
-    for (int t : part) variant.names.push_back(graph.tensors[static_cast<size_t>(t)].name);
-    OpenOptions open;
-    open.integrity = Integrity::kOff;  // made just now
-    open.budgets.max_arena_bytes = 8ull << 30;
-    WHIT_ASSIGN_OR_RETURN(const Model model, Model::OpenBytes(variant.file, open));
-    RunnerOptions options;
-    options.threads = threads;
-    WHIT_ASSIGN_OR_RETURN(Runner runner, Runner::Create(model, options));
-    variant.runner.push_back(std::move(runner));
-    observer.variants_.push_back(std::move(variant));
-    begin = end;
+    observer.variants_.back().push_back(t);
   }
   return observer;
+}
+
+Status Observer::Open(size_t variant) {
+  if (runner_ && open_ == variant) return OkStatus();
+  runner_.reset();  // it borrows file_
+  WHIT_ASSIGN_OR_RETURN(file_, WithOutputs(*graph_, variants_[variant]));
+  OpenOptions open;
+  open.integrity = Integrity::kOff;  // made just now
+  open.budgets.max_arena_bytes = 8ull << 30;
+  WHIT_ASSIGN_OR_RETURN(const Model model, Model::OpenBytes(file_, open));
+  RunnerOptions options;
+  options.threads = threads_;
+  WHIT_ASSIGN_OR_RETURN(Runner runner, Runner::Create(model, options));
+  runner_.emplace(std::move(runner));
+  open_ = variant;
+  return OkStatus();
 }
 
 void ToReal(const TensorView& view, std::vector<float>* real) {
@@ -87,20 +92,33 @@ void ToReal(const TensorView& view, std::vector<float>* real) {
   }
 }
 
-Status Observer::Run(const Sample& sample, const Visit& visit) {
-  for (Variant& variant : variants_) {
-    Runner& runner = variant.runner[0];
-    WHIT_RETURN_IF_ERROR(runner.Reset());
-    for (size_t i = 0; i < runner.input_count(); ++i) {
-      const auto to = runner.input(i).data;
-      std::memcpy(to.data(), sample.inputs[i].data(), to.size());
+Status RunSample(Runner& runner, const Sample& sample) {
+  WHIT_RETURN_IF_ERROR(runner.Reset());
+  for (size_t i = 0; i < runner.input_count(); ++i) {
+    const TensorView to = runner.input(i);
+    const std::span<const std::byte> from = sample.inputs[i];
+    if (from.size() == to.data.size()) {
+      std::memcpy(to.data.data(), from.data(), from.size());
+      continue;
     }
-    WHIT_RETURN_IF_ERROR(runner.Run());
-    for (size_t i = 0; i < variant.names.size(); ++i) {
-      const TensorView view = runner.output(i);
+    const std::span real(reinterpret_cast<const float*>(from.data()), from.size() / sizeof(float));
+    for (size_t k = 0; k < real.size(); ++k) {
+      const float code = std::nearbyint(real[k] / to.scale) + static_cast<float>(to.zero_point);
+      to.as<int8_t>()[k] = static_cast<int8_t>(std::clamp(code, -128.0f, 127.0f));
+    }
+  }
+  return runner.Run();
+}
+
+Status Observer::Run(const Sample& sample, const Visit& visit) {
+  for (size_t v = 0; v < variants_.size(); ++v) {
+    WHIT_RETURN_IF_ERROR(Open(v));
+    WHIT_RETURN_IF_ERROR(RunSample(*runner_, sample));
+    for (size_t i = 0; i < variants_[v].size(); ++i) {
+      const TensorView view = runner_->output(i);
       ToReal(view, &real_);
       const auto channels = view.shape.empty() ? 1 : static_cast<size_t>(view.shape.back());
-      visit({variant.names[i], real_, channels});
+      visit({graph_->tensors[static_cast<size_t>(variants_[v][i])].name, real_, channels});
     }
   }
   return OkStatus();

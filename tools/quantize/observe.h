@@ -5,6 +5,8 @@
 #include <cstddef>
 #include <functional>
 #include <map>
+#include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <vector>
@@ -13,6 +15,8 @@
 #include "tools/quantize/histogram.h"
 
 namespace whit::tools {
+
+struct Graph;
 
 /// One set of values for all inputs of a model, in the types that its caller sees.
 struct Sample {
@@ -29,27 +33,35 @@ struct Observed {
 /// The values of an output as real numbers: floats and 8-bit codes; empty for other types.
 void ToReal(const TensorView& view, std::vector<float>* real);
 
-/// A model that gives out every float and quantized int8 tensor that it computes, by name. It keeps
-/// as many variants of the file as it takes to have at most kMostBytes of them at a time.
+/// Runs the sample from the variables' initial values. Float values become codes where the model
+/// wants those. REQUIRES that it has a value for every element of every input.
+Status RunSample(Runner& runner, const Sample& sample);
+
+/// A model that gives out every float and quantized int8 tensor that it computes, by name: as
+/// variants of the file with at most `most_bytes` of further outputs each (or one tensor), of which
+/// one is open at a time.
 class Observer {
  public:
+  static constexpr uint64_t kMostBytes = 256 << 20;
+
   /// `whit` is copied as far as needed.
-  static Result<Observer> Create(std::span<const std::byte> whit, int threads);
+  static Result<Observer> Create(std::span<const std::byte> whit, int threads,
+                                 uint64_t most_bytes = kMostBytes);
 
   using Visit = std::function<void(const Observed&)>;
-  /// Runs the sample from the variables' initial values. Tensors come in groups, each once.
+  /// Every tensor once.
   Status Run(const Sample& sample, const Visit& visit);
+  size_t variants() const { return variants_.size(); }
 
  private:
-  static constexpr uint64_t kMostBytes = 256 << 20;
-  struct Variant {
-    std::vector<std::byte> file;
-    std::vector<Runner> runner;      // one
-    std::vector<std::string> names;  // of the outputs from `first` on
-    size_t first = 0;
-  };
+  Status Open(size_t variant);
 
-  std::vector<Variant> variants_;
+  std::shared_ptr<const Graph> graph_;
+  int threads_ = 1;
+  std::vector<std::vector<int>> variants_;  // tensors of the graph
+  std::vector<std::byte> file_;             // of the open variant
+  std::optional<Runner> runner_;
+  size_t open_ = 0;
   std::vector<float> real_;
 };
 

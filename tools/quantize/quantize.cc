@@ -87,6 +87,7 @@ class Run {
 
   Result<std::vector<std::byte>> Quantize() {
     WHIT_ASSIGN_OR_RETURN(file_, ModelFile::Open(Mapping::Borrow(source_)));
+    WHIT_RETURN_IF_ERROR(CheckKept());
     WHIT_RETURN_IF_ERROR(Calibrate());
     Quantizer quantizer(*file_, calibration_, samples_.size(), options_);
     WHIT_ASSIGN_OR_RETURN(std::vector<std::byte> result, quantizer.Run(&report_.layers));
@@ -98,6 +99,21 @@ class Run {
  private:
   void Progress(double share) const {
     if (options_.progress) options_.progress(share);
+  }
+
+  // A name that is nobody's is a slip that would quantize what shall not be.
+  Status CheckKept() const {
+    const auto& operators = *file_->main_subgraph().operators();
+    for (const std::string& pattern : options_.keep) {
+      bool met = false;
+      for (const fbs::Operator* op : operators)
+        met = met || KeptBy(pattern, op->name() == nullptr ? "" : op->name()->str());
+      if (met) continue;
+      return Status(StatusCode::kInvalidArgument,
+                    "no operator has the name '" + Shown(pattern) +
+                        "' that shall stay float; whit info --json and whit plan show the names");
+    }
+    return OkStatus();
   }
 
   Status Calibrate() {
@@ -125,13 +141,13 @@ class Run {
     return OkStatus();
   }
 
-  // The noise of every integer node's result, by the name that both models have for it.
+  // The noise of every node's result, by the name that both models have for it.
   Status CompareLayers(std::span<const std::byte> result) {
     std::map<std::string, Energy> energy;
     {
       WHIT_ASSIGN_OR_RETURN(Observer real, Observer::Create(source_, options_.threads));
       WHIT_ASSIGN_OR_RETURN(Observer codes, Observer::Create(result, options_.threads));
-      const size_t count = options_.integer_io ? 0 : std::min(kComparedSamples, others_.size());
+      const size_t count = std::min(kComparedSamples, others_.size());
       for (size_t s = 0; s < count; ++s) {
         Tensors kept;
         size_t bytes = 0;
@@ -151,8 +167,8 @@ class Run {
       const auto* outputs = operators->Get(n)->outputs();
       if (outputs == nullptr || outputs->size() == 0 || outputs->Get(0) < 0) continue;
       const auto t = static_cast<unsigned>(outputs->Get(0));
-      const Energy e = energy[file_->main_subgraph().tensors()->Get(t)->name()->str()];
-      report_.layers[n].sqnr_db = Decibel(e.signal, e.noise);
+      const auto e = energy.find(file_->main_subgraph().tensors()->Get(t)->name()->str());
+      if (e != energy.end()) report_.layers[n].sqnr_db = Decibel(e->second.signal, e->second.noise);
     }
     return OkStatus();
   }
@@ -167,6 +183,8 @@ class Run {
     WHIT_ASSIGN_OR_RETURN(Runner real, Runner::Create(real_model, options));
     WHIT_ASSIGN_OR_RETURN(Runner codes, Runner::Create(model, options));
     Energy energy;
+    size_t same = 0;
+    bool classes = true;
     for (size_t s = 0; s < others_.size(); ++s) {
       WHIT_ASSIGN_OR_RETURN(const auto a, OutputsOf(real, others_[s]));
       WHIT_ASSIGN_OR_RETURN(const auto b, OutputsOf(codes, others_[s]));
@@ -174,29 +192,18 @@ class Run {
       const auto top = [](const std::vector<float>& v) {
         return std::max_element(v.begin(), v.end()) - v.begin();
       };
-      if (!a.empty() && top(a[0]) == top(b[0])) ++report_.same_top;
+      classes = classes && !a.empty() && a[0].size() > 1;
+      same += classes && top(a[0]) == top(b[0]) ? 1 : 0;
       Progress(0.9 + 0.1 * static_cast<double>(s + 1) / static_cast<double>(others_.size()));
     }
     report_.output_sqnr_db = Decibel(energy.signal, energy.noise);
+    if (classes) report_.same_top = same;
     return OkStatus();
   }
 
-  // Float inputs become codes where the model wants those; outputs come as real numbers.
+  // As real numbers.
   static Result<std::vector<std::vector<float>>> OutputsOf(Runner& runner, const Sample& sample) {
-    WHIT_RETURN_IF_ERROR(runner.Reset());
-    for (size_t i = 0; i < runner.input_count(); ++i) {
-      const TensorView to = runner.input(i);
-      if (to.data.size() == sample.inputs[i].size()) {
-        std::memcpy(to.data.data(), sample.inputs[i].data(), to.data.size());
-        continue;
-      }
-      const auto real = Floats(sample.inputs[i]);
-      for (size_t k = 0; k < real.size(); ++k) {
-        const float code = std::nearbyint(real[k] / to.scale) + static_cast<float>(to.zero_point);
-        to.as<int8_t>()[k] = static_cast<int8_t>(std::clamp(code, -128.0f, 127.0f));
-      }
-    }
-    WHIT_RETURN_IF_ERROR(runner.Run());
+    WHIT_RETURN_IF_ERROR(RunSample(runner, sample));
     std::vector<std::vector<float>> outputs;
     for (size_t i = 0; i < runner.output_count(); ++i) {
       outputs.emplace_back();

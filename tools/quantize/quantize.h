@@ -3,6 +3,7 @@
 #define WHIT_TOOLS_QUANTIZE_QUANTIZE_H_
 
 #include <functional>
+#include <optional>
 #include <span>
 #include <string>
 #include <vector>
@@ -17,7 +18,8 @@ struct QuantizeOptions {
   RangeRule range;
   bool bias_correction = true;
   bool integer_io = false;        // inputs and outputs are int8 codes; else float as before
-  std::vector<std::string> keep;  // nodes with such names (shell patterns) stay float
+  std::vector<std::string> keep;  // nodes with such names (shell patterns) stay float; each must
+                                  // match one
   int threads = 1;
   std::function<void(double share)> progress;  // of the calibration, 0 to 1
 };
@@ -27,20 +29,24 @@ struct LayerReport {
   std::string node, op;
   bool integer = false;
   std::string why_float;  // of a node that stays
-  double sqnr_db = 0;     // signal to quantization noise of its first output; integer nodes
+  // Signal to quantization noise of its first output, at most 200 (no noise at all). None of a node
+  // that has become part of another, or of so large a model that there was no memory for it.
+  std::optional<double> sqnr_db;
 };
 
 struct QuantizeReport {
   std::vector<LayerReport> layers;
   size_t compared = 0;        // samples that the numbers are of
   double output_sqnr_db = 0;  // of all outputs together
-  size_t same_top = 0;        // samples whose largest element of output 0 kept its place
+  // Samples whose largest element of output 0 kept its place; none where that output has fewer than
+  // two real numbers.
+  std::optional<size_t> same_top;
 };
 
 /// A float .whit file as an int8 one: weights a scale a channel, activations a scale and zero point
 /// a tensor chosen on `samples`, one or more. The report compares both models on `others`, or on
-/// the samples themselves where there are none. kInvalidArgument where there is none, or a sample
-/// does not fit; kUnsupported where the model has nothing to quantize.
+/// the samples themselves where there are none. kInvalidArgument where there is none, a sample does
+/// not fit or a name to keep is nobody's; kUnsupported where the model has nothing to quantize.
 Result<std::vector<std::byte>> QuantizeModel(std::span<const std::byte> whit,
                                              std::span<const Sample> samples,
                                              std::span<const Sample> others,

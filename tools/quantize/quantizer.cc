@@ -4,9 +4,13 @@
 
 #include <algorithm>
 #include <cmath>
+#include <cstdio>
+#include <cstring>
+#include <map>
 #include <numeric>
 #include <utility>
 
+#include "kernels/pack.h"
 #include "tools/import/finish.h"
 #include "tools/import/fuse.h"
 #include "tools/import/load_graph.h"
@@ -44,9 +48,62 @@ int WeightsOf(GraphNode& node) {
                                               : WeightsIndex<fbs::ConvOptionsT>(node);
 }
 
+int BiasOf(GraphNode& node) {
+  return node.type == OpType::kFullyConnected ? NodeOptions<fbs::FullyConnectedOptionsT>(node)->bias
+                                              : NodeOptions<fbs::ConvOptionsT>(node)->bias;
+}
+
 Bytes BytesOf(std::span<const std::byte> bytes) { return {bytes.begin(), bytes.end()}; }
 
+bool IsDepthwise(const fbs::Weights& w) {
+  return w.layout() == fbs::Layout::dw16_f32 || w.layout() == fbs::Layout::dw16_i8;
+}
+
+bool IsFloat(const fbs::Weights& w) {
+  return w.layout() == fbs::Layout::panel16_f32 || w.layout() == fbs::Layout::dw16_f32;
+}
+
+// The numbers that stored weights stand for. The channels are the first axis of their order
+// [n][K], or the last of [taps][n].
+std::vector<float> RealWeights(const std::vector<std::byte>& stored, const LogicalWeights& form) {
+  std::vector<float> real(stored.size() / DTypeSize(form.type));
+  if (form.type == DType::kFloat32) {
+    std::memcpy(real.data(), stored.data(), stored.size());
+    return real;
+  }
+  const size_t n = form.scale.size(), k = real.size() / std::max<size_t>(n, 1);
+  const bool outer = form.channel_axis == 0;
+  for (size_t i = 0; i < real.size(); ++i) {
+    const float scale = form.scale[n == 1 ? 0 : outer ? i / k : i % n];
+    real[i] = scale * static_cast<float>(static_cast<int8_t>(stored[i]) - form.zero_point);
+  }
+  return real;
+}
+
+bool AllFinite(std::span<const std::byte> floats) {
+  for (size_t at = 0; at + sizeof(float) <= floats.size(); at += sizeof(float)) {
+    float v = 0;
+    std::memcpy(&v, floats.data() + at, sizeof v);
+    if (!std::isfinite(v)) return false;
+  }
+  return true;
+}
+
+// "its result is not float (12), no integer form (1)".
+std::string Reasons(std::span<const LayerReport> layers) {
+  std::map<std::string, size_t> counts;
+  for (const LayerReport& l : layers) ++counts[l.why_float];
+  std::string all;
+  for (const auto& [why, count] : counts)
+    all += (all.empty() ? "" : ", ") + why + " (" + std::to_string(count) + ")";
+  return all;
+}
+
 }  // namespace
+
+bool KeptBy(const std::string& pattern, const std::string& node) {
+  return fnmatch(pattern.c_str(), node.c_str(), 0) == 0;
+}
 
 const TensorStats* Quantizer::StatsOf(int t) const {
   const auto found = calibration_.find(tensor(t).name);
@@ -68,7 +125,7 @@ bool Quantizer::ComesAsCodes(int t) const {
 std::string Quantizer::WhyFloat(const GraphNode& node, NodeKind kind) const {
   if (kind == NodeKind::kFloat) return "no integer form";
   for (const std::string& pattern : options_.keep) {
-    if (fnmatch(pattern.c_str(), node.name.c_str(), 0) == 0) return "kept, as asked";
+    if (KeptBy(pattern, node.name)) return "kept, as asked";
   }
   for (int t : node.outputs) {
     if (t < 0 || !tensor(t).is_float() || tensor(t).variable >= 0) return "its result is not float";
@@ -90,6 +147,19 @@ std::string Quantizer::WhyFloat(const GraphNode& node, NodeKind kind) const {
   return "";
 }
 
+std::string Quantizer::WhyFloatProduct(GraphNode& node) const {
+  const fbs::Weights& w = *file_.graph().weights()->Get(static_cast<unsigned>(WeightsOf(node)));
+  const int64_t k = static_cast<int64_t>(w.runs()) * w.run_length();
+  if (!AccumulatorFits(k, kMostBias, /*has_zero_point=*/false))
+    return "sums of " + std::to_string(k) + " products may not fit 32 bits";
+  const int bias = BiasOf(node);
+  if ((IsFloat(w) && !AllFinite(file_.blob(static_cast<size_t>(w.data())))) ||
+      (bias >= 0 && !AllFinite(file_.blob(static_cast<size_t>(bias))))) {
+    return "a weight or a bias is infinite or no number";
+  }
+  return "";
+}
+
 Status Quantizer::Decide(std::vector<LayerReport>* layers) {
   as_codes_.assign(state_.graph.tensors.size(), false);
   for (const GraphIo& io : state_.graph.inputs)
@@ -100,12 +170,8 @@ Status Quantizer::Decide(std::vector<LayerReport>* layers) {
     layer.node = node.name, layer.op = RowOf(node.type).name;
     const NodeKind kind = KindOf(node.type);
     layer.why_float = WhyFloat(node, kind);
-    if (layer.why_float.empty() && kind == NodeKind::kProduct) {
-      const int w = WeightsOf(node);
-      const fbs::Layout layout = state_.graph.weights[static_cast<size_t>(w)].layout;
-      if (layout != fbs::Layout::panel16_f32 && layout != fbs::Layout::dw16_f32)
-        layer.why_float = "its weights are int8 already";
-    }
+    if (layer.why_float.empty() && kind == NodeKind::kProduct)
+      layer.why_float = WhyFloatProduct(node);
     // A class for each of 256 steps of 1/256 would be many ties.
     const bool last = std::any_of(
         state_.graph.outputs.begin(), state_.graph.outputs.end(),
@@ -123,7 +189,8 @@ Status Quantizer::Decide(std::vector<LayerReport>* layers) {
     layers->push_back(std::move(layer));
   }
   if (any) return OkStatus();
-  return Status(StatusCode::kUnsupported, "no operator of the model can be quantized");
+  return Status(StatusCode::kUnsupported,
+                "no operator of the model can be quantized: " + Reasons(*layers));
 }
 
 // Tensors that must share a scale.
@@ -231,17 +298,16 @@ Status Quantizer::EmitProductOf(Scope& l, GraphNode& node, int x, int out) {
   const int w = WeightsOf(node);
   const fbs::Weights& record = *file_.graph().weights()->Get(static_cast<unsigned>(w));
   WHIT_ASSIGN_OR_RETURN(const LogicalWeights form, LogicalFormOf(record));
-  const std::vector<std::byte> unpacked = UnpackWeights(file_, record);
+  const std::vector<float> values = RealWeights(UnpackWeights(file_, record), form);
   ProductWeights weights;
-  weights.values = {reinterpret_cast<const float*>(unpacked.data()),
-                    unpacked.size() / sizeof(float)};
+  weights.values = values;
+  weights.scale = form.scale;
   weights.n = record.n(), weights.groups = record.groups();
-  weights.k = static_cast<int64_t>(weights.values.size()) / weights.n;
-  weights.depthwise = record.layout() == fbs::Layout::dw16_f32;
+  weights.k = static_cast<int64_t>(values.size()) / weights.n;
+  weights.depthwise = IsDepthwise(record);
   weights.in_channels = tensor(x).shape.back();
   const bool dense = node.type == OpType::kFullyConnected;
-  const int bias_blob = dense ? NodeOptions<fbs::FullyConnectedOptionsT>(node)->bias
-                              : NodeOptions<fbs::ConvOptionsT>(node)->bias;
+  const int bias_blob = BiasOf(node);
   std::span<const float> bias;
   if (bias_blob >= 0) {
     const auto bytes = file_.blob(static_cast<size_t>(bias_blob));
@@ -392,6 +458,14 @@ void Quantizer::Describe() {
   auto& p = state_.graph.provenance;
   p.emplace_back("quantize.tool", "whit quantize " WHIT_VERSION);
   p.emplace_back("quantize.range", kRules[static_cast<size_t>(options_.range.kind)]);
+  if (options_.range.kind == RangeRule::Kind::kPercentile) {
+    char percentile[32];
+    std::snprintf(percentile, sizeof percentile, "%g", options_.range.percentile);
+    p.emplace_back("quantize.percentile", percentile);
+  }
+  std::string kept;
+  for (const std::string& pattern : options_.keep) kept += (kept.empty() ? "" : " ") + pattern;
+  if (!kept.empty()) p.emplace_back("quantize.keep", kept);
   p.emplace_back("quantize.samples", std::to_string(samples_));
   p.emplace_back("quantize.bias_correction", options_.bias_correction ? "on" : "off");
 }

@@ -13,6 +13,9 @@
 
 namespace whit::tools {
 
+/// Whether a shell pattern matches the name of a node.
+bool KeptBy(const std::string& pattern, const std::string& node);
+
 class Quantizer {
  public:
   /// `file` is float; all of it must outlive the quantizer.
@@ -27,6 +30,7 @@ class Quantizer {
   // ---- decisions ----
   Status Decide(std::vector<LayerReport>* layers);
   std::string WhyFloat(const GraphNode& node, NodeKind kind) const;
+  std::string WhyFloatProduct(GraphNode& node) const;
   bool ComesAsCodes(int tensor) const;
   void Group();
   void SetGroupCodes();

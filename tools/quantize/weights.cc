@@ -7,12 +7,6 @@
 
 namespace whit::tools {
 
-namespace {
-
-constexpr double kMostBias = 1 << 30;  // codes; leaves the accumulator as much again
-
-}  // namespace
-
 int64_t ProductWeights::in_channel(int64_t c, int64_t i) const {
   if (depthwise) return c / std::max<int64_t>(n / in_channels, 1);
   const int64_t per_group = in_channels / groups;
@@ -21,6 +15,7 @@ int64_t ProductWeights::in_channel(int64_t c, int64_t i) const {
 
 WeightCodes QuantizeWeights(const ProductWeights& w, std::span<const float> bias, float input_scale,
                             std::span<const double> means) {
+  constexpr auto kMost = static_cast<double>(kMostBias);
   WeightCodes out;
   out.codes.resize(w.values.size());
   out.scale.resize(static_cast<size_t>(w.n));
@@ -30,8 +25,9 @@ WeightCodes QuantizeWeights(const ProductWeights& w, std::span<const float> bias
     const auto ci = static_cast<size_t>(c);
     for (int64_t i = 0; i < w.k; ++i) channel[static_cast<size_t>(i)] = w.values[w.at(c, i)];
     double real_bias = bias.empty() ? 0 : static_cast<double>(bias[ci]);
-    const double least = std::abs(real_bias) / (kMostBias * static_cast<double>(input_scale));
-    float scale = std::max(WeightScale(channel), static_cast<float>(least));
+    const double least = std::abs(real_bias) / (kMost * static_cast<double>(input_scale));
+    const float own = w.scale.empty() ? WeightScale(channel) : w.scale[w.scale.size() > 1 ? ci : 0];
+    float scale = std::max(own, static_cast<float>(least));
     if (!(scale > 1e-30f)) scale = 1e-6f;  // all zeros: any will do
     double shift = 0;
     for (int64_t i = 0; i < w.k; ++i) {
@@ -46,7 +42,7 @@ WeightCodes QuantizeWeights(const ProductWeights& w, std::span<const float> bias
     out.scale[ci] = scale;
     const double codes =
         (real_bias - shift) / (static_cast<double>(input_scale) * static_cast<double>(scale));
-    out.bias[ci] = static_cast<int32_t>(std::lround(std::clamp(codes, -kMostBias, kMostBias)));
+    out.bias[ci] = static_cast<int32_t>(std::lround(std::clamp(codes, -kMost, kMost)));
   }
   return out;
 }

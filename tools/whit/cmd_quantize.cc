@@ -48,7 +48,7 @@ Json JsonOf(const QuantizeReport& report) {
   Json layers = Json::array();
   for (const LayerReport& l : report.layers) {
     Json item = {{"node", l.node}, {"op", l.op}, {"type", l.integer ? "int8" : "float32"}};
-    if (l.integer) item["sqnr_db"] = l.sqnr_db;
+    if (l.integer) item["sqnr_db"] = l.sqnr_db ? Json(*l.sqnr_db) : Json();
     if (!l.integer) item["why"] = l.why_float;
     layers.push_back(std::move(item));
   }
@@ -61,23 +61,22 @@ void PrintReport(const QuantizeFlags& flags, const QuantizeReport& report, uint6
   std::vector<const LayerReport*> worst;
   for (const LayerReport& l : report.layers) {
     integer += l.integer ? 1 : 0;
-    if (l.integer) worst.push_back(&l);
+    if (l.integer && l.sqnr_db) worst.push_back(&l);
   }
   std::printf("%s: %zu of %zu operators int8, %s (before: %s)\n", flags.out.c_str(), integer,
               report.layers.size(), HumanBytes(after).c_str(), HumanBytes(before).c_str());
-  std::printf("on %zu %s: outputs %.1f dB above the noise, largest element the same in %zu\n",
-              report.compared, flags.samples.crops > 0 ? "other crops" : "samples",
-              report.output_sqnr_db, report.same_top);
+  std::printf("on %zu %s: outputs %.1f dB above the noise", report.compared,
+              flags.samples.crops > 0 ? "other crops" : "samples", report.output_sqnr_db);
+  if (report.same_top) std::printf(", largest element the same in %zu", *report.same_top);
+  std::printf("\n");
   std::stable_sort(worst.begin(), worst.end(), [](const LayerReport* a, const LayerReport* b) {
-    return a->sqnr_db < b->sqnr_db;
+    return *a->sqnr_db < *b->sqnr_db;
   });
   constexpr size_t kShown = 5;
   if (worst.size() > kShown) worst.resize(kShown);
-  if (flags.io == "float" && !worst.empty()) std::printf("noisiest results:\n");
-  for (const LayerReport* l : worst) {
-    if (flags.io == "float")
-      std::printf("  %5.1f dB  %-18s %s\n", l->sqnr_db, l->op.c_str(), Printable(l->node).c_str());
-  }
+  if (!worst.empty()) std::printf("noisiest results:\n");
+  for (const LayerReport* l : worst)
+    std::printf("  %5.1f dB  %-18s %s\n", *l->sqnr_db, l->op.c_str(), Printable(l->node).c_str());
   size_t shown = 0;
   for (const LayerReport& l : report.layers) {
     if (l.integer || shown++ >= kShown) continue;
@@ -114,7 +113,7 @@ Status RunQuantize(const QuantizeFlags& flags) {
              {"compared", report.compared},
              {"held_out", !others.empty()},
              {"output_sqnr_db", report.output_sqnr_db},
-             {"same_top", report.same_top},
+             {"same_top", report.same_top ? Json(*report.same_top) : Json()},
              {"layers", JsonOf(report)}});
   return OkStatus();
 }
