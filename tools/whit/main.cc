@@ -73,6 +73,7 @@ int Main(int argc, char** argv) {
   AddTune(app, &action);
   AddVerify(app, &action);
   AddWeights(app, &action);
+  AddInspect(app, &action);
 
   if (argc > 1) {
     const std::string unknown = UnknownCommand(app, argv[1]);
