@@ -38,6 +38,7 @@ CodeUsage CodeUsageOf(const TensorEntry& entry, std::span<const std::byte> bytes
                       const ChannelLayout& layout) {
   CodeUsage usage;
   usage.lowest = entry.type == ElementType::kInt8 ? -128 : 0;
+  usage.counts.resize(256);
   std::vector<Range> ranges(layout.channels);
   ForBlocks(entry, bytes, [&](size_t at, std::span<double> values) {
     ForRuns(layout, at, values, [&](size_t channel, size_t, std::span<const double> run) {

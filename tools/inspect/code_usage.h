@@ -2,7 +2,6 @@
 #ifndef WHIT_TOOLS_INSPECT_CODE_USAGE_H_
 #define WHIT_TOOLS_INSPECT_CODE_USAGE_H_
 
-#include <array>
 #include <cstdint>
 #include <vector>
 
@@ -11,10 +10,10 @@
 namespace whit::tools {
 
 struct CodeUsage {
-  int lowest = -128;                  // code of counts[0]: -128 for int8, 0 for uint8
-  int bits = 8;                       // 4 where every code of an int8 tensor is in -8..7
-  std::array<int64_t, 256> counts{};  // by code - lowest
-  int used = 0;                       // codes with a count
+  int lowest = -128;            // code of counts[0]: -128 for int8, 0 for uint8
+  int bits = 8;                 // 4 where every code of an int8 tensor is in -8..7
+  std::vector<int64_t> counts;  // 256, by code - lowest
+  int used = 0;                 // codes with a count
   /// Bits of the range that each channel leaves unused, log2(m / largest |code - zero point|), m
   /// the largest there is: 127, or 7 for 4 bits. Where the zero point is not in the middle,
   /// log2(255 / (largest code - smallest)). 0 for channels that hold the zero point alone. A wider

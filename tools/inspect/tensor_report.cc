@@ -41,7 +41,7 @@ TensorReport ReportOf(const TensorEntry& entry, std::span<const std::byte> bytes
     r.duplicates = DuplicatesOf(entry, bytes, r.layout, r.statistics);
     r.super_weights = SuperWeightsOf(entry, bytes, r.layout, r.statistics);
   }
-  r.strip = StripOf(r.statistics.channels);
+  r.strip = StripOf(r.statistics);
   r.findings = FindingsOf(r);
   return r;
 }

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 #include <cstdio>
+#include <filesystem>
 #include <numeric>
 
 namespace whit::tools {
@@ -107,7 +108,7 @@ void PrintField(const char* before, const char* name, const List& list, Field fi
 
 // Bytes of strips in all, of the 4 MB that a page may have: the rest is a KiB a tensor.
 constexpr size_t kStripBytes = 2 << 20;
-constexpr size_t kColumnBytes = 8 + kChannelBins;
+constexpr size_t kColumnBytes = 4 + kChannelBins;
 // Tensors that get a panel, and those that are listed at all.
 constexpr size_t kMostPanels = 1000, kMostRows = 10000;
 
@@ -116,33 +117,11 @@ void AppendHex(int value, std::string* out) {
   *out += kDigits[value >> 4 & 15], *out += kDigits[value & 15];
 }
 
-// 0..255 of where a value lies in a range.
-int Level(double value, double min, double max) {
-  const double share = (value - min) / (max - min);
-  return share > 0 ? static_cast<int>(std::lround(std::min(share, 1.0) * 255)) : 0;
-}
-
-std::string StripText(const TensorReport& r, size_t most) {
+std::string StripText(const std::vector<StripColumn>& strip) {
   std::string text;
-  const double min = r.statistics.min, max = r.statistics.max;
-  const size_t each = (r.strip.size() + most - 1) / std::max<size_t>(most, 1);
-  for (size_t i = 0; i < r.strip.size(); i += each) {
-    StripColumn all = r.strip[i];
-    for (size_t k = i + 1; k < std::min(i + each, r.strip.size()); ++k) {
-      const StripColumn& c = r.strip[k];
-      all.min = std::min(all.min, c.min), all.max = std::max(all.max, c.max);
-      all.low = std::min(all.low, c.low), all.high = std::max(all.high, c.high);
-      for (size_t b = 0; b < kChannelBins; ++b) all.histogram[b] += c.histogram[b];
-    }
-    for (const double v : {all.min, all.max, all.low, all.high})
-      AppendHex(Level(v, min, max), &text);
-    const uint64_t largest =
-        std::max<uint64_t>(*std::max_element(all.histogram.begin(), all.histogram.end()), 1);
-    for (const uint64_t n : all.histogram) {
-      // The square root: bars of a hundredth of the largest are to be seen. Only none at all is 0.
-      const double share = std::sqrt(static_cast<double>(n) / static_cast<double>(largest));
-      text += "0123456789abcdefghijklmnopqrstuvwxyz"[static_cast<int>(std::ceil(share * 35))];
-    }
+  for (const StripColumn& c : strip) {
+    AppendHex(c.min, &text), AppendHex(c.max, &text);
+    for (const uint8_t dense : c.density) text += "0123456789abcdefghijklmnopqrstuvwxyz"[dense];
   }
   return text;
 }
@@ -177,7 +156,7 @@ Json PageTensor(const TensorReport& r, bool panel, size_t columns) {
   Round(&json);
   if (r.codes) json["codes"] = CodesJson(*r.codes), json["codes"]["levels"] = LevelsText(*r.codes);
   // Fewer than eight columns show nothing of channels.
-  if (!r.strip.empty() && columns >= 8) json["strip"] = StripText(r, columns);
+  if (!r.strip.empty() && columns >= 8) json["strip"] = StripText(Narrowed(r.strip, columns));
   return json;
 }
 
@@ -249,7 +228,7 @@ std::string PageJson(const FileReport& report) {
         (count > kMostRows ? ", and the first " + std::to_string(kMostRows) + " are listed" : "") +
         ". whit inspect --json has everything.";
   }
-  return Json{{"file", report.file},
+  return Json{{"file", std::filesystem::path(report.file).filename().string()},
               {"format", report.format},
               {"elements", report.elements},
               {"bytes", report.bytes},

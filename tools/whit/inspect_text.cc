@@ -58,6 +58,20 @@ std::vector<size_t> Ordered(const FileReport& report, InspectOrder order) {
   return indices;
 }
 
+// A long name without its middle: both ends tell names apart.
+std::string Shortened(const std::string& name, int columns) {
+  const std::string text = Printable(name);
+  const auto begins = [](char c) { return (static_cast<uint8_t>(c) & 0xc0u) != 0x80u; };
+  std::vector<size_t> starts;  // of its characters
+  for (size_t i = 0; i < text.size(); ++i) {
+    if (begins(text[i])) starts.push_back(i);
+  }
+  const auto most = static_cast<size_t>(columns);
+  if (starts.size() <= most) return Fitted(text, columns);
+  const size_t head = most / 2 - 2, tail = most - head - 3;
+  return text.substr(0, starts[head]) + "..." + text.substr(starts[starts.size() - tail]);
+}
+
 struct Told {
   const TensorReport* tensor;
   const Finding* finding;
@@ -81,8 +95,10 @@ void PrintFindings(const FileReport& report, size_t top) {
   constexpr char kMarks[] = {' ', '*', '!'};
   for (size_t i = 0; i < std::min(all.size(), top); ++i) {
     const Finding& f = *all[i].finding;
+    const std::string& whole = all[i].tensor->entry.name;
+    const std::string name = whole.size() > 72 ? Shortened(whole, 72) : Printable(whole);
     std::printf("%c %s in %s: %s\n", kMarks[static_cast<int>(f.severity)], f.what.c_str(),
-                Printable(all[i].tensor->entry.name).c_str(), Printable(f.detail).c_str());
+                name.c_str(), Printable(f.detail).c_str());
   }
   if (all.size() > top) std::printf("  ... %zu more findings\n", all.size() - top);
   if (all.empty()) std::printf("  nothing stands out\n");
@@ -91,8 +107,8 @@ void PrintFindings(const FileReport& report, size_t top) {
 
 void PrintRow(const FileReport& report, size_t i, int width, bool utf8) {
   const TensorReport& r = report.tensors[i];
-  std::printf("%s  %-8s %-15s ", Fitted(Printable(r.entry.name), width).c_str(),
-              ElementName(r.entry.type), r.entry.ShapeText().c_str());
+  std::printf("%s  %-8s %-15s ", Shortened(r.entry.name, width).c_str(), ElementName(r.entry.type),
+              r.entry.ShapeText().c_str());
   if (!r.unreadable.empty()) {
     std::printf("not readable: %s\n", Printable(r.unreadable).c_str());
     return;

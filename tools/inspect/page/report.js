@@ -46,6 +46,7 @@
   const ranks = { broken: 3, look: 2, remark: 1 };
   const mark = (severity) =>
     make("span", { class: "mark " + severity, role: "img", "aria-label": marks[severity][1] }, marks[severity][0]);
+  const sentence = (text) => text[0].toUpperCase() + text.slice(1);
   const gravest = (tensor) => tensor.findings.length ? tensor.findings[0].severity : null;
   const attention = (tensor) => {
     const severity = gravest(tensor);
@@ -83,7 +84,7 @@
   const axis = (...labels) => make("div", { class: "axis" }, ...labels.map((text) => make("span", {}, text)));
 
   function histogram(tensor) {
-    const box = make("div", { class: "card" });
+    const box = make("div", { class: tensor.strip ? "card" : "card wide" });
     const low = tensor.min, high = tensor.max, width = (high - low) / 64;
     const named = (i, value) => `${number(low + i * width)} to ${number(low + (i + 1) * width)}: ${value}`;
     const place = make("div");
@@ -103,18 +104,18 @@
     return box;
   }
 
-  // A column: two hex digits each of min, max, mean - deviation, mean + deviation, then a base-36 digit a bar.
+  // A column: two hex digits each of min and max, 00 to ff over the range, then a base-36 digit for each density.
   function channels(tensor) {
-    const strip = tensor.strip, columns = strip.length / 24;
+    const strip = tensor.strip, columns = strip.length / 20;
     const svg = draw("svg", { class: "chart strip", viewBox: `0 0 ${columns} 256`, preserveAspectRatio: "none", role: "img",
                               "aria-label": "Range and density of every channel" });
     const layers = Array.from({ length: 7 }, () => "");
     let whiskers = "";
     for (let i = 0; i < columns; i++) {
-      const text = strip.slice(24 * i, 24 * i + 24);
+      const text = strip.slice(20 * i, 20 * i + 20);
       const level = (k) => 255 - parseInt(text.slice(2 * k, 2 * k + 2), 16);
       for (let bar = 0; bar < 16; bar++) {
-        const dense = parseInt(text[8 + bar], 36);
+        const dense = parseInt(text[4 + bar], 36);
         if (dense) layers[Math.ceil(dense / 5) - 1] += `M${i},${240 - 16 * bar}h1v16h-1z`;
       }
       whiskers += `M${i + 0.5},${level(0)}V${Math.min(level(1), level(0) - 1)}`;
@@ -150,7 +151,7 @@
     const fact = (term, text) => {
       if (text !== "") list.append(make("div", {}, make("dt", {}, term), make("dd", {}, text)));
     };
-    fact("elements", `${tensor.elements} (${bytes(tensor.bytes)})`);
+    fact("elements", `${tensor.elements.toLocaleString("en")} (${bytes(tensor.bytes)})`);
     fact("axis of the channels", tensor.channels > 1 ? `${tensor.axis}: ${tensor.why}` : `none: ${tensor.why}`);
     fact("range", `${number(tensor.min, 5)} to ${number(tensor.max, 5)}`);
     fact("mean, deviation", `${number(tensor.mean, 4)}, ${number(tensor.deviation, 4)}`);
@@ -170,10 +171,11 @@
   }
 
   function panel(tensor) {
-    const grid = make("div", { class: "panel-grid" });
+    const grid = make("div", { class: "panel-grid" }, make("p", { class: "where wide" }, tensor.name));
     if (tensor.findings.length) {
       grid.append(make("div", { class: "card wide" }, make("ul", { class: "list" }, ...tensor.findings.map((finding) =>
-        make("li", {}, mark(finding.severity), make("span", {}, finding.what + " ", make("span", { class: "muted" }, finding.detail)))))));
+        make("li", {}, mark(finding.severity),
+             make("span", {}, sentence(finding.what) + " ", make("span", { class: "muted" }, finding.detail)))))));
     }
     if (tensor.histogram) grid.append(histogram(tensor));
     if (tensor.strip) grid.append(channels(tensor));
@@ -188,21 +190,21 @@
     { key: "findings", title: "", label: "findings", value: attention, descends: true,
       cell: (t) => gravest(t) ? mark(gravest(t)) : "" },
     { key: "name", title: "name", style: "name", value: (t) => t.name.toLowerCase(),
-      cell: (t) => make("span", { class: "where" }, t.name) },
+      cell: (t) => make("span", { class: "where clamp", title: t.name }, t.name) },
     { key: "type", title: "type", style: "optional", value: (t) => t.type, cell: (t) => t.type },
     { key: "shape", title: "shape", style: "narrow", value: (t) => t.elements, descends: true, cell: (t) => t.shape },
     { key: "distribution", title: "values", value: (t) => t.deviation, descends: true, cell: (t) => spark(t.histogram) },
     { key: "farthest", title: "max / σ", style: "number narrow", value: (t) => t.farthest, descends: true, cell: (t) => number(t.farthest) },
     { key: "zeros", title: "zeros", style: "number optional", value: (t) => t.zeros / t.elements, descends: true,
       cell: (t) => percent(t.zeros, t.elements) },
+    { key: "bits", title: "unused bits", style: "number optional", value: (t) => t.codes && t.codes.mean_unused, descends: true,
+      cell: (t) => t.codes ? t.codes.mean_unused.toFixed(1) : "" },
     { key: "int8", title: "int8 dB", style: "number narrow", value: (t) => orInfinity(t.int8_tensor_db), cell: (t) => decibels(t.int8_tensor_db) },
     { key: "int8c", title: "a channel", style: "number optional", value: (t) => orInfinity(t.int8_channel_db),
       cell: (t) => decibels(t.int8_channel_db) },
-  ];
-  if (data.tensors.some((t) => t.output_int4_db !== undefined)) {
-    columns.push({ key: "output", title: "output dB", style: "number narrow", value: (t) => orInfinity(t.output_int4_db),
-                   cell: (t) => decibels(t.output_int4_db) });
-  }
+    { key: "output", title: "output dB", style: "number narrow", value: (t) => orInfinity(t.output_int4_db),
+      cell: (t) => decibels(t.output_int4_db) },
+  ].filter((column) => data.tensors.some((t) => column.value(t) !== undefined) || !data.tensors.length);
   const kRows = 300;  // in the document at once, until more are asked for
   const state = { sort: "findings", descending: true, filter: "", rows: kRows, open: null };
   data.tensors.forEach((tensor, index) => {
@@ -216,8 +218,9 @@
     const missing = (value) => value === undefined || (typeof value === "number" && Number.isNaN(value));
     const order = (a, b) => {
       const x = column.value(a), y = column.value(b);
-      if (missing(x) || missing(y)) return missing(x) - missing(y) || a.index - b.index;
-      return x < y ? -sign : x > y ? sign : a.index - b.index;
+      const equal = b.elements - a.elements || a.index - b.index;
+      if (missing(x) || missing(y)) return missing(x) - missing(y) || equal;
+      return x < y ? -sign : x > y ? sign : equal;
     };
     return data.tensors.filter((t) => words.every((word) => t.text.includes(word))).sort(order);
   }
@@ -352,7 +355,7 @@
     const list = byId("findings"), more = byId("more-findings");
     const item = ({ tensor, finding }) => {
       const button = make("button", { type: "button" }, mark(finding.severity),
-                          make("span", {}, finding.what + " in ", make("span", { class: "where" }, tensor.name),
+                          make("span", {}, sentence(finding.what) + " in ", make("span", { class: "where" }, tensor.name),
                                make("span", { class: "detail" }, finding.detail)));
       button.addEventListener("click", () => reveal(tensor.index));
       return make("li", {}, button);
