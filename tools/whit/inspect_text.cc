@@ -68,7 +68,7 @@ std::string Shortened(const std::string& name, int columns) {
   }
   const auto most = static_cast<size_t>(columns);
   if (starts.size() <= most) return Fitted(text, columns);
-  const size_t head = most / 2 - 2, tail = most - head - 3;
+  const size_t head = most * 2 / 3 - 2, tail = most - head - 3;
   return text.substr(0, starts[head]) + "..." + text.substr(starts[starts.size() - tail]);
 }
 
