@@ -53,12 +53,7 @@ TEST(TensorReportTest, WhatIsBrokenComesFirst) {
   EXPECT_FALSE(MattersMore(dead, broken));
 }
 
-TEST(TensorReportTest, OneWideChannelNeedsScalesByChannel) {
-  std::vector<float> values = Noise(32 * 64);
-  for (size_t i = 0; i < values.size(); ++i) values[i] *= i < 64 && i % 8 == 0 ? 50 : 1;
-  const TensorReport r = ReportOf(Entry({32, 64}), BytesOf(values), "PyTorch zip");
-  ASSERT_FALSE(r.findings.empty());
-  EXPECT_EQ(r.findings[0].kind, std::string("outliers"));
+TEST(TensorReportTest, WideChannelsNeedScalesByChannel) {
   std::vector<float> spread = Noise(32 * 64);
   for (size_t i = 0; i < spread.size(); ++i) spread[i] *= i / 64 % 16 == 0 ? 6 : 1;
   spread[0] = 250;

@@ -33,7 +33,7 @@ std::vector<SuperWeight> SuperWeightsOf(const TensorEntry& entry, std::span<cons
                             far,
                             v * v / s.channels[channel].energy,
                             v * v / s.column_energy[column + i]};
-        if (!(w.score() >= kSuperShare)) continue;
+        if (!(w.channel_share >= kSuperShare && w.column_share >= kSuperShare)) continue;
         found.insert(std::upper_bound(found.begin(), found.end(), w, higher), w);
         if (found.size() > kMostSuperWeights) found.pop_back();
       }

@@ -26,7 +26,7 @@ inline constexpr double kSuperShare = 0.1;
 /// Channels and columns that it takes: with fewer, a tenth is little more than a fair share.
 inline constexpr size_t kSuperLeast = 64;
 
-/// Weights further from the mean than twice GaussianExtreme with a score of kSuperShare or more,
+/// Weights further from the mean than twice GaussianExtreme with kSuperShare or more of both,
 /// largest score first. `s`: of the same tensor. At most one pass.
 std::vector<SuperWeight> SuperWeightsOf(const TensorEntry& entry, std::span<const std::byte> bytes,
                                         const ChannelLayout& layout, const TensorStatistics& s);
