@@ -5,6 +5,7 @@
 #include "tools/inspect/report_page.h"
 #include "tools/whit/inspect_text.h"
 #include "tools/whit/progress.h"
+#include "tools/whit/sensitivity.h"
 
 namespace whit::tools {
 
@@ -12,6 +13,7 @@ namespace {
 
 struct InspectFlags {
   std::string file, html;
+  std::vector<std::string> data;
   InspectOrder order = InspectOrder::kFindings;
   size_t top = 20;
   bool json = false;
@@ -41,12 +43,17 @@ class Inspection {
       report_.elements += static_cast<uint64_t>(entry.elements()), report_.bytes += entry.bytes();
       progress.Set(static_cast<double>(done) / static_cast<double>(all));
     }
-    if (flags_.json) {
-      std::printf("],\"elements\":%s,\"bytes\":%s}\n", std::to_string(report_.elements).c_str(),
-                  std::to_string(report_.bytes).c_str());
-    }
+    if (flags_.json) std::printf("],");
     if (damaged_.empty()) return OkStatus();
     return BadInput(flags_.file + ": " + damaged_ + "; the rest is reported");
+  }
+
+  // What of the JSON stands behind the tensors.
+  void Close() const {
+    Json json = {{"elements", report_.elements}, {"bytes", report_.bytes}};
+    if (!flags_.data.empty()) json.update(SensitivityJson(report_));
+    std::printf("%s\n",
+                json.dump(-1, ' ', false, Json::error_handler_t::replace).substr(1).c_str());
   }
 
   FileReport& report() { return report_; }
@@ -96,7 +103,12 @@ Status RunInspect(const InspectFlags& flags) {
   WHIT_ASSIGN_OR_RETURN(const auto file, OpenWeights(flags.file));
   Inspection inspection(*file, flags);
   Status status = inspection.Run();
-  if (!flags.json) PrintReport(inspection.report(), flags.order, flags.top);
+  if (!flags.data.empty() && status.ok())
+    status = MeasureSensitivity(*file, flags.data, &inspection.report());
+  if (flags.json)
+    inspection.Close();
+  else
+    PrintReport(inspection.report(), flags.order, flags.top);
   if (!flags.html.empty())
     WHIT_RETURN_IF_ERROR(WriteReportPage(flags.html, PageJson(inspection.report())));
   return status;
@@ -113,14 +125,18 @@ void AddInspect(CLI::App& app, Action* action) {
                   "Weights: PyTorch, safetensors, ONNX, TFLite, HDF5, NumPy, .whit")
       ->required();
   cli->add_option("--html", flags->html, "Write a page with charts: one file that needs no other");
+  cli->add_option("--data", flags->data,
+                  "Samples (.npy or pictures): how much the outputs of FILE, a .tflite or ONNX "
+                  "model of one input, change with each of its weights")
+      ->expected(1, 1000);
   const std::map<std::string, InspectOrder> orders = {
       {"findings", InspectOrder::kFindings}, {"file", InspectOrder::kFile},
       {"name", InspectOrder::kName},         {"size", InspectOrder::kSize},
       {"outliers", InspectOrder::kOutliers}, {"zeros", InspectOrder::kZeros},
-      {"int8", InspectOrder::kInt8}};
+      {"int8", InspectOrder::kInt8},         {"output", InspectOrder::kOutput}};
   cli->add_option("--sort", flags->order, "Order of the table")
       ->transform(CLI::CheckedTransformer(orders).description(
-          "{findings,file,name,size,outliers,zeros,int8}"));
+          "{findings,file,name,size,outliers,zeros,int8,output}"));
   cli->add_option("--top", flags->top, "Findings and tensors shown, at most")
       ->check(CLI::Range(1, 1000000))
       ->capture_default_str();

@@ -92,6 +92,13 @@ Json SuperWeightsJson(const std::vector<SuperWeight>& weights) {
   return json;
 }
 
+Json NoiseJson(const OutputNoise& noise) {
+  Json json = Json::object();
+  if (noise.int8) json["output_int8_db"] = Number(*noise.int8);
+  if (noise.int4) json["output_int4_db"] = Number(*noise.int4);
+  return json;
+}
+
 // One array of a field of all channels.
 template <typename List, typename Field>
 void PrintField(const char* before, const char* name, const List& list, Field field) {
@@ -202,11 +209,22 @@ void PrintChannels(const TensorReport& r) {
   std::printf("}");
 }
 
-Json SensitivityJson(const OutputNoise& noise) {
-  Json json = Json::object();
-  if (noise.int8) json["output_int8_db"] = Number(*noise.int8);
-  if (noise.int4) json["output_int4_db"] = Number(*noise.int4);
-  return json;
+Json SensitivityJson(const FileReport& report) {
+  Json tensors = Json::array(), removed = Json::array();
+  for (size_t i = 0; i < report.sensitivity.size(); ++i) {
+    const OutputNoise& noise = report.sensitivity[i];
+    if (!noise.int8 && !noise.int4) continue;
+    Json json = {{"name", report.tensors[i].entry.name}};
+    json.update(NoiseJson(noise));
+    tensors.push_back(std::move(json));
+  }
+  for (const RemovedWeight& r : report.removed) {
+    removed.push_back({{"name", report.tensors[r.tensor].entry.name},
+                       {"element", r.weight.element},
+                       {"value", r.weight.value},
+                       {"output_db", Number(r.noise)}});
+  }
+  return {{"sensitivity", tensors}, {"removed", removed}};
 }
 
 std::string PageJson(const FileReport& report) {
@@ -217,7 +235,7 @@ std::string PageJson(const FileReport& report) {
   Json tensors = Json::array();
   for (size_t i = 0; i < count && tensors.size() < kMostRows; ++i) {
     Json json = PageTensor(report.tensors[i], with_panel[i], columns);
-    if (!report.sensitivity.empty()) json.update(SensitivityJson(report.sensitivity[i]));
+    if (!report.sensitivity.empty()) json.update(NoiseJson(report.sensitivity[i]));
     tensors.push_back(std::move(json));
   }
   std::string cut;
