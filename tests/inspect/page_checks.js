@@ -104,7 +104,7 @@
     rows()[0].click();
     const root = document.documentElement;
     check(root.scrollWidth <= root.clientWidth, `${root.scrollWidth} pixels in a window of ${root.clientWidth}`);
-    for (const node of document.querySelectorAll("th, td, dd, dt, h1, .tile, .findings button, .axis")) {
+    for (const node of document.querySelectorAll(".scroller, .card, .findings, th, td, dd, dt, h1, .tile, .findings button, .axis")) {
       check(node.scrollWidth <= node.clientWidth + 1, `text runs out of ${node.tagName} ${node.className}: ${node.textContent.slice(0, 40)}`);
     }
     rows()[0].click();

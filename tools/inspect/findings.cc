@@ -50,7 +50,7 @@ class Findings {
     const TensorStatistics& s = r_.statistics;
     if (s.not_finite > 0) {
       Add("not_finite", Severity::kBroken, Share(s.not_finite),
-          Count(static_cast<size_t>(s.not_finite), "value") + " that are NaN or infinite",
+          Count(static_cast<size_t>(s.not_finite), "NaN or infinite value"),
           Text("%.3g %% of the tensor", 100 * Share(s.not_finite)));
     }
     if (r_.entry.shape.size() >= 2 && s.finite() > 1) {
