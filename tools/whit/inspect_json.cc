@@ -117,7 +117,7 @@ void PrintField(const char* before, const char* name, const List& list, Field fi
 constexpr size_t kStripBytes = 2 << 20;
 constexpr size_t kColumnBytes = 4 + kChannelBins;
 // Tensors that get a panel, and those that are listed at all.
-constexpr size_t kMostPanels = 1000, kMostRows = 10000;
+constexpr size_t kMostPanels = 1000, kMostRows = 10000, kMostNameBytes = 1 << 20;
 
 void AppendHex(int value, std::string* out) {
   constexpr char kDigits[] = "0123456789abcdef";
@@ -233,18 +233,19 @@ std::string PageJson(const FileReport& report) {
       std::min(kStripColumns, kStripBytes / kColumnBytes / std::max<size_t>(panels, 1));
   const std::vector<bool> with_panel = Panels(report.tensors);
   Json tensors = Json::array();
+  size_t name_bytes = 0;
   for (size_t i = 0; i < count && tensors.size() < kMostRows; ++i) {
+    name_bytes += report.tensors[i].entry.name.size();
+    if (name_bytes > kMostNameBytes) break;
     Json json = PageTensor(report.tensors[i], with_panel[i], columns);
     if (!report.sensitivity.empty()) json.update(NoiseJson(report.sensitivity[i]));
     tensors.push_back(std::move(json));
   }
   std::string cut;
-  if (count > kMostPanels) {
-    cut =
-        "Of " + std::to_string(count) + " tensors the " + std::to_string(kMostPanels) +
-        " that matter most have a panel" +
-        (count > kMostRows ? ", and the first " + std::to_string(kMostRows) + " are listed" : "") +
-        ". whit inspect --json has everything.";
+  if (count > kMostPanels || tensors.size() < count) {
+    cut = "Of " + std::to_string(count) + " tensors the " + std::to_string(panels) +
+          " that matter most have a panel, and the first " + std::to_string(tensors.size()) +
+          " are listed. whit inspect --json has everything.";
   }
   return Json{{"file", std::filesystem::path(report.file).filename().string()},
               {"format", report.format},

@@ -171,7 +171,8 @@
   }
 
   function panel(tensor) {
-    const grid = make("div", { class: "panel-grid" }, make("p", { class: "where wide" }, tensor.name));
+    const grid = make("div", { class: "panel-grid" });
+    if (tensor.name.length > 36) grid.append(make("p", { class: "where wide" }, tensor.name));  // cut in its row
     if (tensor.findings.length) {
       grid.append(make("div", { class: "card wide" }, make("ul", { class: "list" }, ...tensor.findings.map((finding) =>
         make("li", {}, mark(finding.severity),
@@ -187,7 +188,7 @@
 
   // ---- the table ----
   const columns = [
-    { key: "findings", title: "", label: "findings", value: attention, descends: true,
+    { key: "findings", title: "!", label: "findings", value: attention, descends: true,
       cell: (t) => gravest(t) ? mark(gravest(t)) : "" },
     { key: "name", title: "name", style: "name", value: (t) => t.name.toLowerCase(),
       cell: (t) => make("span", { class: "where clamp", title: t.name }, t.name) },
