@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include <cmath>
+#include <limits>
 
 #include "tests/inspect/entries.h"
 #include "tools/inspect/strip.h"
@@ -82,6 +83,16 @@ TEST(TensorReportTest, TensorsOfNothing) {
   EXPECT_EQ(Kinds(ReportOf(Entry({64}), BytesOf(zeros), "PyTorch zip")), Names());
   EXPECT_EQ(Kinds(ReportOf(Entry({}), BytesOf(one), "PyTorch zip")), Names());
   EXPECT_EQ(Kinds(UnreadableReport(Entry({2}), "sparse tensor")), Names{"unreadable"});
+}
+
+// Sums that overflow: findings keep an order.
+TEST(TensorReportTest, TheLargestNumbersThereAre) {
+  constexpr double kMost = std::numeric_limits<double>::max();
+  std::vector<double> values(64 * 64);
+  for (size_t i = 0; i < values.size(); ++i) values[i] = kMost / (1 + static_cast<double>(i % 7));
+  const TensorReport r =
+      ReportOf(Entry({64, 64}, ElementType::kFloat64), BytesOf(values), "PyTorch zip");
+  for (const Finding& f : r.findings) EXPECT_TRUE(f.share >= 0 && f.share <= 1) << f.kind;
 }
 
 TEST(StripTest, ManyChannelsShareColumns) {

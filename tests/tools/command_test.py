@@ -120,6 +120,10 @@ class CommandTest(unittest.TestCase):
         self.assertEqual(table, ["name", "bias", "codes", "dead"])
         for order in ("findings", "file", "size", "outliers", "zeros", "int8", "output"):
             self.ok("inspect", path, "--sort", order)
+        largest = self.folder / "largest.npz"
+        np.savez(largest, **{f"w{i}": np.float64([[1, -1], [i, 1]]) * (np.finfo(float).max / 3 if i % 2 else 1) for i in range(40)})
+        for order in ("outliers", "int8"):
+            self.assertIn("w39", self.ok("inspect", largest, "--sort", order, "--top", "40"))
         for args in (["--sort", "colour"], ["--top", "0"], []):
             self.assertEqual(whit("inspect", *([path] if args else []), *args).returncode, 1, args)
         self.fails(2, "no format that is known", "inspect", self.picture)

@@ -68,7 +68,9 @@ class Findings {
  private:
   void Add(const char* kind, Severity severity, double share, std::string what,
            std::string detail) {
-    found_.push_back({kind, severity, share, std::move(what), std::move(detail)});
+    // Noise of numbers near the largest there are has no decibels.
+    const double known = std::isnan(share) ? 1 : std::min(share, 1.0);
+    found_.push_back({kind, severity, known, std::move(what), std::move(detail)});
   }
   double Share(int64_t n) const {
     return static_cast<double>(n) / static_cast<double>(std::max<int64_t>(r_.entry.elements(), 1));

@@ -52,7 +52,9 @@ std::vector<size_t> Ordered(const FileReport& report, InspectOrder order) {
     const TensorReport &x = report.tensors[a], &y = report.tensors[b];
     if (order == InspectOrder::kFindings) return MattersMore(x, y);
     if (order == InspectOrder::kName) return x.entry.name < y.entry.name;
-    return KeyOf(report, a, order) > KeyOf(report, b, order);
+    // Sums of the largest numbers there are may be none.
+    const double p = KeyOf(report, a, order), q = KeyOf(report, b, order);
+    return std::isnan(q) ? !std::isnan(p) : p > q;
   };
   if (order != InspectOrder::kFile) std::stable_sort(indices.begin(), indices.end(), less);
   return indices;
