@@ -79,10 +79,10 @@ TEST(StatisticsTest, CodesAreRealNumbers) {
 
 TEST(StatisticsTest, OutliersAndNearZeros) {
   std::vector<float> values(1000, 0.001f);
-  values[7] = -1, values[8] = 1, values[9] = 0;
+  values[7] = -1, values[8] = 1, values[9] = 0, values[10] = 1 / 250.0f, values[11] = 1 / 258.0f;
   const TensorStatistics s = Of(Entry({1000}), values);
   EXPECT_EQ(s.beyond_six, 2);
-  EXPECT_EQ(s.near_zeros, 997);
+  EXPECT_EQ(s.near_zeros, 996);  // 1 / 250 is above the bound, 1 / 258 below
   EXPECT_EQ(s.zeros, 1);
 }
 
