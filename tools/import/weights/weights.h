@@ -34,7 +34,7 @@ struct TensorEntry {
   std::vector<int64_t> shape;  // outermost first, no number below 0; empty: one element
   AffineCodes codes;
   int channel_axis = -1;  // of the output channels, where the file's graph says which; else -1
-  std::string refused;  // why its elements cannot be had ("sparse tensor"), or empty
+  std::string refused;    // why its elements cannot be had ("sparse tensor"), or empty
 
   /// Product of the shape. Readers check that it times the element size stays below 2^62.
   int64_t elements() const;
