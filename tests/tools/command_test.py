@@ -6,6 +6,7 @@ import base64
 import hashlib
 import io
 import json
+import os
 import pathlib
 import random
 import struct
@@ -27,12 +28,14 @@ sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / "fixture
 import tflite_builder  # needs numpy
 
 WHIT, CLASSIFY, MAKE_MODEL = (pathlib.Path(word).resolve() for word in sys.argv[1:4])
-COMMANDS = ["import", "info", "run", "classify", "bench", "plan", "tune", "ops", "verify", "weights", "keygen", "sign", "quantize"]
+COMMANDS = ["import", "info", "run", "classify", "bench", "plan", "tune", "ops", "verify", "weights", "keygen", "sign",
+            "quantize", "inspect"]
 
 
-def whit(*args):
+def whit(*args, **environment):
     return subprocess.run([str(WHIT), *map(str, args)], stdout=subprocess.PIPE, stderr=subprocess.PIPE,
-                          stdin=subprocess.DEVNULL, timeout=120, encoding="utf-8", errors="replace")
+                          stdin=subprocess.DEVNULL, timeout=120, encoding="utf-8", errors="replace",
+                          env={**os.environ, **environment})
 
 
 class CommandTest(unittest.TestCase):
@@ -74,6 +77,124 @@ class CommandTest(unittest.TestCase):
         self.fails(1, "safetensors or .npz", "weights", "convert", b, "-o", self.folder / "c.txt")
         self.fails(1, "the rule", "weights", "diff", a, b, "--rename", "nothing")
         self.fails(2, "no format that is known", "weights", "list", self.picture)
+
+    # ---- inspect ----
+    def inspected(self):
+        """A file with something to say about two of its tensors."""
+        dead = np.random.default_rng(1).normal(size=(16, 40)).astype(np.float32)
+        dead[[3, 9]], dead[6] = 0, dead[5]
+        path = self.folder / "inspected.npz"
+        np.savez(path, dead=dead, bias=np.float32([1, 2, np.nan]), codes=np.int8([[-128, 127], [3, 0]]))
+        return path
+
+    def test_inspect_json(self):
+        found = self.json("inspect", self.inspected())
+        self.assertEqual(list(found), ["file", "format", "tensors", "elements", "bytes"])
+        self.assertEqual((found["elements"], found["bytes"]), (647, 2576))
+        dead, bias, codes = found["tensors"]
+        self.assertEqual(list(bias), ["name", "type", "shape", "elements", "bytes", "findings", "axis", "why", "channels", "min",
+                                      "max", "mean", "deviation", "kurtosis", "farthest", "beyond_six", "zeros", "near_zeros",
+                                      "not_finite", "quantized", "histogram", "dead", "constant", "duplicates",
+                                      "near_duplicates", "super_weights"])
+        self.assertEqual(set(dead) - set(bias), {"int8_tensor_db", "int8_channel_db", "int4_channel_db", "by_channel"})
+        self.assertEqual(list(dead["by_channel"]), ["min", "max", "mean", "deviation", "zeros", "not_finite", "histogram"])
+        self.assertEqual(len(dead["by_channel"]["min"]), 16)
+        self.assertEqual((dead["axis"], dead["channels"], dead["dead"], dead["zeros"]), (0, 16, [3, 9], 80))
+        self.assertEqual(dead["duplicates"], [{"channel": 6, "of": 5, "cosine": 1.0}])
+        self.assertEqual([f["kind"] for f in dead["findings"]], ["dead_channels", "duplicate_channels"])
+        self.assertEqual(list(dead["findings"][0]), ["kind", "severity", "share", "what", "detail"])
+        self.assertEqual((bias["findings"][0]["kind"], bias["findings"][0]["severity"], bias["not_finite"]),
+                         ("not_finite", "broken", 1))
+        self.assertEqual(list(codes["codes"]), ["lowest", "bits", "used", "there_are", "mean_unused", "most_unused", "counts"])
+        self.assertEqual((codes["codes"]["used"], len(codes["by_channel"]["unused_bits"])), (4, 2))
+
+    def test_inspect_text(self):
+        path = self.inspected()
+        done = whit("inspect", path, "--top", "2", LC_ALL="C.UTF-8")
+        self.assertEqual(done.returncode, 0, done.stderr)
+        self.assertIn("! 1 NaN or infinite value in bias", done.stdout)
+        self.assertIn("* 2 dead channels in dead: all zero: 3, 9", done.stdout)
+        self.assertIn("1 more findings", done.stdout)
+        self.assertIn("1 more tensors", done.stdout)
+        self.assertIn("█", done.stdout)
+        self.assertTrue(whit("inspect", path, LC_ALL="C").stdout.isascii())
+        table = [line.split()[0] for line in self.ok("inspect", path, "--sort", "name").split("\n\n")[-1].splitlines()]
+        self.assertEqual(table, ["name", "bias", "codes", "dead"])
+        for order in ("findings", "file", "size", "outliers", "zeros", "int8", "output"):
+            self.ok("inspect", path, "--sort", order)
+        largest = self.folder / "largest.npz"
+        np.savez(largest, **{f"w{i}": np.float64([[1, -1], [i, 1]]) * (np.finfo(float).max / 3 if i % 2 else 1) for i in range(40)})
+        for order in ("outliers", "int8"):
+            self.assertIn("w39", self.ok("inspect", largest, "--sort", order, "--top", "40"))
+        for args in (["--sort", "colour"], ["--top", "0"], []):
+            self.assertEqual(whit("inspect", *([path] if args else []), *args).returncode, 1, args)
+        self.fails(2, "no format that is known", "inspect", self.picture)
+
+    def test_inspect_page(self):
+        path, page = self.inspected(), self.folder / "page.html"
+        self.ok("inspect", path, "--html", page)
+        text = page.read_text(encoding="utf-8")
+        data = json.loads(text.split('id="data">')[1].split("</script>")[0])
+        self.assertEqual([list(data), len(data["tensors"])], [["file", "format", "elements", "bytes", "cut", "tensors"], 3])
+        self.assertEqual((data["file"], data["cut"], len(data["tensors"][0]["strip"])), ("inspected.npz", "", 16 * 20))
+        nowhere = self.folder / "nowhere" / "page.html"
+        done = whit("inspect", path, "--html", nowhere)
+        self.assertEqual((done.returncode, nowhere.parent.exists()), (2, False))
+        many = self.folder / "many.npz"
+        np.savez(many, **{f"w{i}": np.arange(256, dtype=np.float32).reshape(64, 4) for i in range(1500)})
+        self.ok("inspect", many, "--html", page)
+        self.assertLess(page.stat().st_size, 4 << 20)
+        self.assertIn("Of 1500 tensors the 1000 that matter most", page.read_text())
+
+    def test_inspect_of_damaged_files(self):
+        good, path = self.inspected().read_bytes(), self.folder / "damaged.npz"
+        rng = random.Random(3)
+        for k in range(100):
+            mutant = bytearray(good)
+            if k % 2:
+                del mutant[rng.randrange(len(mutant)):]
+            else:
+                for _ in range(4):
+                    mutant[rng.randrange(len(mutant))] = rng.randrange(256)
+            path.write_bytes(mutant)
+            done = whit("inspect", path, "--json")
+            self.assertIn(done.returncode, (0, 2), f"mutant {k}")
+            if done.stdout:
+                json.loads(done.stdout)  # whole, also where a tensor is not to be had
+
+    def test_inspect_of_a_tensor_that_is_not_there(self):
+        """Elements in a file that is missing: the others are reported, and the exit status tells."""
+        def field(number, data):
+            return bytes([number << 3 | 2, len(data)]) + data
+
+        place = field(13, field(1, b"location") + field(2, b"gone.bin"))
+        away = bytes([1 << 3, 4, 2 << 3, 1]) + field(8, b"away") + place + bytes([14 << 3, 1])
+        here = bytes([1 << 3, 2, 2 << 3, 1]) + field(8, b"here") + field(9, struct.pack("<2f", 1, 2))
+        path = self.folder / "away.onnx"
+        path.write_bytes(bytes([1 << 3, 8]) + field(7, field(5, away) + field(5, here)) + field(8, bytes([2 << 3, 17])))
+        done = whit("inspect", path, "--json")
+        self.assertEqual((done.returncode, done.stderr.count("\n")), (2, 1), done.stderr)
+        self.assertIn("the rest is reported", done.stderr)
+        tensors = json.loads(done.stdout)["tensors"]
+        self.assertEqual([[f["kind"] for f in t["findings"]] for t in tensors], [["unreadable"], []])
+        self.assertIn("gone.bin", tensors[0]["unreadable"])
+        self.assertEqual(tensors[1]["max"], 2)
+
+    def test_inspect_with_data(self):
+        found = self.json("inspect", self.tflite, "--data", self.picture, self.input())
+        self.assertEqual(list(found)[-2:], ["sensitivity", "removed"])
+        self.assertEqual([t["name"] for t in found["sensitivity"]],
+                         [t["name"] for t in found["tensors"] if t["type"] == "int8"])
+        for tensor in found["sensitivity"]:
+            self.assertEqual(list(tensor), ["name", "output_int4_db"])
+            self.assertGreater(tensor["output_int4_db"], 10)
+        self.assertIn("out.int4", self.ok("inspect", self.tflite, "--data", self.picture, "--sort", "output"))
+        for args, words in ((["inspect", self.model, "--data", self.picture], "imported anew"),
+                            (["inspect", self.tflite, "--data", self.model], "not a JPEG"),
+                            (["inspect", self.tflite, "--data", self.folder / "none.npy"], "none.npy")):
+            done = whit(*args)
+            self.assertIn(words, done.stderr)
+            self.assertEqual(done.returncode, 1 if words == "imported anew" else 2)
 
     def ok(self, *args):
         done = whit(*args)

@@ -101,6 +101,7 @@ TEST(WhitWeightsTest, UnpacksWhatTheImportPacked) {
   EXPECT_EQ(w.name, "w");
   EXPECT_EQ(w.type, ElementType::kInt8);
   EXPECT_EQ(w.ShapeText(), "2x1x1x3");
+  EXPECT_EQ(w.channel_axis, 0);
   EXPECT_EQ(w.codes.zero_point, std::vector<int64_t>{-8});  // canonical: less 128
   EXPECT_EQ(Values<int8_t>(file, 0), (std::vector<int8_t>{-128, -127, -1, 0, 72, 127}));
 }

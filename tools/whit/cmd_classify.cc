@@ -10,6 +10,7 @@
 #include "tools/whit/image.h"
 #include "tools/whit/open_model.h"
 #include "tools/whit/picture.h"
+#include "tools/whit/real_values.h"
 
 namespace whit::tools {
 
@@ -36,39 +37,6 @@ struct Answer {
   bool softmax_added = false;
   std::vector<TopClass> top;
 };
-
-// The real numbers of an output.
-Result<std::vector<double>> RealValues(const TensorView& output) {
-  std::vector<double> real;
-  auto take = [&](auto values) {
-    for (auto v : values) {
-      real.push_back(output.scale == 0 ? static_cast<double>(v)
-                                       : static_cast<double>(output.scale) *
-                                             (static_cast<double>(v) - output.zero_point));
-    }
-  };
-  switch (output.type) {
-    case Type::kFloat32:
-      take(output.as<float>());
-      break;
-    case Type::kInt8:
-      take(output.as<int8_t>());
-      break;
-    case Type::kUint8:
-      take(output.as<uint8_t>());
-      break;
-    case Type::kInt16:
-      take(output.as<int16_t>());
-      break;
-    default:
-      return BadInput("output '" + std::string(output.name) + "' is " + TypeAndShape(output) +
-                      ", scores of classes are float32, int8, uint8 or int16");
-  }
-  for (double& v : real) {
-    if (std::isnan(v)) v = -HUGE_VAL;  // never a best class
-  }
-  return real;
-}
 
 // Probabilities lie in 0..1 and sum to 1, but for the rounding of each class.
 bool LookLikeProbabilities(const std::vector<double>& values, double step) {
@@ -127,6 +95,9 @@ class Classifier {
     WHIT_RETURN_IF_ERROR(runner_.Run());
     Answer answer{path, static_cast<double>(NowNs() - start) * 1e-6, false, {}};
     WHIT_ASSIGN_OR_RETURN(std::vector<double> values, RealValues(runner_.output(output_)));
+    for (double& v : values) {
+      if (std::isnan(v)) v = -HUGE_VAL;  // never a best class
+    }
     if (!LookLikeProbabilities(values, static_cast<double>(runner_.output(output_).scale))) {
       Softmax(&values);
       answer.softmax_added = true;

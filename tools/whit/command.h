@@ -24,6 +24,7 @@ void AddBench(CLI::App& app, Action* action);
 void AddClassify(CLI::App& app, Action* action);
 void AddImport(CLI::App& app, Action* action);
 void AddInfo(CLI::App& app, Action* action);
+void AddInspect(CLI::App& app, Action* action);
 void AddKeygen(CLI::App& app, Action* action);
 void AddOps(CLI::App& app, Action* action);
 void AddPlan(CLI::App& app, Action* action);

@@ -76,6 +76,7 @@ int Main(int argc, char** argv) {
   AddSign(app, &action);
   AddVerify(app, &action);
   AddWeights(app, &action);
+  AddInspect(app, &action);
 
   if (argc > 1) {
     const std::string unknown = UnknownCommand(app, argv[1]);

@@ -62,6 +62,7 @@ class OnnxWeights : public WeightFile {
     file->AddMetadata();
     WHIT_RETURN_IF_ERROR(file->AddGraph(file->model_.graph, source.limits));
     file->AddCodes();
+    file->AddChannelAxes();
     return std::unique_ptr<WeightFile>(std::move(file));
   }
 
@@ -136,6 +137,39 @@ class OnnxWeights : public WeightFile {
       SetCodes(&tensors_[tensor->second], scale->second, zero ? &zero_point->second : nullptr,
                axis);
     }
+  }
+
+  // The operator that takes a weight as its second input says where its output channels are.
+  void AddChannelAxes() {
+    std::map<std::string_view, std::string_view> dequantized;  // of an initializer, and which
+    for (const onnx::NodeProto& node : model_.graph.nodes) {
+      if (node.op_type == "DequantizeLinear" && !node.inputs.empty() && !node.outputs.empty())
+        dequantized.emplace(node.outputs[0], node.inputs[0]);
+    }
+    for (const onnx::NodeProto& node : model_.graph.nodes) {
+      const bool integer = node.op_type == "QLinearConv" || node.op_type == "QLinearMatMul";
+      const size_t place = integer ? 3 : 1;
+      if (node.inputs.size() <= place) continue;
+      const auto real = dequantized.find(node.inputs[place]);
+      const auto weight =
+          index_.find(real == dequantized.end() ? node.inputs[place] : real->second);
+      if (weight == index_.end()) continue;
+      TensorEntry& entry = tensors_[weight->second];
+      const int rank = static_cast<int>(entry.shape.size());
+      const int axis = ChannelAxisOf(node, rank);
+      if (axis >= 0 && axis < rank) entry.channel_axis = axis;
+    }
+  }
+
+  static int ChannelAxisOf(const onnx::NodeProto& node, int rank) {
+    if (node.op_type.ends_with("ConvTranspose")) return 1;  // [I,O/groups,...]
+    if (node.op_type.ends_with("Conv") || node.op_type == "ConvInteger") return 0;
+    if (node.op_type.starts_with("MatMul") || node.op_type == "QLinearMatMul") return rank - 1;
+    if (node.op_type != "Gemm") return -1;
+    for (const onnx::AttributeProto& attribute : node.attributes) {
+      if (attribute.name == "transB") return attribute.i != 0 ? 0 : 1;
+    }
+    return 1;
   }
 
   void SetCodes(TensorEntry* entry, size_t scale, const size_t* zero_point, int64_t axis) {

@@ -5,41 +5,9 @@
 #include <cstring>
 #include <limits>
 
+#include "tools/import/weights/blocks.h"
+
 namespace whit::tools {
-
-namespace {
-
-constexpr size_t kBlock = 4096;  // elements: 32 KiB of doubles stay in L1
-
-// Calls fn(first element, values) for one block after the other.
-template <typename Fn>
-void ForBlocks(const TensorEntry& entry, std::span<const std::byte> bytes, Fn fn) {
-  const size_t size = ElementSize(entry.type), count = bytes.size() / size;
-  std::vector<double> values(std::min(kBlock, count));
-  for (size_t at = 0; at < count; at += kBlock) {
-    const size_t n = std::min(kBlock, count - at);
-    const std::span<double> block(values.data(), n);
-    ToDoubles(entry.type, bytes.subspan(at * size, n * size), block);
-    fn(at, block);
-  }
-}
-
-// Stored values of elements [at, at + values) as real ones.
-void Dequantize(const TensorEntry& entry, size_t at, std::span<double> values) {
-  const AffineCodes& codes = entry.codes;
-  if (codes.empty()) return;
-  size_t inner = 1;  // elements that share a scale, one after the other
-  if (codes.scale.size() > 1) {
-    for (size_t k = static_cast<size_t>(codes.axis) + 1; k < entry.shape.size(); ++k)
-      inner *= static_cast<size_t>(entry.shape[k]);
-  }
-  for (size_t i = 0; i < values.size(); ++i) {
-    const size_t channel = codes.scale.size() == 1 ? 0 : (at + i) / inner % codes.scale.size();
-    values[i] = codes.scale[channel] * (values[i] - static_cast<double>(codes.zero_point[channel]));
-  }
-}
-
-}  // namespace
 
 TensorSummary Summarize(const TensorEntry& entry, std::span<const std::byte> bytes) {
   TensorSummary s;

@@ -33,7 +33,8 @@ struct TensorEntry {
   ElementType type = ElementType::kFloat32;
   std::vector<int64_t> shape;  // outermost first, no number below 0; empty: one element
   AffineCodes codes;
-  std::string refused;  // why its elements cannot be had ("sparse tensor"), or empty
+  int channel_axis = -1;  // of the output channels, where the file's graph says which; else -1
+  std::string refused;    // why its elements cannot be had ("sparse tensor"), or empty
 
   /// Product of the shape. Readers check that it times the element size stays below 2^62.
   int64_t elements() const;

@@ -113,6 +113,7 @@ class WhitWeights : public WeightFile {
       entry.shape = std::move(form->shape);
       entry.codes.zero_point.assign(form->scale.size(), form->zero_point);
       entry.codes.axis = form->scale.size() > 1 ? form->channel_axis : -1;
+      entry.channel_axis = entry.shape.empty() ? -1 : form->channel_axis;
       entry.codes.scale = std::move(form->scale);
       WHIT_RETURN_IF_ERROR(Add(std::move(entry), Text(record.name()), label));
     }

@@ -1,0 +1,16 @@
+# cmake -DOUT=out.cc -DHEADER=tools/x.h -DNAME=kX -DIN=a.html -P EmbedText.cmake: a text file as a std::string_view of whit::tools,
+# which HEADER declares. In pieces: compilers may end a literal at 64 KiB.
+file(READ ${IN} text)
+string(FIND "${text}" ")whit_text\"" ending)
+if(NOT ending EQUAL -1)
+  message(FATAL_ERROR "${IN} holds )whit_text\", which ends the literal that it is put in")
+endif()
+string(LENGTH "${text}" length)
+set(literal "")
+set(at 0)
+while(at LESS length)
+  string(SUBSTRING "${text}" ${at} 8000 piece)
+  string(APPEND literal "R\"whit_text(${piece})whit_text\"\n")
+  math(EXPR at "${at} + 8000")
+endwhile()
+file(WRITE ${OUT} "#include \"${HEADER}\"\nnamespace whit::tools {\nconst std::string_view ${NAME} = ${literal};\n}\n")

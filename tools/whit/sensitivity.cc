@@ -1,0 +1,190 @@
+#include "tools/whit/sensitivity.h"
+
+#include <algorithm>
+#include <cmath>
+#include <cstdio>
+#include <cstring>
+#include <filesystem>
+#include <limits>
+
+#include "platform/mapping.h"
+#include "tools/import/import.h"
+#include "tools/import/named_weights.h"
+#include "tools/inspect/perturbed_weights.h"
+#include "tools/whit/image.h"
+#include "tools/whit/npy.h"
+#include "tools/whit/progress.h"
+#include "tools/whit/real_values.h"
+
+namespace whit::tools {
+
+namespace {
+
+// Outputs of all samples, in order.
+using Outputs = std::vector<std::vector<double>>;
+
+constexpr size_t kMostRemoved = 10;
+// The output changes by a tenth of its size.
+constexpr double kMuch = 20;
+
+double NoiseOf(const Outputs& clean, const Outputs& changed, size_t outputs) {
+  double least = std::numeric_limits<double>::infinity();
+  for (size_t k = 0; k < outputs; ++k) {
+    double signal = 0, noise = 0;
+    for (size_t i = k; i < clean.size(); i += outputs) {
+      for (size_t j = 0; j < clean[i].size(); ++j) {
+        const double y = clean[i][j], d = y - changed[i][j];
+        // What was no number before says nothing; what becomes none is lost altogether.
+        if (!std::isfinite(y)) continue;
+        signal += y * y, noise += std::isfinite(d) ? d * d : y * y;
+      }
+    }
+    if (noise > 0) least = std::min(least, 10 * std::log10(signal / noise));
+  }
+  return least;
+}
+
+class Sensitivity {
+ public:
+  Sensitivity(const WeightFile& weights, const std::vector<std::string>& samples,
+              FileReport* report)
+      : weights_(weights), samples_(samples), report_(*report) {}
+
+  Status Run() {
+    WHIT_ASSIGN_OR_RETURN(file_, Mapping::MapFile(report_.file));
+    const std::span<const uint8_t> bytes = Bytes();
+    if (!LooksLikeModel(bytes)) {
+      return UsageError("--data needs a model that can be imported anew, .tflite or ONNX; " +
+                        report_.file + " is " + report_.format);
+    }
+    const auto same = Perturb(weights_, 0, Perturbation::kNone);
+    WHIT_RETURN_IF_ERROR(RunWith(*same, nullptr, &clean_).status());
+    report_.sensitivity.resize(report_.tensors.size());
+    Progress progress("perturbing " + report_.file);
+    const auto count = static_cast<double>(report_.tensors.size() + 1);
+    for (size_t i = 0; i < report_.tensors.size(); ++i) {
+      progress.Set(static_cast<double>(i) / count);
+      OutputNoise& noise = report_.sensitivity[i];
+      WHIT_ASSIGN_OR_RETURN(noise.int8, Change(i, Perturbation::kInt8, 0));
+      WHIT_ASSIGN_OR_RETURN(noise.int4, Change(i, Perturbation::kInt4, 0));
+    }
+    return Remove();
+  }
+
+ private:
+  std::span<const uint8_t> Bytes() const {
+    return {reinterpret_cast<const uint8_t*>(file_.data()), file_.size()};
+  }
+
+  // Nothing where the model has no use for the tensor, or keeps its own.
+  Result<std::optional<double>> Change(size_t i, Perturbation how, size_t element) {
+    if (!report_.tensors[i].unreadable.empty() || !CanPerturb(weights_.tensors()[i], how))
+      return std::optional<double>();
+    const auto other = Perturb(weights_, i, how, element);
+    Outputs changed;
+    WHIT_ASSIGN_OR_RETURN(const bool taken, RunWith(*other, &other->tensors()[i].name, &changed));
+    if (!taken) return std::optional<double>();
+    return std::optional(NoiseOf(clean_, changed, outputs_));
+  }
+
+  // The outputs of the model with other weights. False where it does not take the tensor `needed`.
+  Result<bool> RunWith(const WeightFile& other, const std::string* needed, Outputs* outputs) {
+    WHIT_ASSIGN_OR_RETURN(NamedWeights named, NamedWeights::Of(other));
+    ImportOptions options;
+    options.weights = &named;
+    options.folder = std::filesystem::path(report_.file).parent_path() / ".";
+    auto imported = ImportModelBytes(Bytes(), options);
+    if (!imported.ok()) return Status(imported.status()).WithContext(report_.file);
+    const WeightMatches matches = named.Matches();
+    const auto is_needed = [&](const MatchedTensor& m) { return m.source == *needed; };
+    if (needed != nullptr && std::ranges::none_of(matches.matched, is_needed)) return false;
+    WHIT_ASSIGN_OR_RETURN(const Model model, Model::OpenBytes(*imported));
+    auto runner = Runner::Create(model);
+    if (!runner.ok()) return Status(runner.status()).WithContext(report_.file);
+    WHIT_ASSIGN_OR_RETURN(*outputs, RunOn(model, *runner));
+    return true;
+  }
+
+  Result<Outputs> RunOn(const Model& model, Runner& runner) {
+    if (runner.input_count() != 1) {
+      return UsageError("--data takes models of one input, " + report_.file + " has " +
+                        std::to_string(runner.input_count()));
+    }
+    Outputs all;
+    outputs_ = runner.output_count();
+    for (const std::string& sample : samples_) {
+      WHIT_RETURN_IF_ERROR(runner.Reset());
+      WHIT_RETURN_IF_ERROR(Feed(model, sample, runner.input(0)));
+      WHIT_RETURN_IF_ERROR(runner.Run().WithContext(report_.file));
+      for (size_t k = 0; k < outputs_; ++k) {
+        WHIT_ASSIGN_OR_RETURN(std::vector<double> values, RealValues(runner.output(k)));
+        all.push_back(std::move(values));
+      }
+    }
+    return all;
+  }
+
+  static Status Feed(const Model& model, const std::string& sample, const TensorView& input) {
+    WHIT_ASSIGN_OR_RETURN(const Mapping file, Mapping::MapFile(sample));
+    constexpr char kNpy[] = "\x93NUMPY";
+    if (file.size() >= 6 && std::memcmp(file.data(), kNpy, 6) == 0) return LoadInput(sample, input);
+    WHIT_ASSIGN_OR_RETURN(const ImageInput place, ImageInputOf(input));
+    WHIT_ASSIGN_OR_RETURN(const Image image, ReadImage(sample, place.channels));
+    return FeedImage(image, FeedingOf(model.input_normalization(0), {}, {}, std::nullopt), input);
+  }
+
+  // The candidates for super weights that score highest, one at a time.
+  Status Remove() {
+    std::vector<RemovedWeight> candidates;
+    for (size_t i = 0; i < report_.tensors.size(); ++i) {
+      for (const SuperWeight& w : report_.tensors[i].super_weights) candidates.push_back({i, w, 0});
+    }
+    std::stable_sort(candidates.begin(), candidates.end(), [](const auto& a, const auto& b) {
+      return a.weight.score() > b.weight.score();
+    });
+    if (candidates.size() > kMostRemoved)
+      candidates.erase(candidates.begin() + kMostRemoved, candidates.end());
+    for (RemovedWeight& removed : candidates) {
+      WHIT_ASSIGN_OR_RETURN(const auto noise,
+                            Change(removed.tensor, Perturbation::kRemove, removed.weight.element));
+      if (!noise) continue;
+      removed.noise = *noise;
+      Tell(removed, &report_.tensors[removed.tensor].findings);
+      report_.removed.push_back(removed);
+    }
+    return OkStatus();
+  }
+
+  static void Tell(const RemovedWeight& removed, std::vector<Finding>* findings) {
+    const SuperWeight& w = removed.weight;
+    char what[64], detail[96];
+    if (std::isfinite(removed.noise))
+      std::snprintf(what, sizeof what, "%.1f dB left of the output without one weight",
+                    removed.noise);
+    else
+      std::snprintf(what, sizeof what, "no change of the output without one weight");
+    std::snprintf(detail, sizeof detail, "%.5g in channel %zu, column %zu", w.value, w.channel,
+                  w.column);
+    const Severity severity = removed.noise < kMuch ? Severity::kLook : Severity::kRemark;
+    const double share = std::min(1.0, std::pow(10, -removed.noise / 20));
+    findings->push_back({"weight_removed", severity, share, what, detail});
+    std::stable_sort(findings->begin(), findings->end(),
+                     [](const Finding& a, const Finding& b) { return a.severity > b.severity; });
+  }
+
+  const WeightFile& weights_;
+  const std::vector<std::string>& samples_;
+  FileReport& report_;
+  Mapping file_;
+  Outputs clean_;
+  size_t outputs_ = 0;
+};
+
+}  // namespace
+
+Status MeasureSensitivity(const WeightFile& weights, const std::vector<std::string>& samples,
+                          FileReport* report) {
+  return Sensitivity(weights, samples, report).Run();
+}
+
+}  // namespace whit::tools
