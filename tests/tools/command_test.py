@@ -334,8 +334,8 @@ class CommandTest(unittest.TestCase):
         args = ("import", "--graph", "cifar_resnet", "--weights", weights, "-o", out)
         self.assertIn("37 tensors matched behind 'state_dict.module.'", self.ok(*args))
         done = self.json(*args)
-        self.assertEqual(sorted(done), ["bytes", "extra", "graph", "ignored", "kept", "matched", "misshapen", "missing",
-                                        "ok", "operators", "out", "prefix", "weights"])
+        self.assertEqual(sorted(done), ["bytes", "extra", "grafted", "graph", "ignored", "kept", "matched", "misshapen",
+                                        "missing", "ok", "operators", "out", "prefix", "untold", "weights"])
         self.assertEqual((done["ok"], done["prefix"], len(done["matched"])), (True, "state_dict.module.", 37))
         self.assertEqual(done["matched"][0], {"name": "conv1.weight", "source": "state_dict.module.conv1.weight",
                                               "shape": "4x3x3x3", "type": "float32"})

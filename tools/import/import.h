@@ -6,6 +6,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <span>
 #include <string>
 #include <utility>
@@ -24,6 +25,8 @@ struct ImportOptions {
   std::vector<std::pair<std::string, std::vector<int64_t>>> shapes;
   /// Constants of these names take their place (NamedWeights::Replacement); not owned, may be null.
   NamedWeights* weights = nullptr;
+  /// Of the normalizations among them, where no file says; without it the framework's default.
+  std::optional<double> epsilon;
   /// Sizes of dimensions that an ONNX model leaves open, by the names it has for them.
   std::vector<std::pair<std::string, int64_t>> dims;
   /// ONNX images are NCHW at the model's inputs and outputs too; true: NHWC there as inside, so

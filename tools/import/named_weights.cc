@@ -162,6 +162,17 @@ Result<SharedBytes> NamedWeights::Replacement(const std::string& name, DType typ
   return SharedBytes(std::move(bytes));
 }
 
+void NamedWeights::TakeFor(size_t i, const std::string& name) {
+  const TensorEntry& entry = file_->tensors()[i];
+  taken_[i] = true;
+  matches_.matched.push_back({name, entry.name, entry.ShapeText(), ElementName(entry.type)});
+}
+
+void NamedWeights::Replaced(const std::string& name) {
+  const auto is_it = [&](const MissingTensor& t) { return t.name == name; };
+  std::erase_if(matches_.kept, is_it);
+}
+
 WeightMatches NamedWeights::Matches() const {
   WeightMatches all = matches_;
   for (size_t i = 0; i < names_.size(); ++i) {
@@ -172,6 +183,8 @@ WeightMatches NamedWeights::Matches() const {
     bool ignored = !inside;
     for (const std::string& s : ignored_suffixes_) ignored = ignored || name.ends_with(s);
     for (const std::string& s : ignored_prefixes_) ignored = ignored || name.starts_with(s);
+    for (const std::string& s : ignored_parts_)
+      ignored = ignored || name.find(s) != std::string::npos;
     (ignored ? all.ignored : all.extra)
         .push_back({name, entry.name, entry.ShapeText(), ElementName(entry.type)});
   }
@@ -192,6 +205,8 @@ Status NamedWeights::Check(bool allow_extra) const {
          [](const MatchedTensor& t) { return "'" + Shown(t.source) + "' " + t.shape; });
   }
   if (text.empty()) return OkStatus();
+  Tell(&text, "products of the graph that neither names nor values tell the layer of", all.untold,
+       [](const std::string& name) { return "'" + Shown(name) + "'"; });
   return Status(
       StatusCode::kInvalidModel,
       "the weights do not fit the graph: " + text +

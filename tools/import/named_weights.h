@@ -41,10 +41,23 @@ class NamedWeights {
   /// one decides it.
   Result<SharedBytes> Replacement(const std::string& name, DType type, const Shape& shape);
 
-  /// Tensors that inference has no use for: names that end in `suffix`, or begin with `prefix`,
-  /// counted behind the file's prefix.
+  /// For what is made of several tensors (graft.h). Of tensor i of the file: its name after
+  /// renaming, and whether it has its place in the graph.
+  const std::string& NameOf(size_t i) const { return names_[i]; }
+  bool Taken(size_t i) const { return taken_[i]; }
+  /// Notes that tensor i became a part of the constant `name`.
+  void TakeFor(size_t i, const std::string& name);
+  /// Notes that the graph's constant does not keep its value after all.
+  void Replaced(const std::string& name);
+  void NoteGraft(GraftedLayer layer) { matches_.grafted.push_back(std::move(layer)); }
+  /// Notes a product for which several layers of the file could be meant.
+  void NoteUntold(const std::string& name) { matches_.untold.push_back(name); }
+
+  /// Tensors that inference has no use for: names that end in `suffix`, begin with `prefix` or have
+  /// `part` in them, counted behind the file's prefix.
   void IgnoreSuffix(const std::string& suffix) { ignored_suffixes_.push_back(suffix); }
   void IgnorePrefix(const std::string& prefix) { ignored_prefixes_.push_back(prefix); }
+  void IgnorePart(const std::string& part) { ignored_parts_.push_back(part); }
 
   /// The account so far, what nobody took included.
   WeightMatches Matches() const;
@@ -63,7 +76,7 @@ class NamedWeights {
   std::string prefix_;
   std::vector<bool> taken_;
   bool anchored_ = false;  // prefix_ is decided
-  std::vector<std::string> ignored_suffixes_, ignored_prefixes_;
+  std::vector<std::string> ignored_suffixes_, ignored_prefixes_, ignored_parts_;
   WeightMatches matches_;
 };
 

@@ -5,6 +5,7 @@
 #include "tools/import/finish.h"
 #include "tools/import/metadata.h"
 #include "tools/import/source.h"
+#include "tools/import/tflite_sites.h"
 
 namespace whit::tools {
 
@@ -20,6 +21,8 @@ class Importer {
     WHIT_ASSIGN_OR_RETURN(state_.model, VerifyTflite(state_));
     state_.main = state_.model->subgraphs()->Get(0);
     WHIT_RETURN_IF_ERROR(LoadTensors(state_, &faults_));
+    if (state_.options.weights != nullptr)
+      WHIT_RETURN_IF_ERROR(GraftLayers(state_, TfliteSites(state_)));
     Begin();
     WHIT_RETURN_IF_ERROR(SetInputShapes());
     WHIT_RETURN_IF_ERROR(BindInputs());

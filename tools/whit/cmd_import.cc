@@ -105,6 +105,11 @@ void AddImport(CLI::App& app, Action* action) {
                   "NAME=NUMBER that the weights do not tell: sequence=128")
       ->allow_extra_args(false);
   cli->add_option("--rename", recipe.renames, kRenameHelp)->allow_extra_args(false);
+  cli->add_option(
+         "--epsilon", recipe.epsilon,
+         "Of normalizations that --graph FILE.tflite has in its products, where the weights "
+         "do not state it; default: the framework's (PyTorch 1e-5, Keras 1e-3)")
+      ->check(CLI::NonNegativeNumber);
   cli->add_flag("--allow-extra", recipe.allow_extra,
                 "Leave out tensors of the weights that the graph does not have");
   cli->add_flag("--json", recipe.json, "With --graph: what matched and what did not, as JSON");

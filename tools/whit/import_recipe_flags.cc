@@ -1,5 +1,6 @@
 #include "tools/whit/import_recipe_flags.h"
 
+#include <algorithm>
 #include <charconv>
 #include <cstdio>
 #include <filesystem>
@@ -64,12 +65,38 @@ Json MatchesJson(const WeightMatches& m) {
     json["misshapen"].push_back(
         {{"name", t.name}, {"source", t.source}, {"expected", t.expected}, {"found", t.found}});
   }
+  json["grafted"] = Json::array();
+  for (const GraftedLayer& t : m.grafted) {
+    json["grafted"].push_back({{"name", t.name},
+                               {"source", t.source},
+                               {"normalization", t.normalization},
+                               {"by", t.by},
+                               {"difference", t.difference}});
+  }
+  json["untold"] = m.untold;
   json["kept"] = Json::array();
   for (const MissingTensor& t : m.kept)
     json["kept"].push_back({{"name", t.name}, {"expected", t.expected}});
   json["extra"] = TensorsJson(m.extra);
   json["ignored"] = TensorsJson(m.ignored);
   return json;
+}
+
+void PrintGrafted(const std::vector<GraftedLayer>& layers) {
+  if (layers.empty()) return;
+  double difference = 0;
+  std::map<std::string, size_t> by;
+  for (const GraftedLayer& t : layers) {
+    difference = std::max(difference, t.difference);
+    ++by[t.by];
+  }
+  std::printf("%zu layers became the constants of products, told by", layers.size());
+  const char* comma = "";
+  for (const auto& [what, count] : by) {
+    std::printf("%s %s (%zu)", comma, what.c_str(), count);
+    comma = ",";
+  }
+  std::printf("; at most %.3g from the graph's own values\n", difference);
 }
 
 void PrintMatches(const WeightMatches& m) {
@@ -79,6 +106,7 @@ void PrintMatches(const WeightMatches& m) {
   std::printf(", %zu missing, %zu of another shape, %zu extra, %zu ignored", m.missing.size(),
               m.misshapen.size(), m.extra.size(), m.ignored.size());
   std::printf(m.kept.empty() ? "\n" : ", %zu of the graph keep their own values\n", m.kept.size());
+  PrintGrafted(m.grafted);
   for (const MissingTensor& t : m.missing)
     std::printf("  missing    %s %s\n", Printable(t.name).c_str(), t.expected.c_str());
   for (const MisshapenTensor& t : m.misshapen) {
@@ -106,6 +134,7 @@ Status RunRecipe(const RecipeFlags& flags, const ImportOptions& options, const s
   request.graph = flags.graph;
   request.allow_extra = flags.allow_extra;
   request.import = options;
+  if (flags.epsilon >= 0) request.import.epsilon = flags.epsilon;
   WHIT_RETURN_IF_ERROR(ReadSettings(flags.settings, &request.options));
   const auto rename = RenameRules::Parse(flags.renames);
   if (!rename.ok()) return UsageError("--rename: " + rename.status().message());

@@ -14,6 +14,7 @@ struct RecipeFlags {
   std::string graph, weights;
   std::vector<std::string> settings;  // NAME=NUMBER
   std::vector<std::string> renames;   // rules (rename.h)
+  double epsilon = -1;                // below 0: not said
   bool allow_extra = false, json = false;
 };
 

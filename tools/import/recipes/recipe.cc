@@ -164,6 +164,11 @@ Result<std::vector<std::byte>> ImportFileBytes(const WeightFile& file,
                         ReadWholeFile(request.graph, kMaxGraphBytes));
   WHIT_ASSIGN_OR_RETURN(NamedWeights weights, NamedWeights::Of(file, request.rename));
   weights.IgnoreSuffix("num_batches_tracked");
+  // The state of an optimizer: Keras 2 and 3, checkpoints of TensorFlow.
+  weights.IgnorePrefix("optimizer_weights/");
+  weights.IgnorePrefix("optimizer/");
+  weights.IgnorePart("/.OPTIMIZER_SLOT/");
+  weights.IgnorePrefix("save_counter/");
   ImportOptions options = request.import;
   options.weights = &weights;
   options.folder = std::filesystem::path(request.graph).parent_path().string();
