@@ -168,7 +168,7 @@ TEST(QuantizeEdgesTest, Graphs) {
 TEST(QuantizeEdgesTest, NumbersThatAreNone) {
   const Shape row{1, 8};
   const float nan = std::nanf(""), inf = std::numeric_limits<float>::infinity();
-  for (const float bad : {nan, inf, -inf, 3e38f, -3e38f}) {
+  for (const float bad : {nan, inf, -inf, 3.4e38f, std::numeric_limits<float>::lowest()}) {
     for (const bool in_bias : {false, true}) {
       const auto source = MakeModel(row, [&](GraphBuilder& g, Value x) {
         std::vector<float> w = Random(4 * 8, 1), b = Random(4, 2);

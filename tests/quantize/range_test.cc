@@ -112,6 +112,15 @@ TEST(RangeTest, CodesHaveAZero) {
   EXPECT_GT(AffineOf({0, 0}).scale, 0);
 }
 
+TEST(RangeTest, EveryNumberHasACode) {
+  const Affine a{0.5f, 10};
+  EXPECT_EQ(CodeOf(3, a), 16);
+  EXPECT_EQ(CodeOf(-0.7, a), 9);
+  EXPECT_EQ(CodeOf(1e300, a), 127);
+  EXPECT_EQ(CodeOf(-std::numeric_limits<double>::infinity(), a), -128);
+  EXPECT_EQ(CodeOf(std::nan(""), a), 10);
+}
+
 TEST(WeightScaleTest, ExactCodesStayExact) {
   std::vector<float> weights;
   for (int code = -127; code <= 127; ++code) weights.push_back(static_cast<float>(code) * 0.03f);

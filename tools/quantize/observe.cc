@@ -1,13 +1,12 @@
 #include "tools/quantize/observe.h"
 
-#include <algorithm>
-#include <cmath>
 #include <cstring>
 #include <utility>
 
 #include "platform/mapping.h"
 #include "tools/import/emit.h"
 #include "tools/import/load_graph.h"
+#include "tools/quantize/range.h"
 
 namespace whit::tools {
 
@@ -102,10 +101,9 @@ Status RunSample(Runner& runner, const Sample& sample) {
       continue;
     }
     const std::span real(reinterpret_cast<const float*>(from.data()), from.size() / sizeof(float));
-    for (size_t k = 0; k < real.size(); ++k) {
-      const float code = std::nearbyint(real[k] / to.scale) + static_cast<float>(to.zero_point);
-      to.as<int8_t>()[k] = static_cast<int8_t>(std::clamp(code, -128.0f, 127.0f));
-    }
+    const Affine codes{to.scale, to.zero_point};
+    for (size_t k = 0; k < real.size(); ++k)
+      to.as<int8_t>()[k] = CodeOf(static_cast<double>(real[k]), codes);
   }
   return runner.Run();
 }

@@ -269,11 +269,8 @@ Result<int> Quantizer::Real(int t) {
 Result<int> Quantizer::Constant(Scope& l, int t, const Affine& a) {
   const auto values = tensor(t).values<float>();
   Bytes bytes(values.size());
-  for (size_t i = 0; i < values.size(); ++i) {
-    const float code = std::nearbyint(values[i] / a.scale) + static_cast<float>(a.zero_point);
-    const float inside = std::isnan(code) ? 0 : std::clamp(code, -128.0f, 127.0f);
-    bytes[i] = static_cast<std::byte>(static_cast<int8_t>(inside));
-  }
+  for (size_t i = 0; i < values.size(); ++i)
+    bytes[i] = static_cast<std::byte>(CodeOf(static_cast<double>(values[i]), a));
   GraphTensor codes = tensor(t);
   codes.type = DType::kInt8;
   codes.scale = {a.scale}, codes.zero_point = {a.zero_point}, codes.axis = -1;
@@ -356,8 +353,7 @@ Status Quantizer::EmitTied(Scope& l, GraphNode& node, std::vector<int> in, std::
   const GraphTensor& result = tensor(out[0]);
   if (node.type == OpType::kPad) {
     auto& o = *NodeOptions<fbs::PadOptionsT>(node);
-    const double code = std::nearbyint(o.value / static_cast<double>(result.s())) + result.z();
-    o.value_i64 = static_cast<int64_t>(std::clamp(code, -128.0, 127.0));
+    o.value_i64 = CodeOf(o.value, {result.s(), result.z()});
     o.value = 0;
   } else if (node.type == OpType::kAveragePool2D || node.type == OpType::kMaxPool2D) {
     auto& o = *NodeOptions<fbs::PoolOptionsT>(node);

@@ -93,6 +93,12 @@ Affine AffineOf(const Range& range) {
   return a;
 }
 
+int8_t CodeOf(double real, const Affine& affine) {
+  const double code = std::nearbyint(real / static_cast<double>(affine.scale)) + affine.zero_point;
+  return static_cast<int8_t>(std::isnan(code) ? affine.zero_point
+                                              : std::clamp(code, -128.0, 127.0));
+}
+
 float WeightScale(std::span<const float> weights) {
   float most = 0;
   for (float w : weights) most = std::max(most, std::abs(w));

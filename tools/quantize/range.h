@@ -37,6 +37,10 @@ struct Affine {
 /// scale.
 Affine AffineOf(const Range& range);
 
+/// The code nearest to `real`; what is no number becomes that of 0, as the operator Quantize has
+/// it.
+int8_t CodeOf(double real, const Affine& affine);
+
 /// The scale of symmetric codes -127..127 for one channel's weights: of 1 and 24 smaller fractions
 /// of the largest magnitude / 127, the one with the least squared error. 0 where all are 0.
 float WeightScale(std::span<const float> weights);

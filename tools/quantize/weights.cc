@@ -35,7 +35,8 @@ WeightCodes QuantizeWeights(const ProductWeights& w, std::span<const float> bias
       const float code = std::clamp(std::nearbyint(real / scale), -127.0f, 127.0f);
       out.codes[w.at(c, i)] = static_cast<int8_t>(code);
       if (!means.empty()) {
-        shift += static_cast<double>(code * scale - real) *
+        const double quantized = static_cast<double>(code) * static_cast<double>(scale);
+        shift += (quantized - static_cast<double>(real)) *
                  means[static_cast<size_t>(w.in_channel(c, i))];
       }
     }
