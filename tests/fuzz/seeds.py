@@ -17,7 +17,11 @@ import pickle
 import shutil
 import struct
 import subprocess
+import sys
 import zipfile
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / "fixtures"))
+import tf_checkpoint
 
 LARGEST = 60_000  # bytes: mutation of larger files finds little in the same time
 
@@ -128,6 +132,13 @@ def torch_legacy():
     return out
 
 
+def checkpoint(compressed):
+    entry = tf_checkpoint.number(1, 1) + tf_checkpoint.message(2, tf_checkpoint.message(2, tf_checkpoint.number(1, 3)))
+    entry += tf_checkpoint.number(5, 12)
+    entries = [(b"", tf_checkpoint.number(1, 2))] + [(b"layer/kernel/%d" % i, entry) for i in range(4)]
+    return tf_checkpoint.table(entries, compressed, 3)
+
+
 def weights():
     floats = struct.pack("<6f", *range(6))
     arrays = {"a.npy": npy("<f4", (2, 3), floats), "b.npy": npy(">i2", (3, 2), struct.pack(">6h", *range(6)), True)}
@@ -138,6 +149,8 @@ def weights():
         "one.npy": arrays["a.npy"],
         "zip.pth": torch_zip(),
         "legacy.pth": torch_legacy(),
+        "plain.index": checkpoint(False),
+        "snappy.index": checkpoint(True),
     }
 
 

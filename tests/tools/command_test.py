@@ -25,6 +25,7 @@ except ImportError as missing:
     sys.exit(77)
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / "fixtures"))
+import tf_checkpoint
 import tflite_builder  # needs numpy
 
 WHIT, CLASSIFY, MAKE_MODEL = (pathlib.Path(word).resolve() for word in sys.argv[1:4])
@@ -195,6 +196,31 @@ class CommandTest(unittest.TestCase):
             done = whit(*args)
             self.assertIn(words, done.stderr)
             self.assertEqual(done.returncode, 1 if words == "imported anew" else 2)
+
+    def test_weights_of_tensorflow(self):
+        prefix, out = self.folder / "model.ckpt-7", self.folder / "ckpt.npz"
+        noise = np.random.default_rng(1)
+        value = "/.ATTRIBUTES/VARIABLE_VALUE"
+        arrays = {f"layer_with_weights-{i}/kernel{value}": noise.normal(size=(3, i + 1)).astype(np.float32) for i in range(40)}
+        arrays["save_counter" + value] = np.int64(3)
+        tensors = {name: (str(a.dtype), a.shape, a.tobytes()) for name, a in arrays.items()}
+        tensors["text"] = ("string", (1,), b"\x01a")
+        tensors["_CHECKPOINTABLE_OBJECT_GRAPH"] = ("string", (), b"graph")
+        for shards, compressed in ((1, False), (3, True)):
+            tf_checkpoint.write(prefix, tensors, shards, compressed)
+            for path in (prefix, f"{prefix}.index", f"{prefix}.data-00000-of-{shards:05d}"):
+                listed = self.json("weights", "list", path)
+                self.assertEqual((listed["format"], len(listed["tensors"])), ("TensorFlow checkpoint", 42))
+                self.assertIn({"name": "text", "type": "uint8", "shape": [1], "bytes": 1, "refused": "texts"}, listed["tensors"])
+            self.ok("weights", "convert", prefix, "-o", out, "--match", "^(layer|save)")
+            for name, a in np.load(out).items():
+                np.testing.assert_array_equal(a, arrays[name])
+        self.assertEqual(len(np.load(out).files), 41)
+        shard = pathlib.Path(f"{prefix}.data-00002-of-00003")
+        shard.write_bytes(b"?" + shard.read_bytes()[1:])
+        self.fails(2, ["the checksum", "its shard is damaged"], "weights", "stats", prefix)
+        shard.unlink()
+        self.assertEqual(sum("cannot be opened" in t.get("refused", "") for t in self.json("weights", "list", prefix)["tensors"]), 13)
 
     def ok(self, *args):
         done = whit(*args)

@@ -34,6 +34,12 @@ Result<std::unique_ptr<WeightFile>> OpenNumpyZip(WeightSource source);
 bool ClaimsSafetensors(std::span<const std::byte> file);
 Result<std::unique_ptr<WeightFile>> OpenSafetensors(WeightSource source);
 
+bool ClaimsTfCheckpoint(std::span<const std::byte> file);
+Result<std::unique_ptr<WeightFile>> OpenTfCheckpoint(WeightSource source);
+/// The index of the checkpoint that a path means: PREFIX where there is no such file, or one of its
+/// shards. Else the path itself.
+std::string TfCheckpointIndex(const std::string& path);
+
 }  // namespace whit::tools
 
 #endif  // WHIT_TOOLS_IMPORT_WEIGHTS_FORMATS_H_

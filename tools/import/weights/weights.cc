@@ -64,6 +64,7 @@ std::span<const WeightFormat> WeightFormats() {
       {"NumPy array", ClaimsNumpy, OpenNumpyWeights},
       {"NumPy zip", ClaimsNumpyZip, OpenNumpyZip},
       {"PyTorch zip", ClaimsTorchZip, OpenTorchZip},
+      {"TensorFlow checkpoint", ClaimsTfCheckpoint, OpenTfCheckpoint},
       {"PyTorch legacy", ClaimsTorchLegacy, OpenTorchLegacy},
       {"safetensors", ClaimsSafetensors, OpenSafetensors},
       {"ONNX", ClaimsOnnx, OpenOnnxWeights},
@@ -71,8 +72,9 @@ std::span<const WeightFormat> WeightFormats() {
   return kFormats;
 }
 
-Result<std::unique_ptr<WeightFile>> OpenWeights(const std::string& path,
+Result<std::unique_ptr<WeightFile>> OpenWeights(const std::string& given,
                                                 const WeightLimits& limits) {
+  const std::string path = TfCheckpointIndex(given);
   WHIT_ASSIGN_OR_RETURN(Mapping file, Mapping::MapFile(path));
   return OpenSource({path, std::move(file), limits});
 }

@@ -74,8 +74,8 @@ class WeightFile {
   /// the mapped file where they lie there as such, else into *scratch, which is overwritten. The
   /// bytes may be unaligned. kInvalidModel or kUnsupported where they cannot be had.
   Result<std::span<const std::byte>> Read(size_t i, std::vector<std::byte>* scratch) const;
-  /// Gives the memory back that bytes of Read() take, where they lie in the mapped file.
-  void Drop(std::span<const std::byte> bytes) const { mapping_.Drop(bytes); }
+  /// Gives the memory back that bytes of Read() take, where they lie in a mapped file.
+  virtual void Drop(std::span<const std::byte> bytes) const { mapping_.Drop(bytes); }
 
  protected:
   /// Read() of a tensor that is not refused.
@@ -106,7 +106,8 @@ struct WeightFormat {
 /// All formats, in the order in which they are asked.
 std::span<const WeightFormat> WeightFormats();
 
-/// Opens a file of any format, by its content. Maps it: a file of any size is listed at once.
+/// Opens a file of any format, by its content. A checkpoint of TensorFlow may be given as its
+/// .index, its prefix or a shard. Maps it: a file of any size is listed at once.
 Result<std::unique_ptr<WeightFile>> OpenWeights(const std::string& path,
                                                 const WeightLimits& limits = {});
 /// The same of memory, which must outlive the result. `path` is for messages and siblings.
