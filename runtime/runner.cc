@@ -320,6 +320,7 @@ Result<Runner> Runner::Create(const Model& model, const RunnerOptions& options) 
       return pages->CheckBytes(bytes);
     };
     for (const TensorDef& v : impl->graph.variables) {  // initial values are copied below
+      if (v.constant == nullptr) continue;
       WHIT_RETURN_IF_ERROR(
           pages->CheckBytes({static_cast<const std::byte*>(v.constant), v.bytes()}));
     }

@@ -16,15 +16,15 @@ QuantizationNoise Of(const TensorEntry& entry, const std::vector<float>& values)
 }
 
 TEST(QuantizerTest, RoundsToTheNearestEvenAndClamps) {
-  const Quantizer q(127, 127);
+  const SymmetricRounding q(127, 127);
   EXPECT_EQ(q(2.4), 2);
   EXPECT_EQ(q(2.5), 2);
   EXPECT_EQ(q(3.5), 4);
   EXPECT_EQ(q(-2.6), -3);
   EXPECT_EQ(q(500), 127);
   EXPECT_EQ(q(-500), -127);
-  EXPECT_EQ(Quantizer(0, 127)(1.25), 1.25);
-  EXPECT_EQ(Quantizer(5e-324, 127)(5e-324), 5e-324);
+  EXPECT_EQ(SymmetricRounding(0, 127)(1.25), 1.25);
+  EXPECT_EQ(SymmetricRounding(5e-324, 127)(5e-324), 5e-324);
 }
 
 // Noise of a step's uniform error, step^2 / 12: the textbook's 6.02 dB a bit.

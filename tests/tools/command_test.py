@@ -39,6 +39,19 @@ def whit(*args, **environment):
                           env={**os.environ, **environment})
 
 
+def damaged(good, seed):
+    """100 mutants of a file: cut short, or with four bytes changed."""
+    rng = random.Random(seed)
+    for k in range(100):
+        mutant = bytearray(good)
+        if k % 2:
+            del mutant[rng.randrange(len(mutant)):]
+        else:
+            for _ in range(4):
+                mutant[rng.randrange(len(mutant))] = rng.randrange(256)
+        yield mutant
+
+
 class CommandTest(unittest.TestCase):
     @classmethod
     def setUpClass(cls):
@@ -148,15 +161,8 @@ class CommandTest(unittest.TestCase):
         self.assertIn("Of 1500 tensors the 1000 that matter most", page.read_text())
 
     def test_inspect_of_damaged_files(self):
-        good, path = self.inspected().read_bytes(), self.folder / "damaged.npz"
-        rng = random.Random(3)
-        for k in range(100):
-            mutant = bytearray(good)
-            if k % 2:
-                del mutant[rng.randrange(len(mutant)):]
-            else:
-                for _ in range(4):
-                    mutant[rng.randrange(len(mutant))] = rng.randrange(256)
+        path = self.folder / "damaged.npz"
+        for k, mutant in enumerate(damaged(self.inspected().read_bytes(), seed=3)):
             path.write_bytes(mutant)
             done = whit("inspect", path, "--json")
             self.assertIn(done.returncode, (0, 2), f"mutant {k}")
@@ -787,15 +793,8 @@ class CommandTest(unittest.TestCase):
         return self.json("info", self.model)["labels"] > 0
 
     def test_hostile_pictures(self):
-        good, path = self.picture.read_bytes(), self.folder / "hostile.png"
-        rng = random.Random(2)
-        for k in range(100):
-            mutant = bytearray(good)
-            if k % 2:
-                del mutant[rng.randrange(len(mutant)):]
-            else:
-                for _ in range(4):
-                    mutant[rng.randrange(len(mutant))] = rng.randrange(256)
+        path = self.folder / "hostile.png"
+        for k, mutant in enumerate(damaged(self.picture.read_bytes(), seed=2)):
             path.write_bytes(mutant)
             self.assertIn(whit("classify", self.model, path).returncode, (0, 2), f"mutant {k}")
         bomb = b"BM" + struct.pack("<IHHIIiiHHIIiiII", 54, 0, 0, 54, 40, 30000, 30000, 1, 24, 0, 0, 0, 0, 0, 0)

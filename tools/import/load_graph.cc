@@ -1,6 +1,9 @@
 #include "tools/import/load_graph.h"
 
+#include <memory>
 #include <utility>
+
+#include "schema/page_checker.h"
 
 namespace whit::tools {
 
@@ -58,6 +61,8 @@ Result<Graph> LoadGraph(const ModelFile& file) {
     return Status(StatusCode::kUnsupported,
                   "dimension '" + model->dims[0]->name + "' may vary, which is not kept here");
   }
+  WHIT_ASSIGN_OR_RETURN(const std::unique_ptr<PageChecker> pages, PageChecker::Create(file));
+  if (pages != nullptr) WHIT_RETURN_IF_ERROR(pages->CheckRange({0, pages->pages()}));
   Graph graph;
   for (size_t i = 0; i < file.blob_count(); ++i) {
     const auto bytes = file.blob(i);

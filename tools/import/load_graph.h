@@ -10,7 +10,8 @@ namespace whit::tools {
 
 /// Signature 0 of the file: tensors and nodes in its order and by its indices, constants and blobs
 /// copied, weights as the packed records that the nodes name. Emit gives the same model again.
-/// kUnsupported for models with named dimensions.
+/// All of the file is checked against its hash tree, if it has one: kIntegrity. kUnsupported for
+/// models with named dimensions.
 Result<Graph> LoadGraph(const ModelFile& file);
 
 }  // namespace whit::tools

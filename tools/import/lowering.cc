@@ -104,15 +104,21 @@ Result<Clamp> Lowering::Activation(tflite::ActivationFunctionType activation,
   }
 }
 
+BuiltinOperator CodeOf(const tflite::OperatorCode& code) {
+  return static_cast<BuiltinOperator>(
+      std::max<int32_t>(code.deprecated_builtin_code(), static_cast<int32_t>(code.builtin_code())));
+}
+
 std::string OperatorName(const TfliteState& state, const tflite::Operator& op) {
   const tflite::OperatorCode* code = state.model->operator_codes()->Get(op.opcode_index());
-  const int builtin =
-      std::max<int>(code->deprecated_builtin_code(), static_cast<int>(code->builtin_code()));
-  if (builtin == static_cast<int>(BuiltinOperator::CUSTOM)) {
+  const BuiltinOperator builtin = CodeOf(*code);
+  if (builtin == BuiltinOperator::CUSTOM) {
     return "CUSTOM " + (code->custom_code() != nullptr ? code->custom_code()->str() : "");
   }
-  const char* name = tflite::EnumNameBuiltinOperator(static_cast<BuiltinOperator>(builtin));
-  return name != nullptr && *name != 0 ? name : "operator code " + std::to_string(builtin);
+  const char* name = tflite::EnumNameBuiltinOperator(builtin);
+  return name != nullptr && *name != 0
+             ? name
+             : "operator code " + std::to_string(static_cast<int>(builtin));
 }
 
 Status (*FindLowering(BuiltinOperator code, const std::string& custom_name))(Lowering&) {

@@ -118,6 +118,9 @@ std::span<const LowerRow> DetectionRows();
 /// The function for a source operator, or null; `custom_name` counts for CUSTOM alone.
 Status (*FindLowering(BuiltinOperator code, const std::string& custom_name))(Lowering&);
 
+/// Which operator it is: old files have that in a field of one byte, which is 127 in others.
+BuiltinOperator CodeOf(const tflite::OperatorCode& code);
+
 /// "CONV_2D", or the custom operator's own name.
 std::string OperatorName(const TfliteState& state, const tflite::Operator& op);
 

@@ -193,8 +193,7 @@ class Importer {
 
   Status LowerOne(const tflite::Operator& op, uint32_t index) {
     const tflite::OperatorCode& code = *state_.model->operator_codes()->Get(op.opcode_index());
-    const auto builtin = static_cast<BuiltinOperator>(std::max<int32_t>(
-        code.deprecated_builtin_code(), static_cast<int32_t>(code.builtin_code())));
+    const BuiltinOperator builtin = CodeOf(code);
     Lowering lowering(state_, op, index, builtin);
     WHIT_RETURN_IF_ERROR(CheckOutputs(op, lowering));
     const std::string custom = code.custom_code() == nullptr ? "" : code.custom_code()->str();

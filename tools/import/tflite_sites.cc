@@ -1,6 +1,5 @@
 #include "tools/import/tflite_sites.h"
 
-#include <algorithm>
 #include <set>
 
 namespace whit::tools {
@@ -8,9 +7,7 @@ namespace whit::tools {
 namespace {
 
 BuiltinOperator CodeOf(const TfliteState& state, const tflite::Operator& op) {
-  const tflite::OperatorCode& code = *state.model->operator_codes()->Get(op.opcode_index());
-  return static_cast<BuiltinOperator>(
-      std::max<int32_t>(code.deprecated_builtin_code(), static_cast<int32_t>(code.builtin_code())));
+  return tools::CodeOf(*state.model->operator_codes()->Get(op.opcode_index()));
 }
 
 // Input or output i of an operator, -1: it has none.

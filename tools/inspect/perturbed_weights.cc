@@ -17,11 +17,11 @@ void Quantize(const ChannelLayout& layout, double most, std::vector<float>* valu
     const double size = std::fabs((*values)[i]);
     if (std::isfinite(size)) largest[channel(i)] = std::max(largest[channel(i)], size);
   }
-  std::vector<Quantizer> quantizers;
-  for (const double l : largest) quantizers.emplace_back(l, most);
+  std::vector<SymmetricRounding> roundings;
+  for (const double l : largest) roundings.emplace_back(l, most);
   for (size_t i = 0; i < values->size(); ++i) {
     float& v = (*values)[i];
-    if (std::isfinite(v)) v = static_cast<float>(quantizers[channel(i)](v));
+    if (std::isfinite(v)) v = static_cast<float>(roundings[channel(i)](v));
   }
 }
 

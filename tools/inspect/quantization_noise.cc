@@ -16,20 +16,20 @@ double Decibels(double signal, double noise) {
 
 }  // namespace
 
-Quantizer::Quantizer(double largest, double most)
+SymmetricRounding::SymmetricRounding(double largest, double most)
     : step_(largest / most), per_step_(most / largest), most_(most) {
   exact_ = !(step_ > 0) || !std::isfinite(step_) || !std::isfinite(per_step_);
 }
 
 QuantizationNoise QuantizationNoiseOf(const TensorEntry& entry, std::span<const std::byte> bytes,
                                       const ChannelLayout& layout, const TensorStatistics& s) {
-  const Quantizer whole(s.largest(), 127);
+  const SymmetricRounding whole(s.largest(), 127);
   double tensor8 = 0, channel8 = 0, channel4 = 0;
   ForBlocks(entry, bytes, [&](size_t at, std::span<double> values) {
     Dequantize(entry, at, values);
     ForRuns(layout, at, values, [&](size_t channel, size_t, std::span<const double> run) {
       const double largest = s.channels[channel].largest();
-      const Quantizer own(largest, 127), four(largest, 7);
+      const SymmetricRounding own(largest, 127), four(largest, 7);
       double a = 0, b = 0, c = 0;
       for (const double v : run) {
         if (!std::isfinite(v)) continue;

@@ -20,9 +20,9 @@ QuantizationNoise QuantizationNoiseOf(const TensorEntry& entry, std::span<const 
                                       const ChannelLayout& layout, const TensorStatistics& s);
 
 /// One symmetric scale: w -> step * round(w / step), |round| <= most. Step 0 keeps everything.
-class Quantizer {
+class SymmetricRounding {
  public:
-  Quantizer(double largest, double most);
+  SymmetricRounding(double largest, double most);
   double operator()(double w) const {
     // Adding 1.5 * 2^52 leaves no bits behind the point: the nearest integer, ties to even.
     constexpr double kRound = 6755399441055744.0;

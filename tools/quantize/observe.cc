@@ -77,17 +77,24 @@ Status Observer::Open(size_t variant) {
   return OkStatus();
 }
 
+size_t BytesOf(const TensorView& view) {
+  size_t bytes = TypeSize(view.type);
+  for (int64_t d : view.shape) bytes *= static_cast<size_t>(d);
+  return bytes;
+}
+
 void ToReal(const TensorView& view, std::vector<float>* real) {
   real->clear();
+  const float scale = view.scale == 0 ? 1 : view.scale;
   if (view.type == Type::kFloat32) {
     const auto values = view.as<float>();
     real->assign(values.begin(), values.end());
   } else if (view.type == Type::kInt8) {
     for (int8_t code : view.as<int8_t>())
-      real->push_back(view.scale * static_cast<float>(code - view.zero_point));
+      real->push_back(scale * static_cast<float>(code - view.zero_point));
   } else if (view.type == Type::kUint8) {
     for (uint8_t code : view.bytes())
-      real->push_back(view.scale * static_cast<float>(code - view.zero_point));
+      real->push_back(scale * static_cast<float>(code - view.zero_point));
   }
 }
 

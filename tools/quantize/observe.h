@@ -30,7 +30,11 @@ struct Observed {
   size_t channels;
 };
 
-/// The values of an output as real numbers: floats and 8-bit codes; empty for other types.
+/// Bytes of an input or output, also of one without data.
+size_t BytesOf(const TensorView& view);
+
+/// The values of an output as real numbers: floats, and integers of 8 bits (codes where there is a
+/// scale); empty for other types.
 void ToReal(const TensorView& view, std::vector<float>* real);
 
 /// Runs the sample from the variables' initial values. Float values become codes where the model

@@ -56,11 +56,8 @@ Status CheckSamples(const Model& model, std::span<const Sample> samples) {
   for (size_t s = 0; s < samples.size(); ++s) {
     const auto inputs = model.inputs();
     bool fits = samples[s].inputs.size() == inputs.size();
-    for (size_t i = 0; fits && i < inputs.size(); ++i) {
-      size_t bytes = TypeSize(inputs[i].type);
-      for (int64_t d : inputs[i].shape) bytes *= static_cast<size_t>(d);
-      fits = samples[s].inputs[i].size() == bytes;
-    }
+    for (size_t i = 0; fits && i < inputs.size(); ++i)
+      fits = samples[s].inputs[i].size() == BytesOf(inputs[i]);
     if (!fits) {
       return Status(StatusCode::kInvalidArgument,
                     "sample " + std::to_string(s) + " does not fit the model's inputs");

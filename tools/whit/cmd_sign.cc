@@ -3,6 +3,7 @@
 #include <filesystem>
 
 #include "platform/mapping.h"
+#include "runtime/check_pages.h"
 #include "schema/file_parts.h"
 #include "schema/page_checker.h"
 #include "tools/whit/command.h"
@@ -21,7 +22,7 @@ struct SignFlags {
 // Nobody's key shall vouch for a damaged file.
 Status CheckWhole(const ModelFile& file) {
   WHIT_ASSIGN_OR_RETURN(const std::unique_ptr<PageChecker> pages, PageChecker::Create(file));
-  return pages == nullptr ? OkStatus() : pages->CheckRange({0, pages->pages()});
+  return pages == nullptr ? OkStatus() : CheckAllPages(*pages);
 }
 
 Status WriteManifest(const SignFlags& flags, const std::string& out, const SigningKey& key) {

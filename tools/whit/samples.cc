@@ -46,12 +46,6 @@ Result<std::vector<std::string>> Expanded(const std::vector<std::string>& paths)
   return files;
 }
 
-size_t BytesOf(const TensorView& view) {
-  size_t bytes = TypeSize(view.type);
-  for (int64_t d : view.shape) bytes *= static_cast<size_t>(d);
-  return bytes;
-}
-
 // One or several samples of an input. The first axis counts them, or the input's own batch.
 Result<std::vector<std::vector<std::byte>>> FromNpy(const std::string& path,
                                                     const TensorView& input) {

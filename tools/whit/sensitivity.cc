@@ -11,6 +11,7 @@
 #include "tools/import/import.h"
 #include "tools/import/named_weights.h"
 #include "tools/inspect/perturbed_weights.h"
+#include "tools/quantize/observe.h"
 #include "tools/whit/image.h"
 #include "tools/whit/npy.h"
 #include "tools/whit/progress.h"
@@ -46,9 +47,8 @@ double NoiseOf(const Outputs& clean, const Outputs& changed, size_t outputs) {
 
 class Sensitivity {
  public:
-  Sensitivity(const WeightFile& weights, const std::vector<std::string>& samples,
-              FileReport* report)
-      : weights_(weights), samples_(samples), report_(*report) {}
+  Sensitivity(const WeightFile& weights, const std::vector<std::string>& paths, FileReport* report)
+      : weights_(weights), paths_(paths), report_(*report) {}
 
   Status Run() {
     WHIT_ASSIGN_OR_RETURN(file_, Mapping::MapFile(report_.file));
@@ -110,18 +110,27 @@ class Sensitivity {
       return UsageError("--data takes models of one input, " + report_.file + " has " +
                         std::to_string(runner.input_count()));
     }
+    if (samples_.empty()) WHIT_RETURN_IF_ERROR(ReadSamples(model, runner.input(0)));
     Outputs all;
     outputs_ = runner.output_count();
-    for (const std::string& sample : samples_) {
-      WHIT_RETURN_IF_ERROR(runner.Reset());
-      WHIT_RETURN_IF_ERROR(Feed(model, sample, runner.input(0)));
-      WHIT_RETURN_IF_ERROR(runner.Run().WithContext(report_.file));
+    for (const Sample& sample : samples_) {
+      WHIT_RETURN_IF_ERROR(RunSample(runner, sample).WithContext(report_.file));
       for (size_t k = 0; k < outputs_; ++k) {
         WHIT_ASSIGN_OR_RETURN(std::vector<double> values, RealValues(runner.output(k)));
         all.push_back(std::move(values));
       }
     }
     return all;
+  }
+
+  // Once: every import of the model has the same input.
+  Status ReadSamples(const Model& model, TensorView input) {
+    for (const std::string& path : paths_) {
+      Sample& sample = samples_.emplace_back();
+      input.data = sample.inputs.emplace_back(BytesOf(input));
+      WHIT_RETURN_IF_ERROR(Feed(model, path, input));
+    }
+    return OkStatus();
   }
 
   static Status Feed(const Model& model, const std::string& sample, const TensorView& input) {
@@ -173,8 +182,9 @@ class Sensitivity {
   }
 
   const WeightFile& weights_;
-  const std::vector<std::string>& samples_;
+  const std::vector<std::string>& paths_;
   FileReport& report_;
+  std::vector<Sample> samples_;  // what lies at the paths
   Mapping file_;
   Outputs clean_;
   size_t outputs_ = 0;
