@@ -94,7 +94,7 @@ TEST_F(IntegrityTest, EveryFlippedBitIsRefused) {
   const auto original = Signed(SmallNetwork());
   auto file = original;
   // All bits; under the sanitizers, which are slow, an odd stride that meets every part.
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+#ifdef WHIT_SANITIZED
   constexpr size_t kStride = 211;
 #else
   constexpr size_t kStride = 1;
