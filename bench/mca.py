@@ -14,6 +14,7 @@ import re
 import shutil
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 MCA = "llvm-mca-19"
@@ -72,7 +73,7 @@ COMPILER = {"aarch64": "aarch64-linux-gnu-g++", "armv7": "arm-linux-gnueabihf-g+
 
 # ---- assembly ----
 
-MACS_64 = {"smmla": 32, "sdot": 16, "smull": 8, "smull2": 8, "smlal": 8, "smlal2": 8, "fmla": 4, "fmul": 4}
+MACS_64 = {"smmla": 32, "sdot": 16, "smull": 8, "smull2": 8, "smlal": 8, "smlal2": 8}
 MACS_32 = {"vmull.s8": 8, "vmlal.s8": 8, "vmull.s16": 4, "vmlal.s16": 4, "vmla.f32": 4, "vfma.f32": 4}
 
 
@@ -169,7 +170,7 @@ class Model:
 
     def __init__(self, region, resources):
         s = region["SummaryView"]
-        self.cycles, self.bound = s["TotalCycles"] / s["Iterations"], s["BlockRThroughput"]
+        self.cycles = s["TotalCycles"] / s["Iterations"]
         last = s["Instructions"] // s["Iterations"]
         use = {}
         for item in region["ResourcePressureView"]["ResourcePressureInfo"]:
@@ -204,14 +205,23 @@ def demangled(names):
     return [re.sub(r"\(anonymous namespace\)::|whit::simd::", "", line) for line in text.splitlines()]
 
 
-def compiled(unit):
+def compiled(source):
     """Bodies of the functions by their names."""
-    done = subprocess.run([COMPILER[unit.arch], *FLAGS, *unit.march, "-I", ROOT, f"{ROOT}/kernels/simd/{unit.source}.cc"],
-                          capture_output=True, text=True)
+    arch, march, name = source
+    done = subprocess.run([COMPILER[arch], *FLAGS, *march, "-I", ROOT, f"{ROOT}/kernels/simd/{name}.cc"], capture_output=True, text=True)
     if done.returncode != 0:
-        sys.exit(f"mca.py: {unit.source}.cc: {done.stderr.strip()[:500]}")
+        raise SystemExit(f"mca.py: {name}.cc: {done.stderr.strip()[:500]}")
     all_functions = list(functions(done.stdout))
     return dict(zip(demangled([n for n, _ in all_functions]), (b for _, b in all_functions)))
+
+
+def tables_of(units):
+    """The functions of every unit; a source serves several CPUs and is compiled once."""
+    source = {unit: (unit.arch, tuple(unit.march), unit.source) for unit in units}
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
+        distinct = list(dict.fromkeys(source.values()))
+        made = dict(zip(distinct, pool.map(compiled, distinct)))
+    return {unit: made[source[unit]] for unit in units}
 
 
 def find(table, name, unit):
@@ -279,7 +289,6 @@ def pointwise():
 # Tier, source, CPU of the model, board, clock in GHz, bytes of weights from memory in GB/s.
 BOARDS = [("neon", "neon", "cortex-a53", "Pi Zero 2 (A53)", 1.0, 1.0), ("neon", "neon", "cortex-a53", "Pi 3 (A53)", 1.2, 1.5),
           ("neon", "neon", "cortex-a72", "Pi 4 (A72)", 1.8, 3.0), ("neon_dot", "neon_dot", "neoverse-n1", "Pi 5 (A76)", 2.4, 8.0)]
-ADDS = 10 * 56 * 56 * 24 / 10  # elements of the residual adds, which join the convolution before them
 WEIGHT_BYTES = 3.5e6
 
 
@@ -317,9 +326,8 @@ def main():
     if missing:
         print(f"mca: SKIPPED, not installed: {', '.join(missing)}")
         sys.exit(77 if args.check else 1)
-    tables, rows, seen = {}, [], None
+    tables, rows, seen = tables_of(UNITS), [], None
     for unit in UNITS:
-        tables[unit] = compiled(unit)
         if args.all:
             print_all(unit, tables[unit])
             continue
