@@ -150,8 +150,8 @@ TEST(TorchWeightsTest, ScalesThatDoNotBelong) {
   const std::string scales = Tensor("DoubleStorage", "1", 3, 0, {3}, {1}),
                     zeros = Tensor("LongStorage", "2", 3, 0, {3}, {1});
   const std::pair<std::string, const char*> cases[] = {
-      {ByChannel(0, scales, zeros), "its scales are 3, its axis 0 has 2 channels"},
-      {ByChannel(2, scales, zeros), "its scales are of axis 2, it has 2 axes"},
+      {ByChannel(0, scales, zeros), "its scales: of shape 3, axis 0 has 2 channels"},
+      {ByChannel(2, scales, zeros), "its scales: of axis 2, the tensor has 2 axes"},
       {ByChannel(1, Tensor("LongStorage", "2", 3, 0, {3}, {1}), zeros), "its scales are int64"},
       {ByChannel(1, scales, Tensor("DoubleStorage", "1", 3, 0, {3}, {1})), "points are float64"},
       {ByChannel(1, Tensor("DoubleStorage", "1", 3, 1, {3}, {1}), zeros), "behind its storage"},

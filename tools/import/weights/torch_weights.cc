@@ -179,43 +179,49 @@ class TorchWeights : public WeightFile {
   // Fills entry.codes from channel_codes; or why that cannot be.
   std::string ReadCodes(TorchTensor* t) {
     AffineCodes& codes = t->entry.codes;
-    const std::vector<int64_t>& shape = t->entry.shape;
-    if (static_cast<size_t>(codes.axis) >= shape.size()) {
-      return "its scales are of axis " + std::to_string(codes.axis) + ", it has " +
-             std::to_string(shape.size()) + " axes";
-    }
-    const int64_t channels = shape[static_cast<size_t>(codes.axis)];
     const TorchTensor &scales = t->channel_codes[0], &zeros = t->channel_codes[1];
-    for (const TorchTensor* part : {&scales, &zeros}) {
-      const std::string label = part == &scales ? "its scales" : "its zero points";
-      if (part->entry.shape.size() != 1 || part->entry.shape[0] != channels) {
-        return label + " are " + part->entry.ShapeText() + ", its axis " +
-               std::to_string(codes.axis) + " has " + std::to_string(channels) + " channels";
-      }
-      std::string refused = part->entry.refused.empty() ? Refusal(*part) : part->entry.refused;
-      if (!refused.empty()) return label + ": " + refused;
-      if (!ChargeScales(*part)) {
-        return label + " are more numbers than a file of " + std::to_string(mapping_.size()) +
-               " bytes has for all of its tensors";
-      }
-    }
     if (!IsFloating(scales.entry.type)) return "its scales are " + Named(scales);
-    if (zeros.entry.type != ElementType::kInt64 && zeros.entry.type != ElementType::kInt32)
+    const bool wide = zeros.entry.type == ElementType::kInt64;
+    if (!wide && zeros.entry.type != ElementType::kInt32)
       return "its zero points are " + Named(zeros);
     std::vector<std::byte> scratch;
-    auto bytes = ReadView(scales, &scratch);
+    auto bytes = ReadPart(*t, scales, &scratch);
     if (!bytes.ok()) return "its scales: " + bytes.status().message();
-    codes.scale.resize(static_cast<size_t>(channels));
+    codes.scale.resize(static_cast<size_t>(scales.entry.elements()));
     ToFloats(scales.entry.type, *bytes, codes.scale);
-    bytes = ReadView(zeros, &scratch);
+    bytes = ReadPart(*t, zeros, &scratch);
     if (!bytes.ok()) return "its zero points: " + bytes.status().message();
     ByteReader in(*bytes);
-    const bool wide = zeros.entry.type == ElementType::kInt64;
-    for (int64_t c = 0; c < channels; ++c) {
+    for (size_t c = 0; c < codes.scale.size(); ++c) {
       codes.zero_point.push_back(wide ? static_cast<int64_t>(in.U64())
                                       : static_cast<int32_t>(in.U32()));
     }
     return "";
+  }
+
+  // The scales or zero points of t.
+  Result<std::span<const std::byte>> ReadPart(const TorchTensor& t, const TorchTensor& part,
+                                              std::vector<std::byte>* scratch) {
+    const std::vector<int64_t>& shape = t.entry.shape;
+    const auto axis = static_cast<size_t>(t.entry.codes.axis);
+    const auto bad = [](const std::string& what) {
+      return Status(StatusCode::kInvalidModel, what);
+    };
+    if (axis >= shape.size()) {
+      return bad("of axis " + std::to_string(axis) + ", the tensor has " +
+                 std::to_string(shape.size()) + " axes");
+    }
+    if (part.entry.shape.size() != 1 || part.entry.shape[0] != shape[axis]) {
+      return bad("of shape " + part.entry.ShapeText() + ", axis " + std::to_string(axis) + " has " +
+                 std::to_string(shape[axis]) + " channels");
+    }
+    const std::string refused = part.entry.refused.empty() ? Refusal(part) : part.entry.refused;
+    if (!refused.empty()) return bad(refused);
+    if (!ChargeScales(part)) {
+      return bad("more numbers than a file of " + std::to_string(mapping_.size()) +
+                 " bytes has for all of its tensors");
+    }
+    return ReadView(part, scratch);
   }
 
   static std::string Named(const TorchTensor& t) { return ElementName(t.entry.type); }
