@@ -99,8 +99,13 @@ def tensor(storage, offset, shape, stride):
 def state_dict():
     w = Storage("FloatStorage", "0", 6)
     b = Storage("HalfStorage", "1", 3)
+    scales = tensor(Storage("DoubleStorage", "2", 3), 0, (3,), (1,))
+    zeros = tensor(Storage("LongStorage", "3", 3), 0, (3,), (1,))
+    quantizer = (Global("torch", "per_channel_affine"), scales, zeros, 1)
+    codes = (Storage("QInt8Storage", "4", 6), 0, (2, 3), (3, 1), quantizer, False, collections.OrderedDict())
     model = collections.OrderedDict(
-        [("fc.weight", tensor(w, 0, (2, 3), (3, 1))), ("fc.turned", tensor(w, 0, (3, 2), (1, 3))), ("fc.bias", tensor(b, 1, (2,), (1,)))]
+        [("fc.weight", tensor(w, 0, (2, 3), (3, 1))), ("fc.turned", tensor(w, 0, (3, 2), (1, 3))), ("fc.bias", tensor(b, 1, (2,), (1,))),
+         ("codes", Reduce(Global("torch._utils", "_rebuild_qtensor"), codes))]
     )
     return {"state_dict": model, "epoch": 3, "name": "seed"}
 
@@ -112,6 +117,9 @@ def torch_zip():
             "model/byteorder": b"little",
             "model/data/0": struct.pack("<6f", *range(6)),
             "model/data/1": struct.pack("<3e", 1, 2, 3),
+            "model/data/2": struct.pack("<3d", 0.5, 0.25, 2),
+            "model/data/3": struct.pack("<3q", 0, -3, 7),
+            "model/data/4": bytes(range(6)),
             "model/version": b"3\n",
         }
     )
@@ -139,6 +147,32 @@ def checkpoint(compressed):
     return tf_checkpoint.table(entries, compressed, 3)
 
 
+def hdf5(datasets):
+    """A new-style HDF5 file of float32 datasets, each in its header: {"0": values}."""
+
+    def message(kind, body):
+        return struct.pack("<BHB", kind, len(body), 0) + body
+
+    def header(messages):
+        body = b"".join(messages)
+        return b"OHDR\2\1" + struct.pack("<H", len(body)) + body + bytes(4)
+
+    out, links = b"\x89HDF\r\n\x1a\n\2\x08\x08\0" + struct.pack("<4QI", 0, 2**64 - 1, 0, 0, 0), []
+    kind = struct.pack("<4BIHH4BI", 0x11, 0x20, 31, 0, 4, 0, 32, 23, 8, 0, 23, 127)
+    for name, values in datasets.items():
+        data = struct.pack(f"<{len(values)}f", *values)
+        space = b"\1\1" + bytes(6) + struct.pack("<Q", len(values))
+        links.append(message(6, b"\1\0" + bytes([len(name)]) + name.encode() + struct.pack("<Q", len(out))))
+        out += header([message(1, space), message(3, kind), message(8, b"\3\0" + struct.pack("<H", len(data)) + data)])
+    return out[:36] + struct.pack("<Q", len(out)) + out[44:] + header(links)
+
+
+def keras(method):
+    config = {"class_name": "Sequential", "config": {"layers": [{"class_name": "Dense", "config": {"name": "d"}}]}}
+    weights = hdf5({"0": range(6), "1": [1.5, -2]})
+    return archive({"metadata.json": b"{}", "config.json": json.dumps(config).encode(), "model.weights.h5": weights}, method)
+
+
 def weights():
     floats = struct.pack("<6f", *range(6))
     arrays = {"a.npy": npy("<f4", (2, 3), floats), "b.npy": npy(">i2", (3, 2), struct.pack(">6h", *range(6)), True)}
@@ -149,6 +183,8 @@ def weights():
         "one.npy": arrays["a.npy"],
         "zip.pth": torch_zip(),
         "legacy.pth": torch_legacy(),
+        "stored.keras": keras(zipfile.ZIP_STORED),
+        "deflated.keras": keras(zipfile.ZIP_DEFLATED),
         "plain.index": checkpoint(False),
         "snappy.index": checkpoint(True),
     }

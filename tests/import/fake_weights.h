@@ -38,6 +38,7 @@ class FakeFile : public WeightFile {
     for (int64_t d : shape) n *= static_cast<size_t>(d);
     Add(name, shape, Noise(n, static_cast<uint32_t>(data_.size() + 1), lo, hi));
   }
+  void Say(const std::string& key, const std::string& text) { metadata_.emplace_back(key, text); }
   Floats Values(const std::string& name) const {
     for (size_t i = 0; i < tensors_.size(); ++i) {
       if (tensors_[i].name != name) continue;

@@ -137,6 +137,55 @@ TEST(Graft, NamesTellTheLayerAndItsNormalization) {
   EXPECT_TRUE(g.matches.kept.empty());
 }
 
+// Keras 3 numbers tensors and calls folders by classes: names and epsilon are in its configuration.
+TEST(Graft, FoldersOfKeras3GetTheirNames) {
+  const Layer a(10), b(20);
+  FakeFile file;
+  size_t number = 0;
+  for (const Layer& layer : {a, b}) {
+    const std::string end = number == 0 ? "" : "_" + std::to_string(number);
+    const std::string conv = "layers/conv2d" + end + "/vars/";
+    const std::string norm = "layers/functional/layers/batch_normalization" + end + "/vars/";
+    file.Add(conv + "0", {3, 3, kIn, kOut}, layer.kernel), file.Add(conv + "1", {kOut}, layer.bias);
+    file.Add(norm + "0", {kOut}, layer.gamma), file.Add(norm + "1", {kOut}, layer.beta);
+    file.Add(norm + "2", {kOut}, layer.mean), file.Add(norm + "3", {kOut}, layer.variance);
+    ++number;
+  }
+  const std::string norms = R"({"class_name":"BatchNormalization","config":{"name":"norm_a"}},
+      {"class_name":"BatchNormalization","config":{"name":"norm_b","epsilon":0.25}})";
+  file.Say("model_config", R"({"class_name":"Functional","config":{"layers":[
+      {"class_name":"InputLayer","config":{"name":"x"}},
+      {"class_name":"Conv2D","config":{"name":"conv_a"}},
+      {"class_name":"Conv2D","config":{"name":"conv_b"}}, 7, {"class_name":{}},
+      {"class_name":"Functional","config":{"name":"f","layers":[)" +
+                               norms + "]}}]}}");
+  Product other = kForeign;
+  other.weights = "net/conv_a/Conv2D", other.bias = "net/norm_a/FusedBatchNormV3";
+  const Grafted g(Model({kForeign, other}), file);
+  ASSERT_TRUE(g.status.ok()) << g.status.message();
+  EXPECT_TRUE(g.check.ok()) << g.check.message();
+  ExpectNear(g.biases[0], b.FoldedBias(0.25f));
+  ExpectNear(g.biases[1], a.FoldedBias(1e-3f));
+  EXPECT_EQ(g.matches.grafted[0].by, "name");
+}
+
+TEST(Graft, ConfigurationsThatAreNoneSayNothing) {
+  const Layer b(20);
+  std::string nested = R"({"config":{"layers":)";
+  for (int i = 0; i < 20000; ++i)
+    nested += R"([{"class_name":"LongNameOfAClass","config":{"layers":)";
+  for (const std::string& text : {std::string("{"), std::string("[1,2]"), nested + "[]"}) {
+    std::string whole = text;
+    for (int i = 0; text.size() > 100 && i < 20000; ++i) whole += "}}]";
+    FakeFile file;
+    b.AddTo(&file, "conv_b", "norm_b");
+    file.Say("model_config", text.size() > 100 ? whole + "}}" : whole);
+    const Grafted g(Model({kForeign}), file);
+    ASSERT_TRUE(g.status.ok()) << g.status.message();
+    ExpectNear(g.biases[0], b.FoldedBias(1e-3f));
+  }
+}
+
 TEST(Graft, EpsilonCanBeGiven) {
   const Layer b(20);
   FakeFile file;

@@ -14,6 +14,16 @@ TEST(ChannelsTest, TheFormatSaysTheAxis) {
   EXPECT_EQ(
       ChannelsOf(Entry({3, 3, 4, 1}, ElementType::kFloat32, "dw/depthwise_kernel:0"), "HDF5").axis,
       2);
+  for (const auto& [name, axis] : {std::pair{"layers/conv2d_1/vars/0", 3},
+                                   {"layers/depthwise_conv2d/vars/0", 2},
+                                   {"layers/separable_conv2d/vars/0", 2},
+                                   {"layers/separable_conv2d/vars/1", 3},
+                                   {"layers/embedding/vars/0", 0},
+                                   {"layers/conv2d/vars/x", 0},
+                                   {"/vars/0", 3}}) {
+    const TensorEntry entry = Entry({3, 3, 4, 8}, ElementType::kFloat32, name);
+    EXPECT_EQ(ChannelsOf(entry, "Keras zip").axis, axis) << name;
+  }
   EXPECT_EQ(ChannelsOf(Entry({8, 3, 3, 4}), "TFLite").axis, 0);
   EXPECT_EQ(ChannelsOf(Entry({1, 3, 3, 4}), "TFLite").axis, 3);
   EXPECT_EQ(ChannelsOf(Entry({16}), "TFLite").axis, -1);

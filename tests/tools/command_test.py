@@ -196,12 +196,41 @@ class CommandTest(unittest.TestCase):
             self.assertEqual(list(tensor), ["name", "output_int4_db"])
             self.assertGreater(tensor["output_int4_db"], 10)
         self.assertIn("out.int4", self.ok("inspect", self.tflite, "--data", self.picture, "--sort", "output"))
-        for args, words in ((["inspect", self.model, "--data", self.picture], "imported anew"),
+        # Rewriting a .whit is importing anew.
+        again = self.json("inspect", self.model, "--data", self.picture, self.input())
+        self.assertGreater(len(found["sensitivity"]), 3)
+        self.assertEqual(sorted(again["sensitivity"], key=str), sorted(found["sensitivity"], key=str))
+        for args, words in ((["inspect", self.inspected(), "--data", self.picture], "needs a model"),
                             (["inspect", self.tflite, "--data", self.model], "not a JPEG"),
                             (["inspect", self.tflite, "--data", self.folder / "none.npy"], "none.npy")):
             done = whit(*args)
             self.assertIn(words, done.stderr)
-            self.assertEqual(done.returncode, 1 if words == "imported anew" else 2)
+            self.assertEqual(done.returncode, 1 if words == "needs a model" else 2)
+
+    def test_inspect_with_data_of_several_inputs(self):
+        model, path, rng = tflite_builder.Model(), self.folder / "two.tflite", np.random.default_rng(3)
+        g = model.graph()
+        a, b = (g.input([1, 8], "float32", name=n) for n in "ab")
+        products = [g.tensor([1, 4], "float32") for _ in "ab"]
+        for x, y, name in zip((a, b), products, "ab"):
+            w = g.const(rng.normal(size=(4, 8)).astype(np.float32), name="w" + name)
+            g.op("FULLY_CONNECTED", [x, w, g.const(np.zeros(4, np.float32))], [y])
+        y = g.tensor([1, 4], "float32")
+        g.op("ADD", products, [y])
+        g.output(y)
+        path.write_bytes(model.build())
+        # Only zeros at b: its weights say nothing.
+        values = [f"a={self.save('a.npy', rng.normal(size=(5, 8)).astype(np.float32))}",
+                  f"b={self.save('b.npy', np.zeros((5, 8), np.float32))}"]
+        found = {t["name"]: t for t in self.json("inspect", path, "--data", *values)["sensitivity"]}
+        self.assertTrue(10 < found["wa"]["output_int4_db"] < found["wa"]["output_int8_db"] < 80, found)
+        self.assertIsNone(found["wb"]["output_int8_db"])
+        short = self.save("short.npy", np.zeros((4, 8), np.float32))
+        for data, words, code in ((values[:1], "'b' has no samples", 1), ([self.folder / "a.npy"], "NAME=FILE.npy", 1),
+                                  ([values[0], values[0]], "each of them once", 1), ([values[0], f"b={short}"], "4 samples", 2)):
+            done = whit("inspect", path, "--data", *data)
+            self.assertIn(words, done.stderr)
+            self.assertEqual(done.returncode, code, done.stderr)
 
     def test_weights_of_tensorflow(self):
         prefix, out = self.folder / "model.ckpt-7", self.folder / "ckpt.npz"

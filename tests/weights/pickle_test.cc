@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include <cmath>
+
 #include "tests/weights/damaged.h"
 
 namespace whit::tools {
@@ -41,6 +43,19 @@ TEST(PickleTest, LongIntegers) {
   const auto p = Read(std::string("\x80\x02\x8a\x02\0\xff.", 7));
   ASSERT_TRUE(p.ok());
   EXPECT_EQ((*p)[p->root].number, -256);
+}
+
+// Protocol 0 writes floats as text, as repr does.
+TEST(PickleTest, DecimalText) {
+  for (const auto& [text, value] :
+       {std::pair<std::string, double>{"2.5", 2.5}, {"-1e-05", -1e-05}, {"inf", INFINITY}}) {
+    const auto p = Read("F" + text + "\n.");
+    ASSERT_TRUE(p.ok()) << p.status().message();
+    EXPECT_EQ((*p)[p->root].kind, PickleKind::kFloat);
+    EXPECT_EQ((*p)[p->root].real, value);
+  }
+  for (const char* text : {"F\n.", "Fx\n.", "F1.5x\n.", "F1e999\n.", "F1.5"})
+    EXPECT_NE(ErrorOf(text), "") << text;
 }
 
 // What pickle.dumps makes of an object whose __reduce__ returns (os.system, ("touch x",)), in the

@@ -1,6 +1,8 @@
-// A zip archive of stored entries, for tests of its readers.
+// A zip archive, for tests of its readers.
 #ifndef WHIT_TESTS_WEIGHTS_ZIP_FILE_H_
 #define WHIT_TESTS_WEIGHTS_ZIP_FILE_H_
+
+#include <zlib.h>
 
 #include <cstddef>
 #include <string>
@@ -9,8 +11,25 @@
 
 namespace whit::tools {
 
+/// Deflated without a header, as archives have it.
+inline std::string RawDeflated(const std::string& data) {
+  z_stream stream{};
+  deflateInit2(&stream, Z_BEST_COMPRESSION, Z_DEFLATED, -MAX_WBITS, 8, Z_DEFAULT_STRATEGY);
+  std::string out(deflateBound(&stream, data.size()), 0);
+  stream.next_in = reinterpret_cast<Bytef*>(const_cast<char*>(data.data()));
+  stream.next_out = reinterpret_cast<Bytef*>(out.data());
+  stream.avail_in = static_cast<uInt>(data.size()),
+  stream.avail_out = static_cast<uInt>(out.size());
+  deflate(&stream, Z_FINISH);
+  out.resize(stream.total_out);
+  deflateEnd(&stream);
+  return out;
+}
+
+/// `deflated`: the entries are. `stated`: their unpacked size, where it is not the true one.
 inline std::vector<std::byte> ZipFile(
-    const std::vector<std::pair<std::string, std::string>>& entries) {
+    const std::vector<std::pair<std::string, std::string>>& entries, bool deflated = false,
+    uint64_t stated = 0) {
   std::vector<std::byte> out;
   const auto text = [](std::vector<std::byte>* to, const std::string& s) {
     for (char c : s) to->push_back(static_cast<std::byte>(c));
@@ -22,15 +41,17 @@ inline std::vector<std::byte> ZipFile(
     }
   };
   std::vector<std::byte> directory;
-  for (const auto& [name, data] : entries) {
+  for (const auto& [name, content] : entries) {
     const size_t at = out.size();
-    number(&out, 0x04034b50, 4), number(&out, 10, 2), number(&out, 0, 12);
-    number(&out, data.size(), 4), number(&out, data.size(), 4);
+    const std::string data = deflated ? RawDeflated(content) : content;
+    const uint64_t method = deflated ? 8 : 0, size = stated != 0 ? stated : content.size();
+    number(&out, 0x04034b50, 4), number(&out, 10, 2), number(&out, 0, 2), number(&out, method, 2);
+    number(&out, 0, 8), number(&out, data.size(), 4), number(&out, size, 4);
     number(&out, name.size(), 2), number(&out, 0, 2);
     text(&out, name), text(&out, data);
     number(&directory, 0x02014b50, 4), number(&directory, 10, 2), number(&directory, 10, 2);
-    number(&directory, 0, 12);
-    number(&directory, data.size(), 4), number(&directory, data.size(), 4);
+    number(&directory, 0, 2), number(&directory, method, 2), number(&directory, 0, 8);
+    number(&directory, data.size(), 4), number(&directory, size, 4);
     number(&directory, name.size(), 2), number(&directory, 0, 12), number(&directory, at, 4);
     text(&directory, name);
   }

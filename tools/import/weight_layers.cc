@@ -55,7 +55,7 @@ Role RoleOf(std::string_view leaf) {
 
 // Tensors of one layer, -1 where it has none of that role.
 struct Group {
-  std::string name;
+  std::string name, path;
   int of[kRoles];
   bool numbered = false;
   bool has(Role role) const { return of[role] >= 0; }
@@ -87,7 +87,7 @@ std::vector<Group> GroupsOf(const NamedWeights& weights) {
     const auto [at, fresh] = by_prefix.try_emplace(std::string(prefix), groups.size());
     if (fresh) {
       Group& group = groups.emplace_back();
-      group.name = prefix.substr(prefix.rfind('/') + 1);
+      group.name = prefix.substr(prefix.rfind('/') + 1), group.path = prefix;
       std::fill_n(group.of, static_cast<size_t>(kRoles), -1);
     }
     groups[at->second].of[role] = static_cast<int>(i);
@@ -117,6 +117,84 @@ std::unordered_map<std::string, double> KerasEpsilons(const WeightFile& file) {
   return found;
 }
 
+// "BatchNormalization": "batch_normalization", "Conv2D": "conv2d", as Keras calls the folders of
+// its layers.
+std::string FolderOfClass(const std::string& name) {
+  const auto is = [&](size_t i, char first, char last) {
+    return i < name.size() && name[i] >= first && name[i] <= last;
+  };
+  std::string folder;
+  for (size_t i = 0; i < name.size(); ++i) {
+    const bool capital = is(i, 'A', 'Z');
+    if (i > 0 && capital && (is(i + 1, 'a', 'z') || is(i - 1, 'a', 'z'))) folder += '_';
+    folder += capital ? static_cast<char>(name[i] - 'A' + 'a') : name[i];
+  }
+  return folder;
+}
+
+struct KerasLayer {
+  std::string name;
+  std::optional<double> epsilon;
+};
+
+// The layers of a Keras 3 model by their folder: the class, and from the second one on its number,
+// inside of the folder of the model that they are part of.
+class KerasFolders {
+ public:
+  explicit KerasFolders(const WeightFile& file) {
+    for (const auto& [key, text] : file.metadata()) {
+      if (key == "model_config") Read(Json::parse(text, nullptr, false));
+    }
+  }
+  /// Null where the file says nothing of it.
+  const KerasLayer* Find(const std::string& folder) const {
+    const auto found = layers_.find(folder);
+    return found == layers_.end() ? nullptr : &found->second;
+  }
+
+ private:
+  // A path that is longer is of no honest model, and would make nested ones cost their square.
+  static constexpr size_t kMostPath = 1024;
+
+  void Read(const Json& model) {
+    const Json* config = Member(model, "config");
+    if (config != nullptr) pending_.push_back({config, ""});
+    while (!pending_.empty()) {
+      const auto [at, prefix] = std::move(pending_.back());
+      pending_.pop_back();
+      const Json* layers = Member(*at, "layers");
+      std::unordered_map<std::string, size_t> uses;
+      for (size_t i = 0; layers != nullptr && layers->is_array() && i < layers->size(); ++i)
+        Add((*layers)[i], prefix, &uses);
+    }
+  }
+
+  void Add(const Json& layer, const std::string& prefix,
+           std::unordered_map<std::string, size_t>* uses) {
+    const Json *type = Member(layer, "class_name"), *config = Member(layer, "config");
+    if (type == nullptr || !type->is_string() || config == nullptr) return;
+    std::string path = prefix + "layers/" + FolderOfClass(type->get<std::string>());
+    const size_t before = (*uses)[path]++;
+    if (before > 0) path += "_" + std::to_string(before);
+    if (path.size() > kMostPath) return;
+    KerasLayer known;
+    const Json *name = Member(*config, "name"), *epsilon = Member(*config, "epsilon");
+    if (name != nullptr && name->is_string()) known.name = name->get<std::string>();
+    if (epsilon != nullptr && epsilon->is_number()) known.epsilon = epsilon->get<double>();
+    pending_.push_back({config, path + "/"});
+    layers_.emplace(std::move(path), std::move(known));
+  }
+
+  static const Json* Member(const Json& object, const char* key) {
+    if (!object.is_object()) return nullptr;
+    const auto found = object.find(key);
+    return found == object.end() ? nullptr : &*found;
+  }
+
+  std::vector<std::pair<const Json*, std::string>> pending_;
+  std::unordered_map<std::string, KerasLayer> layers_;
+};
+
 // Keras 3 names no tensor: what they are follows from how many there are and of which rank.
 void NameNumbered(const NamedWeights& weights, Group* group) {
   const auto rank = [&](Role role) {
@@ -143,22 +221,25 @@ WeightLayers LayersOf(const NamedWeights& weights, std::optional<double> epsilon
   // The defaults of torch.nn.BatchNorm2d and keras.layers.BatchNormalization.
   constexpr double kTorchEpsilon = 1e-5, kKerasEpsilon = 1e-3;
   const auto stated = KerasEpsilons(weights.file());
+  const KerasFolders folders(weights.file());
   WeightLayers layers;
   for (Group& group : GroupsOf(weights)) {
+    std::optional<double> own;
     if (group.numbered) {
       NameNumbered(weights, &group);
-      group.name.clear();  // its class and a number of the file's own
+      // The folder is called by the class and a number of the file's own: no name.
+      const KerasLayer* known = folders.Find(group.path);
+      group.name = known != nullptr ? known->name : "";
+      if (known != nullptr) own = known->epsilon;
+    } else if (const auto found = stated.find(group.name); found != stated.end()) {
+      own = found->second;
     }
     const auto& of = group.of;
     if (group.has(kMean) && group.has(kVariance)) {
       const bool torch = group.has(kWeight) || group.has(kBias);
       NormLayer norm{group.name, of[torch ? kWeight : kGamma], of[torch ? kBias : kBeta], of[kMean],
                      of[kVariance]};
-      const auto own = stated.find(group.name);
-      norm.epsilon = epsilon               ? *epsilon
-                     : own != stated.end() ? own->second
-                     : torch               ? kTorchEpsilon
-                                           : kKerasEpsilon;
+      norm.epsilon = epsilon ? *epsilon : own ? *own : torch ? kTorchEpsilon : kKerasEpsilon;
       layers.norms.push_back(std::move(norm));
       continue;
     }

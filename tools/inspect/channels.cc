@@ -14,6 +14,16 @@ bool CalledKernel(const std::string& name) {
   return base.ends_with("kernel");
 }
 
+// Keras 3 has "layers/conv2d/vars/0"; where "/vars/" begins, else npos.
+size_t NumberedByKeras(const std::string& name) {
+  constexpr std::string_view kVars = "/vars/";
+  const size_t at = name.rfind(kVars);
+  if (at == std::string::npos) return at;
+  const std::string_view number = std::string_view(name).substr(at + kVars.size());
+  const bool digits = !number.empty() && number.find_first_not_of("0123456789") == number.npos;
+  return digits ? at : std::string::npos;
+}
+
 Axis AxisOf(const TensorEntry& entry, const std::string& format) {
   const int rank = static_cast<int>(entry.shape.size());
   if (entry.codes.axis >= 0 && entry.codes.axis < rank)
@@ -27,6 +37,16 @@ Axis AxisOf(const TensorEntry& entry, const std::string& format) {
   if (CalledKernel(entry.name)) {
     if (entry.name.find("depthwise_kernel") != std::string::npos && rank == 4)
       return {2, "Keras depthwise, [H,W,C,M]"};
+    return {rank - 1, "Keras, [H,W,I,O]"};
+  }
+  if (const size_t vars = NumberedByKeras(entry.name); vars != std::string::npos) {
+    const size_t slash = vars == 0 ? std::string::npos : entry.name.rfind('/', vars - 1);
+    const std::string folder = entry.name.substr(slash + 1, vars - slash - 1);
+    if (folder.starts_with("embedding")) return {0, "Keras embedding, [words,O]"};
+    // The first of a separable convolution is its depthwise part.
+    const bool depthwise = folder.starts_with("depthwise_conv") ||
+                           (folder.starts_with("separable_conv") && entry.name.ends_with("/0"));
+    if (depthwise && rank > 2) return {rank - 2, "Keras depthwise, [H,W,C,M]"};
     return {rank - 1, "Keras, [H,W,I,O]"};
   }
   if (format.starts_with("PyTorch")) return {0, "PyTorch, [O,I,H,W]"};

@@ -122,12 +122,14 @@ void AddInspect(CLI::App& app, Action* action) {
       "What is remarkable about weights: dead channels, outliers, what int8 would cost",
       "whit inspect checkpoint.pth --html report.html", RunInspect);
   cli->add_option("FILE", flags->file,
-                  "Weights: PyTorch, safetensors, ONNX, TFLite, HDF5, NumPy, .whit")
+                  "Weights: PyTorch, safetensors, ONNX, TFLite, Keras, NumPy, .whit")
       ->required();
   cli->add_option("--html", flags->html, "Write a page with charts: one file that needs no other");
-  cli->add_option("--data", flags->data,
-                  "Samples (.npy or pictures): how much the outputs of FILE, a .tflite or ONNX "
-                  "model of one input, change with each of its weights")
+  cli->add_option(
+         "--data", flags->data,
+         "Samples (.npy, pictures, folders; of several inputs NAME=FILE.npy each): how much "
+         "the outputs of FILE, a .tflite, ONNX or .whit model, change with each of its "
+         "weights")
       ->expected(1, 1000);
   const std::map<std::string, InspectOrder> orders = {
       {"findings", InspectOrder::kFindings}, {"file", InspectOrder::kFile},

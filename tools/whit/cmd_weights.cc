@@ -256,7 +256,7 @@ Status RunConvert(const WeightsFlags& flags) {
 void AddWeights(CLI::App& app, Action* action) {
   CLI::App* weights = app.add_subcommand(
       "weights",
-      "Tensors of a file of weights: PyTorch, safetensors, ONNX, TFLite, HDF5, NumPy, .whit");
+      "Tensors of a file of weights: PyTorch, safetensors, ONNX, TFLite, Keras, NumPy, .whit");
   weights->require_subcommand(1);
   weights->footer("Example:\n  whit weights list checkpoint.pth");
   const auto add = [&](const char* name, const char* what, const char* example,

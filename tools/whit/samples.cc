@@ -112,8 +112,9 @@ Image Cut(const Image& image, const Box& box, bool mirrored) {
 // Feeds pictures to a buffer in the form of the input.
 class PictureReader {
  public:
-  static Result<PictureReader> Create(const Model& model, const SampleFlags& flags) {
-    PictureReader reader(model.inputs()[0], flags);
+  static Result<PictureReader> Create(const Model& model, const TensorView& input,
+                                      const SampleFlags& flags) {
+    PictureReader reader(input, flags);
     WHIT_ASSIGN_OR_RETURN(reader.place_, ImageInputOf(reader.input_));
     reader.feeding_ = FeedingOf(model.input_normalization(0), flags.mean, flags.std, {});
     return reader;
@@ -163,20 +164,21 @@ Status CheckSize(const std::vector<Sample>& samples) {
 }
 
 // NAME=FILE.npy for every input, as many samples in each.
-Result<std::vector<Sample>> ReadNamed(const Model& model, const std::vector<std::string>& words) {
+Result<std::vector<Sample>> ReadNamed(std::span<const TensorView> inputs,
+                                      const std::vector<std::string>& words) {
   std::vector<Sample> samples;
-  std::vector<bool> given(model.inputs().size());
+  std::vector<bool> given(inputs.size());
   for (const std::string& word : words) {
     const size_t equals = word.find('=');
     size_t input = 0;
-    while (input < given.size() && model.inputs()[input].name != word.substr(0, equals)) ++input;
+    while (input < given.size() && inputs[input].name != word.substr(0, equals)) ++input;
     if (equals == std::string::npos || input == given.size() || given[input]) {
       return UsageError("--data " + word + ": a model of " + std::to_string(given.size()) +
                         " inputs takes NAME=FILE.npy for each of them once, the first is named '" +
-                        std::string(model.inputs()[0].name) + "'");
+                        std::string(inputs[0].name) + "'");
     }
     given[input] = true;
-    WHIT_ASSIGN_OR_RETURN(auto values, FromNpy(word.substr(equals + 1), model.inputs()[input]));
+    WHIT_ASSIGN_OR_RETURN(auto values, FromNpy(word.substr(equals + 1), inputs[input]));
     if (samples.empty()) samples.resize(values.size());
     if (samples.size() != values.size()) {
       return BadInput(word + ": " + std::to_string(values.size()) +
@@ -187,8 +189,12 @@ Result<std::vector<Sample>> ReadNamed(const Model& model, const std::vector<std:
       samples[i].inputs[input] = std::move(values[i]);
     }
   }
-  if (std::find(given.begin(), given.end(), false) != given.end())
-    return UsageError("--data: an input has no samples");
+  const auto missing = std::find(given.begin(), given.end(), false);
+  if (missing != given.end()) {
+    const auto& input = inputs[static_cast<size_t>(missing - given.begin())];
+    return UsageError("--data: input '" + std::string(input.name) + "' has no samples");
+  }
+  WHIT_RETURN_IF_ERROR(CheckSize(samples));
   return samples;
 }
 
@@ -213,21 +219,23 @@ Result<std::vector<Sample>> SampleFlags::ReadOthers(const Model& model) const {
   return others.Read(model);
 }
 
-Result<std::vector<Sample>> SampleFlags::Read(const Model& model) const {
-  if (model.inputs().size() != 1) return ReadNamed(model, data);
+Result<std::vector<Sample>> SampleFlags::ReadFor(const Model& model,
+                                                 std::span<const TensorView> inputs) const {
+  if (inputs.empty()) return UsageError("--data: the model has no inputs");
+  if (inputs.size() != 1) return ReadNamed(inputs, data);
   WHIT_ASSIGN_OR_RETURN(const std::vector<std::string> files, Expanded(data));
   std::vector<Sample> samples;
   std::vector<PictureReader> pictures;  // one, once there is a picture
   for (const std::string& path : files) {
     if (IsNpy(path)) {
-      WHIT_ASSIGN_OR_RETURN(auto values, FromNpy(path, model.inputs()[0]));
+      WHIT_ASSIGN_OR_RETURN(auto values, FromNpy(path, inputs[0]));
       for (auto& value : values) {
         samples.emplace_back();
         samples.back().inputs.push_back(std::move(value));
       }
     } else {
       if (pictures.empty()) {
-        WHIT_ASSIGN_OR_RETURN(PictureReader reader, PictureReader::Create(model, *this));
+        WHIT_ASSIGN_OR_RETURN(PictureReader reader, PictureReader::Create(model, inputs[0], *this));
         pictures.push_back(std::move(reader));
       }
       WHIT_RETURN_IF_ERROR(pictures[0].Read(path, &samples));

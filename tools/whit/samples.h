@@ -22,7 +22,11 @@ struct SampleFlags {
 
   void AddTo(CLI::App* cli);
   /// kInvalidArgument or kRuntime with the file that does not fit. At most 1 GiB of samples.
-  Result<std::vector<Sample>> Read(const Model& model) const;
+  Result<std::vector<Sample>> Read(const Model& model) const {
+    return ReadFor(model, model.inputs());
+  }
+  /// The same for these views of the model's inputs: a runner's, which leave no dimension open.
+  Result<std::vector<Sample>> ReadFor(const Model& model, std::span<const TensorView> inputs) const;
   /// As many other random parts of the same pictures; empty where none are taken.
   Result<std::vector<Sample>> ReadOthers(const Model& model) const;
 };

@@ -3,19 +3,19 @@
 #include <algorithm>
 #include <cmath>
 #include <cstdio>
-#include <cstring>
 #include <filesystem>
 #include <limits>
 
 #include "platform/mapping.h"
 #include "tools/import/import.h"
 #include "tools/import/named_weights.h"
+#include "tools/import/weights/formats.h"
 #include "tools/inspect/perturbed_weights.h"
+#include "tools/inspect/replaced_weights.h"
 #include "tools/quantize/observe.h"
-#include "tools/whit/image.h"
-#include "tools/whit/npy.h"
 #include "tools/whit/progress.h"
 #include "tools/whit/real_values.h"
+#include "tools/whit/samples.h"
 
 namespace whit::tools {
 
@@ -47,15 +47,18 @@ double NoiseOf(const Outputs& clean, const Outputs& changed, size_t outputs) {
 
 class Sensitivity {
  public:
-  Sensitivity(const WeightFile& weights, const std::vector<std::string>& paths, FileReport* report)
-      : weights_(weights), paths_(paths), report_(*report) {}
+  Sensitivity(const WeightFile& weights, const std::vector<std::string>& samples,
+              FileReport* report)
+      : weights_(weights), paths_(samples), report_(*report) {}
 
   Status Run() {
     WHIT_ASSIGN_OR_RETURN(file_, Mapping::MapFile(report_.file));
     const std::span<const uint8_t> bytes = Bytes();
-    if (!LooksLikeModel(bytes)) {
-      return UsageError("--data needs a model that can be imported anew, .tflite or ONNX; " +
-                        report_.file + " is " + report_.format);
+    if (ClaimsWhit(file_.bytes())) {
+      WHIT_ASSIGN_OR_RETURN(whit_, ModelFile::Open(Mapping::Borrow(file_.bytes())));
+    } else if (!LooksLikeModel(bytes)) {
+      return UsageError("--data needs a model, .tflite, ONNX or .whit; " + report_.file + " is " +
+                        report_.format);
     }
     const auto same = Perturb(weights_, 0, Perturbation::kNone);
     WHIT_RETURN_IF_ERROR(RunWith(*same, nullptr, &clean_).status());
@@ -82,13 +85,15 @@ class Sensitivity {
       return std::optional<double>();
     const auto other = Perturb(weights_, i, how, element);
     Outputs changed;
-    WHIT_ASSIGN_OR_RETURN(const bool taken, RunWith(*other, &other->tensors()[i].name, &changed));
+    WHIT_ASSIGN_OR_RETURN(const bool taken, RunWith(*other, &i, &changed));
     if (!taken) return std::optional<double>();
     return std::optional(NoiseOf(clean_, changed, outputs_));
   }
 
-  // The outputs of the model with other weights. False where it does not take the tensor `needed`.
-  Result<bool> RunWith(const WeightFile& other, const std::string* needed, Outputs* outputs) {
+  // The model with other weights; nothing where it does not take the tensor that was changed.
+  Result<std::optional<std::vector<std::byte>>> With(const WeightFile& other,
+                                                     const size_t* changed) const {
+    if (whit_ != nullptr) return Rewritten(other, changed);
     WHIT_ASSIGN_OR_RETURN(NamedWeights named, NamedWeights::Of(other));
     ImportOptions options;
     options.weights = &named;
@@ -96,21 +101,51 @@ class Sensitivity {
     auto imported = ImportModelBytes(Bytes(), options);
     if (!imported.ok()) return Status(imported.status()).WithContext(report_.file);
     const WeightMatches matches = named.Matches();
-    const auto is_needed = [&](const MatchedTensor& m) { return m.source == *needed; };
-    if (needed != nullptr && std::ranges::none_of(matches.matched, is_needed)) return false;
-    WHIT_ASSIGN_OR_RETURN(const Model model, Model::OpenBytes(*imported));
+    const auto is_changed = [&](const MatchedTensor& m) {
+      return m.source == other.tensors()[*changed].name;
+    };
+    if (changed != nullptr && std::ranges::none_of(matches.matched, is_changed))
+      return std::optional<std::vector<std::byte>>();
+    return std::optional(std::move(imported).value());
+  }
+
+  Result<std::optional<std::vector<std::byte>>> Rewritten(const WeightFile& other,
+                                                          const size_t* changed) const {
+    const std::span<const std::byte> bytes = file_.bytes();
+    if (changed == nullptr)
+      return std::optional(std::vector<std::byte>(bytes.begin(), bytes.end()));
+    // Packed weights are the first tensors of such a file, in their order.
+    if (!CanReplaceWeights(*whit_, *changed)) return std::optional<std::vector<std::byte>>();
+    std::vector<std::byte> scratch;
+    WHIT_ASSIGN_OR_RETURN(const auto elements, other.Read(*changed, &scratch));
+    auto replaced = ReplaceWeights(*whit_, *changed, elements);
+    if (!replaced.ok()) return Status(replaced.status()).WithContext(report_.file);
+    return std::optional(std::move(replaced).value());
+  }
+
+  // False where the model does not take the tensor that was changed.
+  Result<bool> RunWith(const WeightFile& other, const size_t* changed, Outputs* outputs) {
+    WHIT_ASSIGN_OR_RETURN(const auto bytes, With(other, changed));
+    if (!bytes) return false;
+    WHIT_ASSIGN_OR_RETURN(const Model model, Model::OpenBytes(*bytes));
     auto runner = Runner::Create(model);
     if (!runner.ok()) return Status(runner.status()).WithContext(report_.file);
     WHIT_ASSIGN_OR_RETURN(*outputs, RunOn(model, *runner));
     return true;
   }
 
+  // The first model says in which form the samples are wanted; the others take the same.
+  Status ReadSamples(const Model& model, Runner& runner) {
+    std::vector<TensorView> inputs;
+    for (size_t k = 0; k < runner.input_count(); ++k) inputs.push_back(runner.input(k));
+    SampleFlags flags;
+    flags.data = paths_;
+    WHIT_ASSIGN_OR_RETURN(samples_, flags.ReadFor(model, inputs));
+    return OkStatus();
+  }
+
   Result<Outputs> RunOn(const Model& model, Runner& runner) {
-    if (runner.input_count() != 1) {
-      return UsageError("--data takes models of one input, " + report_.file + " has " +
-                        std::to_string(runner.input_count()));
-    }
-    if (samples_.empty()) WHIT_RETURN_IF_ERROR(ReadSamples(model, runner.input(0)));
+    if (samples_.empty()) WHIT_RETURN_IF_ERROR(ReadSamples(model, runner));
     Outputs all;
     outputs_ = runner.output_count();
     for (const Sample& sample : samples_) {
@@ -121,25 +156,6 @@ class Sensitivity {
       }
     }
     return all;
-  }
-
-  // Once: every import of the model has the same input.
-  Status ReadSamples(const Model& model, TensorView input) {
-    for (const std::string& path : paths_) {
-      Sample& sample = samples_.emplace_back();
-      input.data = sample.inputs.emplace_back(BytesOf(input));
-      WHIT_RETURN_IF_ERROR(Feed(model, path, input));
-    }
-    return OkStatus();
-  }
-
-  static Status Feed(const Model& model, const std::string& sample, const TensorView& input) {
-    WHIT_ASSIGN_OR_RETURN(const Mapping file, Mapping::MapFile(sample));
-    constexpr char kNpy[] = "\x93NUMPY";
-    if (file.size() >= 6 && std::memcmp(file.data(), kNpy, 6) == 0) return LoadInput(sample, input);
-    WHIT_ASSIGN_OR_RETURN(const ImageInput place, ImageInputOf(input));
-    WHIT_ASSIGN_OR_RETURN(const Image image, ReadImage(sample, place.channels));
-    return FeedImage(image, FeedingOf(model.input_normalization(0), {}, {}, std::nullopt), input);
   }
 
   // The candidates for super weights that score highest, one at a time.
@@ -183,9 +199,10 @@ class Sensitivity {
 
   const WeightFile& weights_;
   const std::vector<std::string>& paths_;
+  std::vector<Sample> samples_;
   FileReport& report_;
-  std::vector<Sample> samples_;  // what lies at the paths
   Mapping file_;
+  std::shared_ptr<const ModelFile> whit_;  // null: the model is of another format
   Outputs clean_;
   size_t outputs_ = 0;
 };

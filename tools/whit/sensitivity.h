@@ -15,8 +15,9 @@ namespace whit::tools {
 /// noise, 10 log10(sum y^2 / sum (y - y')^2) over all samples. Tensors that no import takes from a
 /// file of weights (uint8, the codes of ONNX's quantized operators) have none.
 ///
-/// `weights`: of the model in report->file, a .tflite or ONNX file of one input. `samples`: .npy
-/// files or pictures, one input each. REQUIRES report->tensors has one for each of `weights`.
+/// `weights`: of the model in report->file, .tflite, ONNX or .whit; of a .whit the packed weights
+/// alone have a figure. `samples`: SampleFlags::data (samples.h). REQUIRES report->tensors has one
+/// for each of `weights`.
 Status MeasureSensitivity(const WeightFile& weights, const std::vector<std::string>& samples,
                           FileReport* report);
 

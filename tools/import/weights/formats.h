@@ -7,6 +7,8 @@
 
 namespace whit::tools {
 
+class ZipDirectory;
+
 bool ClaimsHdf5(std::span<const std::byte> file);
 Result<std::unique_ptr<WeightFile>> OpenHdf5Weights(WeightSource source);
 
@@ -19,17 +21,19 @@ Result<std::unique_ptr<WeightFile>> OpenTfliteWeights(WeightSource source);
 bool ClaimsWhit(std::span<const std::byte> file);
 Result<std::unique_ptr<WeightFile>> OpenWhitWeights(WeightSource source);
 
-bool ClaimsTorchZip(std::span<const std::byte> file);
-Result<std::unique_ptr<WeightFile>> OpenTorchZip(WeightSource source);
-
 bool ClaimsTorchLegacy(std::span<const std::byte> file);
 Result<std::unique_ptr<WeightFile>> OpenTorchLegacy(WeightSource source);
 
 bool ClaimsNumpy(std::span<const std::byte> file);
 Result<std::unique_ptr<WeightFile>> OpenNumpyWeights(WeightSource source);
 
-bool ClaimsNumpyZip(std::span<const std::byte> file);
-Result<std::unique_ptr<WeightFile>> OpenNumpyZip(WeightSource source);
+/// Archives of every framework: what lies in one decides which of those below opens it. Its
+/// directory, whose spans point into the mapping, is read once and handed on.
+bool ClaimsZip(std::span<const std::byte> file);
+Result<std::unique_ptr<WeightFile>> OpenZipWeights(WeightSource source);
+Result<std::unique_ptr<WeightFile>> OpenKerasZip(WeightSource source, ZipDirectory zip);
+Result<std::unique_ptr<WeightFile>> OpenNumpyZip(WeightSource source, ZipDirectory zip);
+Result<std::unique_ptr<WeightFile>> OpenTorchZip(WeightSource source, ZipDirectory zip);
 
 bool ClaimsSafetensors(std::span<const std::byte> file);
 Result<std::unique_ptr<WeightFile>> OpenSafetensors(WeightSource source);

@@ -11,8 +11,11 @@
 namespace whit::tools {
 
 #if WHIT_ZLIB
-Status Inflate(std::span<const std::byte> in, Wrapping wrapping, uint64_t most,
-               std::vector<std::byte>* out) {
+namespace {
+
+// Up to `most` bytes; *ended: whether the stream ended with them.
+Status InflateUpTo(std::span<const std::byte> in, Wrapping wrapping, uint64_t most,
+                   std::vector<std::byte>* out, bool* ended) {
   z_stream stream{};
   // Negative: no header and no checksum.
   if (inflateInit2(&stream, wrapping == Wrapping::kNone ? -MAX_WBITS : MAX_WBITS) != Z_OK)
@@ -34,13 +37,35 @@ Status Inflate(std::span<const std::byte> in, Wrapping wrapping, uint64_t most,
   }
   inflateEnd(&stream);
   out->resize(written);
-  if (result == Z_STREAM_END) return OkStatus();
+  *ended = result == Z_STREAM_END;
+  return OkStatus();
+}
+
+}  // namespace
+
+Status Inflate(std::span<const std::byte> in, Wrapping wrapping, uint64_t most,
+               std::vector<std::byte>* out) {
+  bool ended = false;
+  WHIT_RETURN_IF_ERROR(InflateUpTo(in, wrapping, most, out, &ended));
+  if (ended) return OkStatus();
   return Status(StatusCode::kInvalidModel, "deflated data are damaged, or have more than the " +
                                                std::to_string(most) + " bytes that were stated");
+}
+
+Status InflateStart(std::span<const std::byte> in, Wrapping wrapping, uint64_t count,
+                    std::vector<std::byte>* out) {
+  bool ended = false;
+  WHIT_RETURN_IF_ERROR(InflateUpTo(in, wrapping, count, out, &ended));
+  if (ended || out->size() == count) return OkStatus();
+  return Status(StatusCode::kInvalidModel,
+                "deflated data are damaged after " + std::to_string(out->size()) + " bytes");
 }
 #else
 Status Inflate(std::span<const std::byte>, Wrapping, uint64_t, std::vector<std::byte>*) {
   return Status(StatusCode::kUnsupported, "deflated data: this build has no zlib");
+}
+Status InflateStart(std::span<const std::byte>, Wrapping, uint64_t, std::vector<std::byte>*) {
+  return Inflate({}, Wrapping::kNone, 0, nullptr);
 }
 #endif
 

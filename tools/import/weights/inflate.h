@@ -23,6 +23,11 @@ constexpr uint64_t MostInflated(uint64_t stored) { return 1100 * stored; }
 Status Inflate(std::span<const std::byte> in, Wrapping wrapping, uint64_t most,
                std::vector<std::byte>* out);
 
+/// The first `count` bytes of what Inflate would make, or all where there are fewer; what comes
+/// behind them is not looked at.
+Status InflateStart(std::span<const std::byte> in, Wrapping wrapping, uint64_t count,
+                    std::vector<std::byte>* out);
+
 }  // namespace whit::tools
 
 #endif  // WHIT_TOOLS_IMPORT_WEIGHTS_INFLATE_H_

@@ -1,5 +1,6 @@
 // NumPy's .npy (one array) and .npz (a zip of them). The header of an array is a Python dict in
 // text: 'descr', 'fortran_order' and 'shape' are read of it, and nothing else may be in it.
+#include <algorithm>
 #include <charconv>
 #include <string_view>
 
@@ -17,6 +18,7 @@ namespace {
 
 constexpr std::string_view kMagic = "\x93NUMPY";
 constexpr size_t kMostHeader = 65536;
+constexpr size_t kUsualHeader = 256;  // of an array without records; NumPy pads to 64
 
 struct Array {
   TensorEntry entry;
@@ -50,6 +52,16 @@ bool ReadShape(std::string_view text, std::vector<int64_t>* shape) {
     text.remove_prefix(static_cast<size_t>(end - text.data()));
     if (text.starts_with('L')) text.remove_prefix(1);  // Python 2
   }
+}
+
+// Magic number, version and header by what the first bytes say, at most kMostHeader and those 12.
+size_t HeaderBytes(std::span<const std::byte> start) {
+  ByteReader in(start);
+  in.Skip(kMagic.size());
+  const bool first = in.U8() == 1;
+  in.Skip(1);
+  const uint64_t size = first ? in.U16() : in.U32();
+  return in.ok() ? in.position() + std::min<uint64_t>(size, kMostHeader) : 0;
 }
 
 // Fills all of an array but its name. The type of an unknown element is refused, not an error.
@@ -88,17 +100,20 @@ std::vector<int64_t> ColumnStrides(const std::vector<int64_t>& shape) {
 
 class NumpyWeights : public WeightFile {
  public:
-  Status OpenZip(WeightSource source) {
+  // Of what is packed only the headers are unpacked: a damaged rest shows when it is read.
+  Status OpenZip(WeightSource source, ZipDirectory zip) {
     format_ = "NumPy zip";
-    limits_ = source.limits, mapping_ = std::move(source.file);
-    WHIT_ASSIGN_OR_RETURN(zip_, ZipDirectory::Read(mapping_.bytes(), limits_));
+    limits_ = source.limits, mapping_ = std::move(source.file), zip_ = std::move(zip);
     for (const ZipEntry& entry : zip_.entries()) {
       std::string_view name = entry.name;
       if (!name.ends_with(".npy")) continue;
       name.remove_suffix(4);
       std::vector<std::byte> scratch;
-      WHIT_ASSIGN_OR_RETURN(const auto bytes, ZipContent(entry, &scratch));
-      WHIT_RETURN_IF_ERROR(Add(bytes, name, &entry));
+      WHIT_ASSIGN_OR_RETURN(auto start, ZipStart(entry, kUsualHeader, &scratch));
+      if (HeaderBytes(start) > start.size()) {
+        WHIT_ASSIGN_OR_RETURN(start, ZipStart(entry, HeaderBytes(start), &scratch));
+      }
+      WHIT_RETURN_IF_ERROR(Add(start, entry.size, name, &entry));
     }
     return OkStatus();
   }
@@ -106,7 +121,7 @@ class NumpyWeights : public WeightFile {
   Status OpenArray(WeightSource source) {
     format_ = "NumPy array";
     limits_ = source.limits, mapping_ = std::move(source.file);
-    return Add(mapping_.bytes(), "array", nullptr);
+    return Add(mapping_.bytes(), mapping_.size(), "array", nullptr);
   }
 
   Result<std::span<const std::byte>> ReadElements(size_t i,
@@ -131,17 +146,19 @@ class NumpyWeights : public WeightFile {
   }
 
  private:
-  Status Add(std::span<const std::byte> bytes, std::string_view name, const ZipEntry* packed) {
-    auto read = ReadHeader(bytes);
+  // `start`: its header and perhaps more, of `size` bytes.
+  Status Add(std::span<const std::byte> start, uint64_t size, std::string_view name,
+             const ZipEntry* packed) {
+    auto read = ReadHeader(start);
     if (!read.ok()) return Status(read.status()).WithContext(std::string(name.substr(0, 120)));
     Array a = std::move(read).value();
     a.entry.name = names_.Take(name, "array");
     WHIT_RETURN_IF_ERROR(CheckEntry(a.entry, tensors_.size(), limits_));
-    if (a.entry.refused.empty() && a.entry.bytes() > bytes.size() - a.data) {
-      return Status(StatusCode::kInvalidModel,
-                    a.entry.name + ": " + a.entry.ShapeText() + " needs " +
-                        std::to_string(a.entry.bytes()) + " bytes, the file has " +
-                        std::to_string(bytes.size() - a.data) + ": it is cut");
+    if (a.entry.refused.empty() && a.entry.bytes() > size - a.data) {
+      return Status(StatusCode::kInvalidModel, a.entry.name + ": " + a.entry.ShapeText() +
+                                                   " needs " + std::to_string(a.entry.bytes()) +
+                                                   " bytes, the file has " +
+                                                   std::to_string(size - a.data) + ": it is cut");
     }
     tensors_.push_back(a.entry);
     arrays_.push_back(std::move(a));
@@ -166,19 +183,9 @@ Result<std::unique_ptr<WeightFile>> OpenNumpyWeights(WeightSource source) {
   return std::unique_ptr<WeightFile>(std::move(file));
 }
 
-bool ClaimsNumpyZip(std::span<const std::byte> file) {
-  if (!ZipDirectory::Claims(file)) return false;
-  auto zip = ZipDirectory::Read(file, {});
-  if (!zip.ok()) return false;
-  for (const ZipEntry& entry : zip->entries()) {
-    if (entry.name.ends_with(".npy")) return true;
-  }
-  return false;
-}
-
-Result<std::unique_ptr<WeightFile>> OpenNumpyZip(WeightSource source) {
+Result<std::unique_ptr<WeightFile>> OpenNumpyZip(WeightSource source, ZipDirectory zip) {
   auto file = std::make_unique<NumpyWeights>();
-  WHIT_RETURN_IF_ERROR(file->OpenZip(std::move(source)));
+  WHIT_RETURN_IF_ERROR(file->OpenZip(std::move(source), std::move(zip)));
   return std::unique_ptr<WeightFile>(std::move(file));
 }
 

@@ -151,6 +151,16 @@ class Machine {
     PushNew(PickleKind::kFloat);
     if (status_.ok()) At(stack_.back()).real = std::bit_cast<double>(bits);
   }
+  // As Python's repr writes it: "1e-05", "-inf".
+  void PushDecimal() {
+    const std::string_view line = Line();
+    double value = 0;
+    const auto [end, error] = std::from_chars(line.data(), line.data() + line.size(), value);
+    if (error != std::errc() || end != line.data() + line.size())
+      return Fail("a number that is none");
+    PushNew(PickleKind::kFloat);
+    if (status_.ok()) At(stack_.back()).real = value;
+  }
   void PushQuoted() {
     std::string_view line = Line();
     if (line.size() < 2 || (line[0] != '\'' && line[0] != '"') || line.back() != line[0])
@@ -253,8 +263,7 @@ bool Machine::Scalars(char op) {
       PushLong(in_.U32());
       return true;
     case 'F':
-      (void)Line();  // no tensor is made of one
-      PushNew(PickleKind::kFloat);
+      PushDecimal();
       return true;
     case 'G':
       PushDouble();

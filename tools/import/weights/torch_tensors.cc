@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <iterator>
 
+#include "tools/import/shown.h"
 #include "tools/import/weights/entry_names.h"
 #include "tools/import/weights/numpy_type.h"
 
@@ -251,17 +252,23 @@ class Finder {
   }
 
   Status AddView(PickleRef args, TorchTensor t, const std::string& name) {
-    int64_t offset = 0;
-    if (!Number(Argument(args, 1), 0, &offset) || !Numbers(Argument(args, 2), &t.entry.shape) ||
-        !Numbers(Argument(args, 3), &t.stride) || t.stride.size() != t.entry.shape.size()) {
-      return Bad("tensor '" + name.substr(0, 120) +
-                 "': offset, size or stride is missing or below 0");
-    }
-    t.offset = static_cast<uint64_t>(offset);
+    WHIT_RETURN_IF_ERROR(ReadView(args, name, &t));
     return Keep(std::move(t), name);
   }
 
-  // storage, offset, size, stride, quantizer, ...: the quantizer is (scheme, scale, zero point).
+  Status ReadView(PickleRef args, const std::string& name, TorchTensor* t) const {
+    int64_t offset = 0;
+    if (!Number(Argument(args, 1), 0, &offset) || !Numbers(Argument(args, 2), &t->entry.shape) ||
+        !Numbers(Argument(args, 3), &t->stride) || t->stride.size() != t->entry.shape.size()) {
+      return Bad("tensor '" + name.substr(0, 120) +
+                 "': offset, size or stride is missing or below 0");
+    }
+    t->offset = static_cast<uint64_t>(offset);
+    return OkStatus();
+  }
+
+  // storage, offset, size, stride, quantizer, ...: the quantizer is (scheme, scale, zero point), or
+  // (scheme, scales, zero points, axis), the second and third tensors.
   Status AddQuantized(PickleRef args, const std::string& name) {
     TorchTensor t;
     WHIT_RETURN_IF_ERROR(ReadStorage(Argument(args, 0), name, &t));
@@ -277,9 +284,38 @@ class Finder {
         t.entry.codes.zero_point = {zero_point};
       }
     }
-    if (t.entry.codes.empty() && t.entry.refused.empty())
-      t.entry.refused = "quantized by channel: its scales are tensors of their own";
+    if (scheme >= 0 && At(scheme).text == "torch.per_channel_affine") {
+      WHIT_RETURN_IF_ERROR(ReadChannelCodes(quantizer, name, &t));
+    }
+    if (t.entry.codes.empty() && t.channel_codes.empty() && t.entry.refused.empty()) {
+      t.entry.refused =
+          "quantized by " +
+          (scheme < 0 ? "no scheme" : Shown(std::string(At(scheme).text.substr(0, 120)))) +
+          ", known are torch.per_tensor_affine and torch.per_channel_affine";
+    }
     return AddView(args, std::move(t), name);
+  }
+
+  Status ReadChannelCodes(PickleRef quantizer, const std::string& name, TorchTensor* t) const {
+    int64_t axis = 0;
+    if (!Number(Argument(quantizer, 3), 0, &axis) || axis > INT32_MAX)
+      return Bad("tensor '" + name.substr(0, 120) + "': its scales have no axis");
+    t->entry.codes.axis = static_cast<int>(axis);
+    for (const size_t k : {1, 2}) {
+      const PickleRef call = Argument(quantizer, k);
+      const std::string part = name.substr(0, 120) + (k == 1 ? " (scales)" : " (zero points)");
+      const bool tensor = call >= 0 && At(call).kind == PickleKind::kCall &&
+                          At(At(call).items[0]).text == "torch._utils._rebuild_tensor_v2";
+      if (!tensor) return Bad("tensor '" + part + "': is no tensor");
+      TorchTensor codes;
+      const PickleRef args = At(call).items[1];
+      WHIT_RETURN_IF_ERROR(ReadStorage(Argument(args, 0), part, &codes));
+      codes.entry.type = codes.storage_type;
+      WHIT_RETURN_IF_ERROR(ReadView(args, part, &codes));
+      WHIT_RETURN_IF_ERROR(CheckEntry(codes.entry, 0, limits_));
+      t->channel_codes.push_back(std::move(codes));
+    }
+    return OkStatus();
   }
 
   // Bytes as such, or as protocol 2 writes them: encode(text, 'latin1') of code points below 256.

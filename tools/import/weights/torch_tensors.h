@@ -26,6 +26,9 @@ struct TorchTensor {
   std::span<const std::byte> bytes;
   std::shared_ptr<const std::vector<std::byte>> owned;  // where `bytes` do not lie in the pickle
   bool big_endian = false;                              // of `bytes`
+  /// Scales and zero points of entry.codes.axis, where every channel has its own; else empty. They
+  /// are tensors of the file that have no name in it; entry.codes is still to be filled from them.
+  std::vector<TorchTensor> channel_codes;
 };
 
 /// Walks what the pickle describes: dicts by their keys, lists by their indices, objects by their

@@ -3,6 +3,7 @@
 // A zip holds <folder>/data.pkl, and the storage of key K as the entry <folder>/data/K. The older
 // format is a row of pickles (a magic number, the version, sizes of C types, the object, the list
 // of storage keys), then for every key the number of elements, 8 bytes, and the elements.
+#include <algorithm>
 #include <cstring>
 #include <unordered_map>
 
@@ -31,10 +32,9 @@ struct Storage {
 
 class TorchWeights : public WeightFile {
  public:
-  Status OpenZip(WeightSource source) {
-    limits_ = source.limits, mapping_ = std::move(source.file);
+  Status OpenZip(WeightSource source, ZipDirectory zip) {
+    limits_ = source.limits, mapping_ = std::move(source.file), zip_ = std::move(zip);
     format_ = "PyTorch zip";
-    WHIT_ASSIGN_OR_RETURN(zip_, ZipDirectory::Read(mapping_.bytes(), limits_));
     std::string folder;
     const ZipEntry* entry = FindPickle(&folder);
     if (entry == nullptr) {
@@ -48,15 +48,8 @@ class TorchWeights : public WeightFile {
     big_endian_ = order != nullptr && order->stored.size() >= 3 &&
                   std::memcmp(order->stored.data(), "big", 3) == 0;
     for (const TorchTensor& t : found_) {
-      if (t.storage.empty() || storages_.contains(t.storage)) continue;
-      const ZipEntry* data = zip_.Find(folder + "data/" + std::string(t.storage));
-      Storage storage;
-      if (data != nullptr && data->deflated) {
-        storage.packed = data;
-      } else if (data != nullptr) {
-        storage.bytes = data->stored;
-      }
-      if (data != nullptr) storages_.emplace(t.storage, storage);
+      PlaceStorage(t, folder);
+      for (const TorchTensor& codes : t.channel_codes) PlaceStorage(codes, folder);
     }
     return Check();
   }
@@ -84,8 +77,13 @@ class TorchWeights : public WeightFile {
 
   Result<std::span<const std::byte>> ReadElements(size_t i,
                                                   std::vector<std::byte>* scratch) const override {
-    const TensorEntry& entry = tensors_[i];
-    const TorchTensor& t = found_[i];
+    return ReadView(found_[i], scratch);
+  }
+
+ private:
+  Result<std::span<const std::byte>> ReadView(const TorchTensor& t,
+                                              std::vector<std::byte>* scratch) const {
+    const TensorEntry& entry = t.entry;
     std::vector<std::byte> unpacked;
     std::span<const std::byte> bytes = t.bytes;
     if (!t.storage.empty()) {
@@ -105,7 +103,6 @@ class TorchWeights : public WeightFile {
     return std::span<const std::byte>(*scratch);
   }
 
- private:
   static Status TooLarge(uint64_t bytes) {
     return Status(StatusCode::kOverBudget,
                   "a description of " + std::to_string(bytes) + " bytes, before any tensor");
@@ -129,12 +126,23 @@ class TorchWeights : public WeightFile {
     return OkStatus();
   }
 
+  // Where the storage of t is in the archive, if it is there.
+  void PlaceStorage(const TorchTensor& t, const std::string& folder) {
+    if (t.storage.empty() || storages_.contains(t.storage)) return;
+    const ZipEntry* data = zip_.Find(folder + "data/" + std::string(t.storage));
+    if (data == nullptr) return;
+    storages_.emplace(t.storage,
+                      data->deflated ? Storage{{}, data} : Storage{data->stored, nullptr});
+  }
+
   // The storages of the older format, by the order of their keys. How large an element is only
   // the tensors say.
   Status PlaceStorages(std::span<const std::byte> rest) {
     std::unordered_map<std::string_view, size_t> element;
     for (const TorchTensor& t : found_) {
       if (!t.storage.empty()) element.emplace(t.storage, ElementSize(t.storage_type));
+      for (const TorchTensor& codes : t.channel_codes)
+        element.emplace(codes.storage, ElementSize(codes.storage_type));
     }
     ByteReader in(rest);
     for (const PickleRef i : keys_[keys_.root].items) {
@@ -158,11 +166,76 @@ class TorchWeights : public WeightFile {
 
   // Whether every element lies in its storage.
   Status Check() {
+    scales_left_ = mapping_.size();
     for (TorchTensor& t : found_) {
       if (t.entry.refused.empty()) t.entry.refused = Refusal(t);
+      if (t.entry.refused.empty() && !t.channel_codes.empty()) t.entry.refused = ReadCodes(&t);
+      if (!t.entry.refused.empty() && !t.channel_codes.empty()) t.entry.codes = {};
       tensors_.push_back(t.entry);
     }
     return OkStatus();
+  }
+
+  // Fills entry.codes from channel_codes; or why that cannot be.
+  std::string ReadCodes(TorchTensor* t) {
+    AffineCodes& codes = t->entry.codes;
+    const TorchTensor &scales = t->channel_codes[0], &zeros = t->channel_codes[1];
+    if (!IsFloating(scales.entry.type)) return "its scales are " + Named(scales);
+    const bool wide = zeros.entry.type == ElementType::kInt64;
+    if (!wide && zeros.entry.type != ElementType::kInt32)
+      return "its zero points are " + Named(zeros);
+    std::vector<std::byte> scratch;
+    auto bytes = ReadPart(*t, scales, &scratch);
+    if (!bytes.ok()) return "its scales: " + bytes.status().message();
+    codes.scale.resize(static_cast<size_t>(scales.entry.elements()));
+    ToFloats(scales.entry.type, *bytes, codes.scale);
+    bytes = ReadPart(*t, zeros, &scratch);
+    if (!bytes.ok()) return "its zero points: " + bytes.status().message();
+    ByteReader in(*bytes);
+    for (size_t c = 0; c < codes.scale.size(); ++c) {
+      codes.zero_point.push_back(wide ? static_cast<int64_t>(in.U64())
+                                      : static_cast<int32_t>(in.U32()));
+    }
+    return "";
+  }
+
+  // The scales or zero points of t.
+  Result<std::span<const std::byte>> ReadPart(const TorchTensor& t, const TorchTensor& part,
+                                              std::vector<std::byte>* scratch) {
+    const std::vector<int64_t>& shape = t.entry.shape;
+    const auto axis = static_cast<size_t>(t.entry.codes.axis);
+    const auto bad = [](const std::string& what) {
+      return Status(StatusCode::kInvalidModel, what);
+    };
+    if (axis >= shape.size()) {
+      return bad("of axis " + std::to_string(axis) + ", the tensor has " +
+                 std::to_string(shape.size()) + " axes");
+    }
+    if (part.entry.shape.size() != 1 || part.entry.shape[0] != shape[axis]) {
+      return bad("of shape " + part.entry.ShapeText() + ", axis " + std::to_string(axis) + " has " +
+                 std::to_string(shape[axis]) + " channels");
+    }
+    const std::string refused = part.entry.refused.empty() ? Refusal(part) : part.entry.refused;
+    if (!refused.empty()) return bad(refused);
+    if (!ChargeScales(part)) {
+      return bad("more numbers than a file of " + std::to_string(mapping_.size()) +
+                 " bytes has for all of its tensors");
+    }
+    return ReadView(part, scratch);
+  }
+
+  static std::string Named(const TorchTensor& t) { return ElementName(t.entry.type); }
+
+  // Views may share a storage, or show one element without end, and what is packed is unpacked as a
+  // whole: all scales together may be as many as the file has bytes.
+  bool ChargeScales(const TorchTensor& part) {
+    auto numbers = static_cast<uint64_t>(part.entry.elements());
+    const auto storage = storages_.find(part.storage);
+    if (storage != storages_.end() && storage->second.packed != nullptr)
+      numbers = std::max(numbers, storage->second.packed->size / sizeof(double));
+    if (numbers > scales_left_) return false;
+    scales_left_ -= numbers;
+    return true;
   }
 
   std::string Refusal(const TorchTensor& t) const {
@@ -209,24 +282,14 @@ class TorchWeights : public WeightFile {
   std::vector<TorchTensor> found_;
   std::unordered_map<std::string_view, Storage> storages_;
   bool big_endian_ = false;
+  uint64_t scales_left_ = 0;
 };
 
 }  // namespace
 
-bool ClaimsTorchZip(std::span<const std::byte> file) {
-  if (!ZipDirectory::Claims(file)) return false;
-  auto zip = ZipDirectory::Read(file, {});
-  // A damaged archive is most likely a checkpoint: its reader says what is wrong.
-  if (!zip.ok()) return true;
-  for (const ZipEntry& entry : zip->entries()) {
-    if (entry.name.ends_with(kPickleEntry)) return true;
-  }
-  return false;
-}
-
-Result<std::unique_ptr<WeightFile>> OpenTorchZip(WeightSource source) {
+Result<std::unique_ptr<WeightFile>> OpenTorchZip(WeightSource source, ZipDirectory zip) {
   auto file = std::make_unique<TorchWeights>();
-  WHIT_RETURN_IF_ERROR(file->OpenZip(std::move(source)));
+  WHIT_RETURN_IF_ERROR(file->OpenZip(std::move(source), std::move(zip)));
   return std::unique_ptr<WeightFile>(std::move(file));
 }
 

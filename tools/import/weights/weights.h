@@ -52,6 +52,8 @@ struct WeightLimits {
   /// One tensor, uncompressed. Compressed and chunked files can state any size: they are refused
   /// where they state more than this, or more than MostInflated (inflate.h) of what they store.
   uint64_t tensor_bytes = uint64_t{16} << 30;
+  /// A deflated file inside of an archive that has to be in memory as long as the archive is open.
+  uint64_t unpacked_bytes = uint64_t{4} << 30;
 };
 
 /// An open file. Immutable: any number of threads may read it.

@@ -183,6 +183,16 @@ Result<ZipDirectory> ZipDirectory::Read(std::span<const std::byte> file,
   return zip;
 }
 
+Result<std::span<const std::byte>> ZipStart(const ZipEntry& entry, uint64_t count,
+                                            std::vector<std::byte>* scratch) {
+  count = std::min(count, entry.size);
+  if (!entry.deflated) return entry.stored.first(static_cast<size_t>(count));
+  const Status status = InflateStart(entry.stored, Wrapping::kNone, count, scratch);
+  if (!status.ok()) return Status(status).WithContext(entry.name);
+  if (scratch->size() != count) return Bad("'" + entry.name + "' has fewer bytes than it states");
+  return std::span<const std::byte>(*scratch);
+}
+
 Result<std::span<const std::byte>> ZipContent(const ZipEntry& entry,
                                               std::vector<std::byte>* scratch) {
   if (!entry.deflated || entry.size == 0)

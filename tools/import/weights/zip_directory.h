@@ -39,6 +39,10 @@ class ZipDirectory {
   std::map<std::string, size_t> by_name_;
 };
 
+/// The first `count` bytes of an entry, or all where it has fewer: where they lie, or unpacked into
+/// *scratch, and no more than these are.
+Result<std::span<const std::byte>> ZipStart(const ZipEntry& entry, uint64_t count,
+                                            std::vector<std::byte>* scratch);
 /// What an entry holds: where it lies, or unpacked into *scratch.
 Result<std::span<const std::byte>> ZipContent(const ZipEntry& entry,
                                               std::vector<std::byte>* scratch);
