@@ -331,7 +331,7 @@ TEST(ValidateTest, TrustShapes) {
   const auto opened = OpenBytes(*bytes);
   ASSERT_TRUE(opened.ok());
   const auto& model = *opened;
-  const auto message = [](const std::function<void(fbs::TrustT&)>& change) {
+  const auto message = [&](const std::function<void(fbs::TrustT&)>& change) {
     fbs::TrustT t;
     t.tree = std::make_unique<fbs::HashTreeT>();
     t.tree->algorithm = fbs::HashAlgorithm::blake2b_256;
