@@ -21,6 +21,8 @@ namespace {
 
 static_assert(static_cast<int>(whit::StatusCode::kCancelled) == WHIT_CANCELLED);
 static_assert(static_cast<int>(whit::Type::kFloat16) == WHIT_FLOAT16);
+static_assert(static_cast<int>(whit::Integrity::kOff) == WHIT_INTEGRITY_OFF);
+static_assert(static_cast<int>(whit::Residency::kLock) == WHIT_RESIDENCY_LOCK);
 
 whit_status Report(const whit::Status& status, whit_error* error) {
   const auto code = static_cast<whit_status>(status.code());
@@ -55,6 +57,35 @@ whit_status View(const whit::TensorView& view, const std::string& name, whit_ten
 }
 
 // A caller compiled against an older header has a shorter struct: what it lacks keeps its default.
+whit::Result<whit::OpenOptions> OptionsOf(const whit_open_options* given) {
+  whit_open_options c;
+  whit_open_options_init(&c);
+  if (given != nullptr) std::memcpy(&c, given, std::min(given->size, sizeof c));
+  const auto invalid = [](const char* what, int value) {
+    return whit::Status(whit::StatusCode::kInvalidArgument,
+                        std::string("whit_open_options: ") + what + " is " + std::to_string(value) +
+                            ", 0 to 2 are known");
+  };
+  // A number that C code put there; an unknown policy must not mean that nothing is checked.
+  if (c.integrity < 0 || c.integrity > WHIT_INTEGRITY_OFF) return invalid("integrity", c.integrity);
+  if (c.residency < 0 || c.residency > WHIT_RESIDENCY_LOCK)
+    return invalid("residency", c.residency);
+  whit::OpenOptions options;
+  options.integrity = static_cast<whit::Integrity>(c.integrity);
+  options.residency = static_cast<whit::Residency>(c.residency);
+  for (size_t i = 0; i < c.required_key_count; ++i) {
+    if (c.required_keys == nullptr || c.required_keys[i] == nullptr) {
+      return whit::Status(whit::StatusCode::kInvalidArgument,
+                          "whit_open_options: required_keys[" + std::to_string(i) + "] is NULL");
+    }
+    options.required_keys.emplace_back(c.required_keys[i]);
+  }
+  options.budgets.max_macs = c.max_macs;
+  options.budgets.max_arena_bytes = c.max_arena_bytes;
+  options.budgets.max_graph_bytes = c.max_graph_bytes;
+  return options;
+}
+
 whit::RunnerOptions OptionsOf(const whit_runner_options* given) {
   whit_runner_options c;
   whit_runner_options_init(&c);
@@ -76,23 +107,53 @@ whit::RunnerOptions OptionsOf(const whit_runner_options* given) {
 
 extern "C" {
 
-whit_status whit_model_open(const char* path, whit_model** model, whit_error* error) {
+void whit_open_options_init(whit_open_options* options) {
+  const whit::Budgets budgets;
+  *options = {
+      sizeof(whit_open_options), WHIT_INTEGRITY_LAZY,     WHIT_RESIDENCY_MAP,     nullptr, 0,
+      budgets.max_macs,          budgets.max_arena_bytes, budgets.max_graph_bytes};
+}
+
+whit_status whit_model_open_with(const char* path, const whit_open_options* options,
+                                 whit_model** model, whit_error* error) {
   if (path == nullptr || model == nullptr) return MissingArgument(path ? "model" : "path", error);
-  return HandOut(whit::Model::Open(path), model, error);
+  const auto open = OptionsOf(options);
+  if (!open.ok()) return Report(open.status(), error);
+  return HandOut(whit::Model::Open(path, *open), model, error);
+}
+
+whit_status whit_model_open_fd_with(int fd, uint64_t offset, uint64_t size,
+                                    const whit_open_options* options, whit_model** model,
+                                    whit_error* error) {
+  if (model == nullptr) return MissingArgument("model", error);
+  const auto open = OptionsOf(options);
+  if (!open.ok()) return Report(open.status(), error);
+  return HandOut(whit::Model::OpenFd(fd, offset, size, *open), model, error);
+}
+
+whit_status whit_model_open_bytes_with(const void* bytes, size_t size,
+                                       const whit_open_options* options, whit_model** model,
+                                       whit_error* error) {
+  if (bytes == nullptr || model == nullptr)
+    return MissingArgument(bytes ? "model" : "bytes", error);
+  const auto open = OptionsOf(options);
+  if (!open.ok()) return Report(open.status(), error);
+  return HandOut(whit::Model::OpenBytes({static_cast<const std::byte*>(bytes), size}, *open), model,
+                 error);
+}
+
+whit_status whit_model_open(const char* path, whit_model** model, whit_error* error) {
+  return whit_model_open_with(path, nullptr, model, error);
 }
 
 whit_status whit_model_open_fd(int fd, uint64_t offset, uint64_t size, whit_model** model,
                                whit_error* error) {
-  if (model == nullptr) return MissingArgument("model", error);
-  return HandOut(whit::Model::OpenFd(fd, offset, size), model, error);
+  return whit_model_open_fd_with(fd, offset, size, nullptr, model, error);
 }
 
 whit_status whit_model_open_bytes(const void* bytes, size_t size, whit_model** model,
                                   whit_error* error) {
-  if (bytes == nullptr || model == nullptr)
-    return MissingArgument(bytes ? "model" : "bytes", error);
-  return HandOut(whit::Model::OpenBytes({static_cast<const std::byte*>(bytes), size}), model,
-                 error);
+  return whit_model_open_bytes_with(bytes, size, nullptr, model, error);
 }
 
 void whit_model_free(whit_model* model) { delete model; }

@@ -106,6 +106,8 @@ ModelInfo Describe(const Model& model) {
   info.has_hash_tree = file.has_hash_tree();
   info.has_signature = file.has_signature();
   if (info.has_signature) info.signer = ToHex(BytesOf(file.trust()->signature()->public_key()));
+  if (file.trust() != nullptr && file.trust()->golden() != nullptr)
+    info.golden_samples = file.trust()->golden()->size();
   std::map<std::string, uint64_t> counts;
   for (const NodeDef& node : graph.nodes) ++counts[RowOf(node.type).name];
   info.operator_counts.assign(counts.begin(), counts.end());

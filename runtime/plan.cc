@@ -49,9 +49,10 @@ void Planner::MarkExact() {
   auto is_inexact = [&](const Slot& slot) {
     return slot.tensor >= 0 && inexact[static_cast<size_t>(Root(slot.tensor))];
   };
-  for (const Step& step : plan_.steps) {
+  for (Step& step : plan_.steps) {
     const bool tainted =
         !StepIsExact(step) || std::any_of(step.in.begin(), step.in.end(), is_inexact);
+    step.exact = !tainted;
     for (const Slot& slot : step.out) {
       if (slot.tensor >= 0) inexact[static_cast<size_t>(Root(slot.tensor))] = tainted;
     }

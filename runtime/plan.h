@@ -53,7 +53,8 @@ struct Place {
 struct Slot {
   View view;
   Place place;
-  int tensor = -1;  // index into Plan::tensors, -1: absent
+  int tensor = -1;        // index into Plan::tensors, -1: absent
+  int64_t row_elems = 0;  // an output's rows of the last axis lie this far apart; 0: no gaps
 };
 
 struct Step {
@@ -67,6 +68,7 @@ struct Step {
   std::string why_not;          // why no faster implementation was taken
   int joined_node = -1;         // the Add that this step computes too
   int threads = 1;
+  bool exact = true;  // its result has the same bytes on every device
   bool once = false;  // its result stays in an arena of our own: only the first run runs it
 };
 

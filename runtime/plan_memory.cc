@@ -233,6 +233,7 @@ void Planner::FillPlaces() {
   for (Step& step : plan_.steps) {
     std::for_each(step.in.begin(), step.in.end(), fill);
     std::for_each(step.out.begin(), step.out.end(), fill);
+    if (step.prepared.strided_out) step.out[0].row_elems = RowElemsOf(step.out[0].tensor);
   }
 }
 

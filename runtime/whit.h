@@ -206,6 +206,19 @@ struct MachinePeak {
 };
 Result<MachinePeak> MeasurePeak(const std::string& isa = "");
 
+/// A golden sample of the file (`whit golden`), replayed.
+struct GoldenResult {
+  std::string sample;
+  bool equal = false;  // every output has the bytes that it had when the sample was made
+  std::string output;  // else the first that has not,
+  std::string node, op, implementation;  // the first operator with another result; empty: none seen
+  bool repeats = false;                  // and whether a second run differs too
+};
+/// Runs every golden sample of the file, from fresh variables, as `options` says (its profile
+/// callback is not called), and compares bytes. kInvalidModel where the file has none.
+Result<std::vector<GoldenResult>> ReplayGolden(const Model& model,
+                                               const RunnerOptions& options = {});
+
 /// One step of a plan, for people.
 struct PlanStep {
   std::string node, op, implementation, tier, why_not;  // op "Conv2D+Add": one step for both
@@ -236,6 +249,7 @@ struct ModelInfo {
   std::string name, version, author, licence, description;
   uint64_t file_bytes = 0, weight_bytes = 0, parameters = 0, operators = 0, tensors = 0;
   bool has_hash_tree = false, has_signature = false;
+  uint64_t golden_samples = 0;
   std::string
       signer;  // public key in hexadecimal; the signature was checked unless integrity is off
   std::vector<std::pair<std::string, uint64_t>> operator_counts;

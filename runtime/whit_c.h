@@ -62,6 +62,33 @@ typedef struct whit_dim {
   uint32_t value;
 } whit_dim;
 
+/* When the weight bytes are checked against the file's hash tree. Values equal whit::Integrity. */
+typedef enum whit_integrity {
+  WHIT_INTEGRITY_LAZY = 0, /* before the first step that reads them */
+  WHIT_INTEGRITY_FULL = 1, /* all at open */
+  WHIT_INTEGRITY_OFF = 2
+} whit_integrity;
+
+/* How the weight bytes get into memory. Values equal whit::Residency. */
+typedef enum whit_residency {
+  WHIT_RESIDENCY_MAP = 0,  /* mapped, paged in on demand */
+  WHIT_RESIDENCY_READ = 1, /* read into memory of the model */
+  WHIT_RESIDENCY_LOCK = 2  /* mapped and locked into RAM */
+} whit_residency;
+
+/* Start from whit_open_options_init, which fills in size and the defaults. Fields are only ever
+ * appended. Strings are not kept. */
+typedef struct whit_open_options {
+  size_t size;                      /* sizeof(whit_open_options) of the caller */
+  int integrity;                    /* a whit_integrity; default: lazy */
+  int residency;                    /* a whit_residency; default: map */
+  const char* const* required_keys; /* public keys in hexadecimal, one of which must have signed */
+  size_t required_key_count;        /* 0: none is required */
+  uint64_t max_macs;                /* budgets, checked before anything is allocated: */
+  uint64_t max_arena_bytes;
+  uint64_t max_graph_bytes;
+} whit_open_options;
+
 /* Start from whit_runner_options_init, which fills in size and the defaults. Fields are only ever
  * appended. */
 typedef struct whit_runner_options {
@@ -98,6 +125,17 @@ whit_status whit_model_open_fd(int fd, uint64_t offset, uint64_t size, whit_mode
                                whit_error* error);
 whit_status whit_model_open_bytes(const void* bytes, size_t size, whit_model** model,
                                   whit_error* error);
+/* The same with options; `options` NULL: the defaults. What is damaged, or signed by none of the
+ * required keys, is WHIT_INTEGRITY. */
+void whit_open_options_init(whit_open_options* options);
+whit_status whit_model_open_with(const char* path, const whit_open_options* options,
+                                 whit_model** model, whit_error* error);
+whit_status whit_model_open_fd_with(int fd, uint64_t offset, uint64_t size,
+                                    const whit_open_options* options, whit_model** model,
+                                    whit_error* error);
+whit_status whit_model_open_bytes_with(const void* bytes, size_t size,
+                                       const whit_open_options* options, whit_model** model,
+                                       whit_error* error);
 void whit_model_free(whit_model* model); /* NULL is fine */
 
 /* Label `index` of output `output`, or NULL. Borrowed from the model. */

@@ -53,6 +53,13 @@ enum class SectionId : uint32_t { kNone = 0, kGraph = 1, kWeights = 2, kTrust = 
 inline constexpr uint32_t kSectionSealed = 1u << 16;  // encrypted: reserved, not yet read
 // What the trust section holds, told by the header too, which the hash tree covers: one changed bit
 // in the section cannot make a reader believe that there never was a tree or a signature.
+/// Golden samples of a file, at most: each is one more run of `whit verify --golden`.
+inline constexpr uint32_t kMaxGolden = 64;
+/// Of a sample's name, in bytes.
+inline constexpr uint32_t kMaxGoldenName = 256;
+/// The part of an operator's digest that is stored: it names a culprit, the outputs' digests prove.
+inline constexpr uint32_t kOperatorDigestBytes = 8;
+
 inline constexpr uint32_t kTrustHasTree = 1u << 0, kTrustHasSignature = 1u << 1;
 inline constexpr uint32_t kMustUnderstandMask = 0xffff0000u;
 

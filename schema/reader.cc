@@ -225,7 +225,7 @@ Status ModelFile::ReadTrust(const ReadLimits& limits) {
   }
   trust_ = fbs::GetTrust(trust_bytes_.data());
   const auto covered = static_cast<uint64_t>(section.data() - file_.data());
-  WHIT_RETURN_IF_ERROR(ValidateTrust(*trust_, covered));
+  WHIT_RETURN_IF_ERROR(ValidateTrust(*trust_, *graph_, covered));
   const uint32_t there = (has_hash_tree() ? format::kTrustHasTree : 0) |
                          (has_signature() ? format::kTrustHasSignature : 0);
   const Section& entry = *std::find_if(

@@ -19,9 +19,9 @@ namespace whit {
 Status ValidateModel(const fbs::Model& model, uint64_t graph_bytes, uint64_t weights_bytes,
                      const ReadLimits& limits);
 
-/// Checks the shape of a verified trust section, not its truth. `covered_bytes`: bytes of the file
-/// before it.
-Status ValidateTrust(const fbs::Trust& trust, uint64_t covered_bytes);
+/// Checks the shape of a verified trust section, not its truth. `model` was validated before.
+/// `covered_bytes`: bytes of the file before the section.
+Status ValidateTrust(const fbs::Trust& trust, const fbs::Model& model, uint64_t covered_bytes);
 
 }  // namespace whit
 

@@ -29,6 +29,8 @@ inline Status Bad(const std::string& thing, const std::string& rule) {
 /// terminals.
 std::string Named(const char* kind, uint64_t index, const flatbuffers::String* name);
 
+uint64_t TypeBytes(fbs::DType type);
+
 /// Type, shape and quantization as Tensor and Variable share them.
 struct Description {
   fbs::DType type;

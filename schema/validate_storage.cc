@@ -49,6 +49,8 @@ bool IsFloat(WeightLayout layout) {
 
 }  // namespace
 
+uint64_t TypeBytes(fbs::DType type) { return FactsOf(type).bytes; }
+
 std::string Named(const char* kind, uint64_t index, const flatbuffers::String* name) {
   constexpr size_t kMaxShown = 100;
   std::string text = std::string(kind) + " " + to_string(index);

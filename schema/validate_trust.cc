@@ -13,6 +13,7 @@ using std::to_string;
 using validate::Bad;
 using validate::Checker;
 using validate::SizeOf;
+using validate::Vec;
 
 namespace {
 
@@ -51,9 +52,51 @@ Status CheckSignatureRecord(const fbs::SignatureRecord& s) {
   return ExpectSize(thing, "signature", SizeOf(s.signature()), kSignatureBytes);
 }
 
+// Of the model's inputs together, named dimensions at their own values.
+uint64_t InputBytes(const fbs::Model& model) {
+  const fbs::Signature& signature = *model.signatures()->Get(0);
+  const auto& tensors = *model.subgraphs()->Get(signature.subgraph())->tensors();
+  uint64_t sum = 0;
+  for (const fbs::Io* io : *signature.inputs()) {
+    const fbs::Tensor& tensor = *tensors.Get(io->tensor());
+    uint64_t bytes = validate::TypeBytes(tensor.type());
+    for (unsigned d = 0; d < SizeOf(tensor.shape()); ++d) {
+      const int32_t var = SizeOf(tensor.dim_vars()) == 0 ? -1 : tensor.dim_vars()->Get(d);
+      bytes *=
+          var < 0 ? tensor.shape()->Get(d) : model.dims()->Get(static_cast<unsigned>(var))->value();
+    }
+    sum += bytes;
+  }
+  return sum;
+}
+
+Status CheckGolden(const Vec<flatbuffers::Offset<fbs::Golden>>& golden, const fbs::Model& model) {
+  if (golden.size() > format::kMaxGolden) {
+    return Bad("trust", to_string(golden.size()) + " golden samples, at most " +
+                            to_string(format::kMaxGolden) + " are allowed");
+  }
+  const fbs::Signature& signature = *model.signatures()->Get(0);
+  const uint64_t inputs = InputBytes(model), outputs = SizeOf(signature.outputs()),
+                 operators = SizeOf(model.subgraphs()->Get(signature.subgraph())->operators());
+  for (unsigned i = 0; i < golden.size(); ++i) {
+    const fbs::Golden& g = *golden.Get(i);
+    const std::string thing = validate::Named("trust: golden sample", i, g.name());
+    if (g.name() != nullptr && g.name()->size() > format::kMaxGoldenName) {
+      return Bad(thing, "its name has " + to_string(g.name()->size()) + " bytes, at most " +
+                            to_string(format::kMaxGoldenName) + " are allowed");
+    }
+    WHIT_RETURN_IF_ERROR(ExpectSize(thing, "list of inputs", SizeOf(g.inputs()), inputs));
+    WHIT_RETURN_IF_ERROR(ExpectSize(thing, "list of output digests", SizeOf(g.output_digests()),
+                                    outputs * kDigestBytes));
+    WHIT_RETURN_IF_ERROR(ExpectSize(thing, "list of operator digests", SizeOf(g.operator_digests()),
+                                    operators * format::kOperatorDigestBytes));
+  }
+  return OkStatus();
+}
+
 }  // namespace
 
-Status ValidateTrust(const fbs::Trust& trust, uint64_t covered_bytes) {
+Status ValidateTrust(const fbs::Trust& trust, const fbs::Model& model, uint64_t covered_bytes) {
   if (trust.tree() != nullptr) WHIT_RETURN_IF_ERROR(CheckTree(*trust.tree(), covered_bytes));
   if (trust.signature() != nullptr) {
     WHIT_RETURN_IF_ERROR(CheckSignatureRecord(*trust.signature()));
@@ -68,7 +111,7 @@ Status ValidateTrust(const fbs::Trust& trust, uint64_t covered_bytes) {
                                        static_cast<unsigned>(fbs::Cipher::MAX)));
     WHIT_RETURN_IF_ERROR(CheckLeafSize("trust: seal", trust.seal()->leaf_size()));
   }
-  return OkStatus();
+  return trust.golden() == nullptr ? OkStatus() : CheckGolden(*trust.golden(), model);
 }
 
 }  // namespace whit

@@ -1,5 +1,6 @@
-/* c_api_test MODEL BATCHES: the C interface on the demo's model (int8 [1,16,16,1] to int8 [1,10]),
- * and on one whose batch is a dimension of 1 to 4 (uint8 [1,8,8,3]). */
+/* c_api_test MODEL BATCHES SIGNED: the C interface on the demo's model (int8 [1,16,16,1] to int8
+ * [1,10]), and on one whose batch is a dimension of 1 to 4 (uint8 [1,8,8,3]), and on the same
+ * signed by the tests' key. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -136,10 +137,93 @@ static void TestDims(const char* path) {
   whit_model_free(model);
 }
 
+/* The public key of the seed of 32 sevens, with which the tests sign. */
+#define TEST_KEY "ea4a6c63e29c520abef5507b132ec5f9954776aebebe7b92421eea691446d22c"
+
+static whit_status OpenWith(const char* path, const whit_open_options* options, whit_error* error) {
+  whit_model* model = NULL;
+  const whit_status status = whit_model_open_with(path, options, &model, error);
+  EXPECT((status == WHIT_OK) == (model != NULL));
+  whit_model_free(model);
+  return status;
+}
+
+/* With a byte of the weights changed: refused at open, or before the step that reads it, or not. */
+static void TestIntegrity(const char* path) {
+  FILE* file = fopen(path, "rb");
+  long size = 0;
+  char* bytes;
+  whit_model* model = NULL;
+  whit_runner* runner = NULL;
+  whit_open_options options;
+  whit_error error;
+  EXPECT(file != NULL && fseek(file, 0, SEEK_END) == 0 && (size = ftell(file)) > 16384);
+  rewind(file);
+  bytes = malloc((size_t)size);
+  EXPECT(fread(bytes, 1, (size_t)size, file) == (size_t)size);
+  fclose(file);
+  bytes[16384 + 5] ^= 1;
+  whit_open_options_init(&options);
+  options.integrity = WHIT_INTEGRITY_FULL;
+  EXPECT(whit_model_open_bytes_with(bytes, (size_t)size, &options, &model, &error) ==
+         WHIT_INTEGRITY);
+  options.integrity = WHIT_INTEGRITY_OFF;
+  EXPECT(whit_model_open_bytes_with(bytes, (size_t)size, &options, &model, &error) == WHIT_OK);
+  EXPECT(whit_runner_create(model, NULL, &runner, &error) == WHIT_OK);
+  EXPECT(whit_runner_run(runner, &error) == WHIT_OK);
+  whit_runner_free(runner);
+  whit_model_free(model);
+  EXPECT(whit_model_open_bytes_with(bytes, (size_t)size, NULL, &model, &error) == WHIT_OK);
+  EXPECT(whit_runner_create(model, NULL, &runner, &error) == WHIT_OK);
+  EXPECT(whit_runner_run(runner, &error) == WHIT_INTEGRITY && strstr(error.message, "conv1"));
+  whit_runner_free(runner);
+  whit_model_free(model);
+  free(bytes);
+}
+
+static void TestKeys(const char* path, const char* unsigned_path) {
+  const char* keys[2] = {"1111111111111111111111111111111111111111111111111111111111111111",
+                         TEST_KEY};
+  whit_open_options options;
+  whit_error error;
+  whit_open_options_init(&options);
+  options.required_keys = keys;
+  options.required_key_count = 2;
+  EXPECT(OpenWith(path, &options, &error) == WHIT_OK);
+  EXPECT(OpenWith(unsigned_path, &options, &error) == WHIT_INTEGRITY);
+  EXPECT(strstr(error.message, "not signed") != NULL);
+  options.required_key_count = 1;
+  EXPECT(OpenWith(path, &options, &error) == WHIT_INTEGRITY);
+  EXPECT(strstr(error.message, "none of the 1") != NULL);
+  keys[0] = "no key";
+  EXPECT(OpenWith(path, &options, &error) == WHIT_INVALID_ARGUMENT);
+  keys[0] = NULL;
+  EXPECT(OpenWith(path, &options, &error) == WHIT_INVALID_ARGUMENT);
+  options.required_keys = NULL;
+  EXPECT(OpenWith(path, &options, &error) == WHIT_INVALID_ARGUMENT);
+}
+
+static void TestOpenOptions(const char* path) {
+  whit_open_options options;
+  whit_error error;
+  memset(&options, 0xee, sizeof options); /* of a caller that knew no more than the size */
+  options.size = offsetof(whit_open_options, integrity);
+  EXPECT(OpenWith(path, &options, &error) == WHIT_OK);
+  whit_open_options_init(&options);
+  options.integrity = 7;
+  EXPECT(OpenWith(path, &options, &error) == WHIT_INVALID_ARGUMENT);
+  EXPECT(strstr(error.message, "integrity is 7") != NULL);
+  whit_open_options_init(&options);
+  options.residency = WHIT_RESIDENCY_READ;
+  EXPECT(OpenWith(path, &options, &error) == WHIT_OK);
+  options.max_graph_bytes = 100;
+  EXPECT(OpenWith(path, &options, &error) == WHIT_OVER_BUDGET);
+}
+
 int main(int argc, char** argv) {
   whit_model* model = NULL;
   whit_error error;
-  if (argc != 3) return 1;
+  if (argc != 4) return 1;
   if (whit_model_open(argv[1], &model, &error) != WHIT_OK) {
     printf("%s\n", error.message);
     return 1;
@@ -151,5 +235,8 @@ int main(int argc, char** argv) {
   whit_model_free(model);
   TestOtherSources(argv[1]);
   TestDims(argv[2]);
+  TestOpenOptions(argv[1]);
+  TestKeys(argv[3], argv[2]);
+  TestIntegrity(argv[3]);
   return failures != 0;
 }

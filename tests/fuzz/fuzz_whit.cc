@@ -4,7 +4,9 @@
 #include <vector>
 
 #include "schema/format.h"
+#include "schema/reader.h"
 #include "tests/fuzz/run_model.h"
+#include "tests/fuzz/structured.h"
 #include "tools/import/unpacking.h"
 #include "tools/inspect/replaced_weights.h"
 
@@ -25,6 +27,23 @@ void ReplaceSome(std::span<const std::byte> bytes) {
 }
 
 }  // namespace
+
+extern "C" size_t LLVMFuzzerMutate(uint8_t* data, size_t size, size_t max_size);
+
+// A valid file is mostly changed by meaning, anything else by bytes.
+extern "C" size_t LLVMFuzzerCustomMutator(uint8_t* data, size_t size, size_t max_size,
+                                          unsigned seed) {
+  const std::vector<std::byte> bytes(reinterpret_cast<std::byte*>(data),
+                                     reinterpret_cast<std::byte*>(data) + size);
+  std::mt19937_64 rng(seed);
+  if (rng() % 4 == 0) return LLVMFuzzerMutate(data, size, max_size);
+  const auto file = whit::ModelFile::Open(whit::Mapping::Borrow(bytes));
+  if (!file.ok()) return LLVMFuzzerMutate(data, size, max_size);
+  const std::vector<std::byte> mutant = whit::MutateStructure(**file, &rng);
+  if (mutant.size() > max_size) return LLVMFuzzerMutate(data, size, max_size);
+  std::memcpy(data, mutant.data(), mutant.size());
+  return mutant.size();
+}
 
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   // Outside of the sanitizers' shadow of libFuzzer's own buffer, and aligned as a mapping is.

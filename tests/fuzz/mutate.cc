@@ -1,8 +1,10 @@
 // Seeded hostile files: truncations and byte mutations of .tflite and .whit models, opened and run
 // in this process.
 //
-//   whit_mutate [--truncations N] [--mutations N] [--seed S] FILE...
+//   whit_mutate [--truncations N] [--mutations N] [--structured N] [--seed S] [--only I] FILE...
 //
+// --structured: mutants of a .whit by meaning (structured.h), whose checksums are true; --only I
+// tries the one of that number.
 // Every file must give an error or a valid run within 10 seconds; anything else ends the process
 // (sanitizers, SIGALRM) after the mutant's number was printed, so that the same arguments repeat
 // it. A mutated .whit gets its header checksum repaired in half of the cases: otherwise only the
@@ -17,9 +19,13 @@
 #include <string>
 #include <vector>
 
+#include "platform/crypto.h"
 #include "platform/mapping.h"
 #include "runtime/whit.h"
 #include "schema/format.h"
+#include "schema/reader.h"
+#include "tests/fuzz/run_model.h"
+#include "tests/fuzz/structured.h"
 #include "tools/import/import.h"
 
 namespace whit {
@@ -74,11 +80,35 @@ void Try(const Bytes& bytes, bool tflite, Tally* tally) {
     ++tally->refused;
     return;
   }
-  for (size_t i = 0; i < runner->input_count(); ++i) {
-    auto in = runner->input(i).bytes();
-    for (size_t k = 0; k < in.size(); ++k) in[k] = static_cast<uint8_t>(k * 31 + i);
-  }
+  FillInputs(*runner);
   ++(runner->Run().ok() ? tally->ran : tally->failed_run);
+}
+
+// The same with the hash tree checked, under budgets that keep a run short: sizes grow in mutants.
+// Every fourth one on the plain executor, which has other kernels and another layout of memory.
+void TryStructured(const Bytes& file, bool plain, Tally* tally) {
+  OpenOptions options;
+  if (!CryptoAvailable()) options.integrity = Integrity::kOff;
+  options.budgets.max_macs =
+      60'000'000;  // a second or two of reference kernels under the sanitizers
+  options.budgets.max_arena_bytes = 64 << 20;
+  auto model = Model::OpenBytes(file, options);
+  MustExplain(model.status());
+  RunnerOptions run;
+  run.plain = plain;
+  run.threads = plain ? 1 : 2;
+  auto runner = model.ok() ? Runner::Create(*model, run) : model.status();
+  MustExplain(runner.status());
+  if (!runner.ok()) {
+    ++tally->refused;
+    return;
+  }
+  FillInputs(*runner);
+  const Status ran = runner->Run();
+  MustExplain(ran);
+  ++(ran.ok() ? tally->ran : tally->failed_run);
+  if (CryptoAvailable() && Describe(*model).golden_samples > 0)
+    MustExplain(ReplayGolden(*model, run).status());
 }
 
 void RepairChecksum(Bytes* bytes) {
@@ -127,7 +157,31 @@ void Announce(const char* path, const char* kind, long number) {
   alarm(kSecondsPerMutant);
 }
 
-int TestFile(const char* path, long truncations, long mutations, uint64_t seed) {
+// How many mutants of each kind.
+struct Amounts {
+  long truncations = 200, mutations = 200, structured = 0;
+  long only = -1;  // this structured mutant alone
+  uint64_t seed = 1;
+};
+
+int TestStructured(const char* path, const Bytes& original, const Amounts& amounts, Tally* tally) {
+  const auto file = ModelFile::Open(Mapping::Borrow(original));
+  if (!file.ok()) {
+    std::fprintf(stderr, "%s: --structured needs a valid .whit: %s\n", path,
+                 file.status().message().c_str());
+    return 2;
+  }
+  for (long i = 0; i < amounts.structured; ++i) {
+    if (amounts.only >= 0 && i != amounts.only) continue;
+    Announce(path, "structured", i);
+    // A generator of its own: a number and a seed repeat a mutant without those before it.
+    std::mt19937_64 rng(amounts.seed * 0x9e3779b97f4a7c15u + static_cast<uint64_t>(i));
+    TryStructured(MutateStructure(**file, &rng), i % 4 == 3, tally);
+  }
+  return 0;
+}
+
+int TestFile(const char* path, const Amounts& amounts) {
   auto read = ReadWholeFile(path, 1u << 30);
   if (!read.ok()) {
     std::fprintf(stderr, "%s\n", read.status().message().c_str());
@@ -135,16 +189,20 @@ int TestFile(const char* path, long truncations, long mutations, uint64_t seed) 
   }
   const Bytes original = std::move(read).value();
   const bool tflite = IsTflite(original);
-  std::mt19937_64 rng(seed);
+  std::mt19937_64 rng(amounts.seed);
   Tally tally;
-  for (long i = 0; i < truncations; ++i) {
+  for (long i = 0; i < amounts.truncations; ++i) {
     Announce(path, "truncation", i);
-    const size_t n = original.size() * static_cast<size_t>(i) / static_cast<size_t>(truncations);
+    const size_t n =
+        original.size() * static_cast<size_t>(i) / static_cast<size_t>(amounts.truncations);
     Try(Bytes(original.begin(), original.begin() + static_cast<std::ptrdiff_t>(n)), tflite, &tally);
   }
-  for (long i = 0; i < mutations; ++i) {
+  for (long i = 0; i < amounts.mutations; ++i) {
     Announce(path, "mutation", i);
     Try(Mutate(original, &rng, tflite), tflite, &tally);
+  }
+  if (amounts.structured > 0) {
+    if (const int code = TestStructured(path, original, amounts, &tally); code != 0) return code;
   }
   alarm(0);
   std::printf("%s: %ld refused, %ld failed in the run, %ld ran\n", path, tally.refused,
@@ -154,25 +212,28 @@ int TestFile(const char* path, long truncations, long mutations, uint64_t seed) 
 }
 
 int Main(int argc, char** argv) {
-  long truncations = 200, mutations = 200;
-  uint64_t seed = 1;
+  Amounts amounts;
   std::vector<const char*> files;
   for (int i = 1; i < argc; ++i) {
     const std::string arg = argv[i];
     const bool has_value = i + 1 < argc;
     if (arg == "--truncations" && has_value) {
-      truncations = std::atol(argv[++i]);
+      amounts.truncations = std::atol(argv[++i]);
     } else if (arg == "--mutations" && has_value) {
-      mutations = std::atol(argv[++i]);
+      amounts.mutations = std::atol(argv[++i]);
+    } else if (arg == "--structured" && has_value) {
+      amounts.structured = std::atol(argv[++i]);
+    } else if (arg == "--only" && has_value) {
+      amounts.only = std::atol(argv[++i]);
     } else if (arg == "--seed" && has_value) {
-      seed = std::strtoull(argv[++i], nullptr, 10);
+      amounts.seed = std::strtoull(argv[++i], nullptr, 10);
     } else {
       files.push_back(argv[i]);
     }
   }
   std::signal(SIGALRM, &OnAlarm);
   for (const char* file : files) {
-    const int code = TestFile(file, truncations, mutations, seed);
+    const int code = TestFile(file, amounts);
     if (code != 0) return code;
   }
   return files.empty() ? 1 : 0;

@@ -15,6 +15,13 @@ inline void MustExplain(const Status& status) {
   if (!status.ok() && status.message().empty()) std::abort();
 }
 
+inline void FillInputs(const Runner& runner) {
+  for (size_t i = 0; i < runner.input_count(); ++i) {
+    auto in = runner.input(i).bytes();
+    for (size_t k = 0; k < in.size(); ++k) in[k] = static_cast<uint8_t>(k * 31 + i);
+  }
+}
+
 /// Opens the file under budgets that let no run take long, plans and runs it once.
 inline void OpenAndRun(std::span<const std::byte> file, Integrity integrity) {
   OpenOptions options;
@@ -27,10 +34,7 @@ inline void OpenAndRun(std::span<const std::byte> file, Integrity integrity) {
   auto runner = Runner::Create(*model);
   MustExplain(runner.status());
   if (!runner.ok()) return;
-  for (size_t i = 0; i < runner->input_count(); ++i) {
-    auto in = runner->input(i).bytes();
-    for (size_t k = 0; k < in.size(); ++k) in[k] = static_cast<uint8_t>(k * 31 + i);
-  }
+  FillInputs(*runner);
   MustExplain(runner->Run());
 }
 

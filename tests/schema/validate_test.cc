@@ -327,7 +327,11 @@ TEST(ValidateTest, BlobRanges) {
 }
 
 TEST(ValidateTest, TrustShapes) {
-  const auto message = [](const std::function<void(fbs::TrustT&)>& change) {
+  const auto bytes = TinyModel().Serialize();  // an input of 2 * 3 * 3 * 4 bytes, batch 1 of 2
+  const auto opened = OpenBytes(*bytes);
+  ASSERT_TRUE(opened.ok());
+  const auto& model = *opened;
+  const auto message = [&](const std::function<void(fbs::TrustT&)>& change) {
     fbs::TrustT t;
     t.tree = std::make_unique<fbs::HashTreeT>();
     t.tree->algorithm = fbs::HashAlgorithm::blake2b_256;
@@ -337,10 +341,16 @@ TEST(ValidateTest, TrustShapes) {
     t.signature->algorithm = fbs::SignatureAlgorithm::ed25519;
     t.signature->public_key.assign(32, 0);
     t.signature->signature.assign(64, 0);
+    t.golden.push_back(std::make_unique<fbs::GoldenT>());
+    const fbs::Subgraph& main = model->main_subgraph();
+    t.golden[0]->inputs.assign(36, 0);
+    t.golden[0]->output_digests.assign(32 * model->signature().outputs()->size(), 0);
+    t.golden[0]->operator_digests.assign(size_t{8} * main.operators()->size(), 0);
     change(t);
     flatbuffers::FlatBufferBuilder builder;
     fbs::FinishTrustBuffer(builder, fbs::Trust::Pack(builder, &t));
-    return ValidateTrust(*fbs::GetTrust(builder.GetBufferPointer()), 16384 + 1).message();
+    return ValidateTrust(*fbs::GetTrust(builder.GetBufferPointer()), model->graph(), 16384 + 1)
+        .message();
   };
   const auto has = [](const std::string& text, const char* part) {
     return text.find(part) != std::string::npos;
@@ -358,6 +368,18 @@ TEST(ValidateTest, TrustShapes) {
       message([](auto& t) { t.signature->algorithm = static_cast<fbs::SignatureAlgorithm>(7); }),
       "7 is unknown"));
   EXPECT_TRUE(has(message([](auto& t) { t.tree = nullptr; }), "covers nothing"));
+  EXPECT_TRUE(has(message([](auto& t) { t.golden[0]->inputs.pop_back(); }), "has 35 bytes, 36"));
+  EXPECT_TRUE(has(message([](auto& t) { t.golden[0]->output_digests.clear(); }),
+                  "list of output digests has 0 bytes"));
+  EXPECT_TRUE(has(message([](auto& t) { t.golden[0]->operator_digests.push_back(0); }),
+                  "list of operator digests has"));
+  EXPECT_TRUE(has(message([](auto& t) { t.golden[0]->name.assign(257, 'n'); }),
+                  "name has 257 bytes, at most 256"));
+  EXPECT_TRUE(has(message([](auto& t) {
+                    for (int i = 0; i < 64; ++i)
+                      t.golden.push_back(std::make_unique<fbs::GoldenT>());
+                  }),
+                  "65 golden samples, at most 64"));
 }
 
 // ---- files made to be slow: many tables share one long vector, so the work is far larger than the

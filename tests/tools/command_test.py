@@ -3,6 +3,7 @@
 
     command_test.py WHIT EXAMPLES_CLASSIFY MAKE_MODEL [unittest options]"""
 import base64
+import collections
 import hashlib
 import io
 import json
@@ -30,7 +31,7 @@ import tflite_builder  # needs numpy
 
 WHIT, CLASSIFY, MAKE_MODEL = (pathlib.Path(word).resolve() for word in sys.argv[1:4])
 COMMANDS = ["import", "info", "run", "classify", "bench", "plan", "tune", "ops", "verify", "weights", "keygen", "sign",
-            "quantize", "inspect"]
+            "golden", "quantize", "inspect"]
 
 
 def whit(*args, **environment):
@@ -504,7 +505,8 @@ class CommandTest(unittest.TestCase):
         self.assertIs(found["derived_arrays_consistent"], True)
         self.assertEqual(set(found), {"file", "structure", "weight_arrays", "derived_arrays_consistent", "differences",
                                       "hash_tree", "hash_tree_checked", "pages", "bytes_checked", "seconds",
-                                      "signature", "signature_checked", "signer"})
+                                      "signature", "signature_checked", "signer", "golden_samples", "golden"})
+        self.assertEqual((found["golden_samples"], found["golden"]), (0, None))
         self.assertIs(found["hash_tree_checked"], True)
         blob = bytearray(self.model.read_bytes())
         noticed = 0
@@ -632,6 +634,70 @@ class CommandTest(unittest.TestCase):
         damaged.write_bytes(whole[:20000] + bytes([whole[20000] ^ 1]) + whole[20001:])
         self.fails(2, "digest", "sign", damaged, "--key", key)
         self.fails(2, "no such key", "sign", model, "--key", self.public_only(key))
+
+    # ---- golden ----
+    def test_golden(self):
+        model, signed, key = self.folder / "golden.whit", self.folder / "golden_signed.whit", self.folder / "golden_key"
+        done = self.json("golden", self.model, "--data", self.picture, self.input(), "-o", model)
+        self.assertEqual(set(done), {"file", "samples", "file_bytes", "trust_bytes", "signature_dropped"})
+        self.assertEqual((done["samples"], done["file_bytes"], done["signature_dropped"]), (2, model.stat().st_size, False))
+        self.assertEqual(self.json("info", model)["golden_samples"], 2)
+        found = self.json("verify", model, "--golden")
+        self.assertEqual((found["golden_samples"], found["golden"]["samples"], found["golden"]["equal"]), (2, 2, True))
+        for run in found["golden"]["runs"]:
+            self.assertEqual(list(run), ["tier", "threads", "equal", "sample", "output", "node", "op", "implementation", "repeats"])
+        usable = [t["name"] for t in self.json("info", "--cpu")["tiers"] if t["usable"]]
+        tried = {(run["tier"], run["threads"]) for run in found["golden"]["runs"]}
+        self.assertEqual(tried, {("plain", 1)} | {(t, n) for t in usable for n in {1, 2, os.cpu_count()}})
+        self.assertIn("the same bytes", self.ok("verify", model, "--golden"))
+        self.ok("keygen", key)
+        self.ok("sign", model, "--key", key, "-o", signed)  # signing keeps them
+        self.assertIs(self.json("verify", signed, "--golden", "--pub", key.with_suffix(".pub"))["golden"]["equal"], True)
+        self.assertIs(self.json("golden", signed, "--data", self.picture, "--key", key)["signature_dropped"], False)
+        self.assertEqual([self.json("info", signed)[k] for k in ("signature", "golden_samples")], [True, 1])
+        self.assertIn("sign it again", self.ok("golden", signed, "--data", self.picture))
+        self.assertIs(self.json("info", signed)["signature"], False)
+
+    def test_golden_of_changed_samples(self):
+        """Unsigned, so a changed sample is no damage of the tree: its outputs are not those that were promised."""
+        model, other = self.folder / "sample.whit", self.folder / "other_sample.whit"
+        self.ok("golden", self.model, "--data", self.input(), "-o", model)
+        whole = model.read_bytes()
+        at = whole.rindex(bytes(range(256)))
+        other.write_bytes(whole[:at] + bytes(256) + whole[at + 256:])
+        done = whit("verify", other, "--golden", "--json")
+        self.assertEqual(done.returncode, 2, done.stderr)
+        self.assertIn("plain, 1 thread: sample 0, output '", done.stderr)
+        first = self.json("plan", other, "--plain")["steps"][0]["node"]
+        for run in json.loads(done.stdout)["golden"]["runs"]:
+            self.assertEqual([run[k] for k in ("equal", "sample", "node", "repeats")], [False, "sample 0", first, True])
+        self.assertIn("OTHER BYTES", whit("verify", other, "--golden").stdout)
+        trust = len(whole) - self.json("golden", self.model, "--data", self.input(), "-o", model)["trust_bytes"]
+        for place in range(trust, len(whole), 29):  # any byte of the section: an error or a verdict
+            mutant = bytearray(whole)
+            mutant[place] ^= 0x55
+            other.write_bytes(mutant)
+            self.assertIn(whit("verify", other, "--golden").returncode, (0, 2), place)
+
+    def test_golden_errors(self):
+        self.fails(2, "no golden samples", "verify", self.model, "--golden")
+        floats = self.folder / "floats.whit"
+        self.float_model(self.folder / "floats.tflite")
+        self.ok("import", self.folder / "floats.tflite", "-o", floats)
+        data = self.folder / "floats.npy"
+        np.save(data, np.zeros((3, 64), np.float32))
+        before = floats.read_bytes()
+        self.fails(2, ["float arithmetic", "may differ between devices"], "golden", floats, "--data", data)
+        self.assertEqual(floats.read_bytes(), before)
+        many = self.folder / "many.npy"
+        np.save(many, np.zeros((65, 16, 16, 1), np.int8))
+        self.fails(2, "65 samples", "golden", self.model, "--data", many, "-o", self.folder / "no.whit")
+        self.fails(2, "no.npy", "golden", self.model, "--data", self.folder / "no.npy", "-o", self.folder / "no.whit")
+        self.assertFalse((self.folder / "no.whit").exists())
+        out = self.folder / "imported.whit"
+        self.assertIn("2 golden samples", self.ok("import", self.tflite, "-o", out, "--golden", self.picture, self.input()))
+        self.assertEqual(self.json("verify", out, "--golden")["golden"]["samples"], 2)
+        self.fails(2, "without golden samples", "import", self.folder / "floats.tflite", "-o", out, "--golden", data)
 
     def public_only(self, key):
         copy = self.folder / "not_secret"

@@ -1,11 +1,24 @@
-// make_model OUT.whit: a model that no importer makes yet, a batch of 1 to 4 as the named dimension
-// "batch".
+// make_model OUT.whit [SIGNED.whit]: a model that no importer makes yet, a batch of 1 to 4 as the
+// named dimension "batch"; and the same signed by the tests' key, unsigned where this build cannot.
 #include "platform/mapping.h"
 #include "tests/runtime/model_builder.h"
+#include "tests/schema/tiny_model.h"
+
+namespace whit {
+namespace {
+
+bool Save(const char* path, const std::vector<std::byte>& bytes) {
+  const std::span<const std::byte> chunk(bytes);
+  return WriteFileAtomically(path, {&chunk, 1}).ok();
+}
+
+}  // namespace
+}  // namespace whit
 
 int main(int argc, char** argv) {
-  if (argc != 2) return 1;
+  if (argc != 2 && argc != 3) return 1;
   const std::vector<std::byte> bytes = whit::SmallNetwork(4);
-  const std::span<const std::byte> chunk(bytes);
-  return whit::WriteFileAtomically(argv[1], {&chunk, 1}).ok() ? 0 : 2;
+  if (!whit::Save(argv[1], bytes)) return 2;
+  if (argc == 2) return 0;
+  return whit::Save(argv[2], whit::CryptoAvailable() ? whit::Signed(bytes) : bytes) ? 0 : 2;
 }

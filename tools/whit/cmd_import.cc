@@ -8,6 +8,7 @@
 #include "tools/whit/command.h"
 #include "tools/whit/import_recipe_flags.h"
 #include "tools/whit/progress.h"
+#include "tools/whit/store_golden.h"
 
 namespace whit::tools {
 
@@ -19,6 +20,7 @@ struct ImportFlags {
   std::string layout = "same";
   bool quiet = false;
   RecipeFlags recipe;
+  SampleFlags golden;
 };
 
 // NAME=1,224,224,3. False where it is not that.
@@ -39,7 +41,7 @@ bool SplitShape(const std::string& word, std::pair<std::string, std::vector<int6
   }
 }
 
-Status RunImport(const ImportFlags& flags) {
+Status ImportOnly(const ImportFlags& flags) {
   ImportOptions options;
   options.name = flags.name;
   for (const std::string& word : flags.shapes) {
@@ -75,6 +77,20 @@ Status RunImport(const ImportFlags& flags) {
               static_cast<unsigned long long>(report.operators),
               static_cast<unsigned long long>(report.source_operators), flags.in.c_str(),
               HumanBytes(error ? 0 : bytes).c_str());
+  return OkStatus();
+}
+
+Status RunImport(const ImportFlags& flags) {
+  WHIT_RETURN_IF_ERROR(ImportOnly(flags));
+  if (flags.golden.data.empty()) return OkStatus();
+  const auto stored = StoreGolden(flags.out, flags.out, flags.golden, "");
+  if (!stored.ok()) {
+    return Status(stored.status())
+        .WithContext("--golden (" + flags.out + " is written, without golden samples)");
+  }
+  if (!flags.quiet && !flags.recipe.json) {
+    std::printf("%zu golden samples (whit verify --golden runs them)\n", stored->samples);
+  }
   return OkStatus();
 }
 
@@ -116,6 +132,9 @@ void AddImport(CLI::App& app, Action* action) {
   cli->footer(cli->get_footer() +
               "\n  whit import --graph resnet20 --weights resnet20.th -o resnet20.whit" +
               "\n\nGraphs:\n" + RecipeList());
+  cli->add_option("--golden", flags->golden.data,
+                  "Samples whose outputs the file is to prove on every device, as whit golden "
+                  "stores them (--data there)");
   cli->add_flag("-q,--quiet", flags->quiet, "Print warnings and errors only");
 }
 

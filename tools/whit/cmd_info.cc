@@ -108,6 +108,7 @@ void PrintInfoJson(const InfoFlags& flags, const Model& model, const Runner& run
              {"hash_tree", info.has_hash_tree},
              {"signature", info.has_signature},
              {"signer", info.signer},
+             {"golden_samples", info.golden_samples},
              {"dims", dims},
              {"inputs", InterfaceJson(InputsOf(runner))},
              {"outputs", InterfaceJson(OutputsOf(runner))},
@@ -159,6 +160,10 @@ void PrintInfo(const InfoFlags& flags, const Model& model, const Runner& runner)
   std::printf("trust       %s, %s\n",
               info.has_hash_tree ? "hash tree (whit verify checks all of it)" : "no hash tree",
               info.has_signature ? ("signed by " + info.signer).c_str() : "no signature");
+  if (info.golden_samples > 0) {
+    std::printf("golden      %llu samples (whit verify --golden runs them)\n",
+                static_cast<unsigned long long>(info.golden_samples));
+  }
   for (const auto& [key, value] : info.provenance) {
     std::printf("%-11s %s\n", Printable(key).c_str(), Printable(value).c_str());
   }

@@ -9,6 +9,7 @@
 #include "runtime/impl.h"
 #include "schema/hash_tree.h"
 #include "tools/whit/open_model.h"
+#include "tools/whit/replay_golden.h"
 
 namespace whit::tools {
 
@@ -17,7 +18,7 @@ namespace {
 struct VerifyFlags {
   std::string file;
   TrustFlags trust;
-  bool json = false;
+  bool golden = false, json = false;
 };
 
 // Where a stored derived array differs from what follows from the packed bytes.
@@ -98,6 +99,12 @@ Status RunVerify(const VerifyFlags& flags) {
   if (!trust.ok()) return Status(trust.status()).WithContext(flags.file);
   const auto& weights = opened.model.impl()->graph.weights;
   const std::vector<Difference> differences = CheckDerived(weights);
+  std::vector<GoldenReplay> golden;
+  if (flags.golden) {
+    auto replays = ReplayEverywhere(opened.model);
+    if (!replays.ok()) return Status(replays.status()).WithContext(flags.file);
+    golden = std::move(replays).value();
+  }
   if (flags.json) {
     Json list = Json::array();
     for (const Difference& d : differences) list.push_back(Describe(d));
@@ -113,14 +120,17 @@ Status RunVerify(const VerifyFlags& flags) {
                {"seconds", trust->seconds},
                {"signature", !trust->signer.empty()},
                {"signature_checked", !trust->signer.empty()},
-               {"signer", trust->signer}});
+               {"signer", trust->signer},
+               {"golden_samples", Describe(opened.model).golden_samples},
+               {"golden", flags.golden ? GoldenJson(golden) : Json()}});
   } else {
     std::printf("structure       valid: header, graph, shapes, types, ranges, operators\n");
     std::printf("derived arrays  %s in %zu weight arrays\n",
                 differences.empty() ? "consistent" : "NOT consistent", weights.size());
     PrintTrust(*trust);
+    PrintGolden(golden);
   }
-  if (differences.empty()) return OkStatus();
+  if (differences.empty()) return CheckGolden(golden).WithContext(flags.file);
   return Status(StatusCode::kInvalidModel,
                 flags.file + ": " + Describe(differences.front()) + " (" +
                     std::to_string(differences.size()) +
@@ -132,9 +142,14 @@ Status RunVerify(const VerifyFlags& flags) {
 void AddVerify(CLI::App& app, Action* action) {
   auto [cli, flags] =
       AddCommand<VerifyFlags>(app, action, "verify", "Check a model file whole, weights included",
-                              "whit verify mobilenet.whit --pub release.pub", RunVerify);
+                              "whit verify mobilenet.whit --pub release.pub\n"
+                              "  whit verify mobilenet.whit --golden",
+                              RunVerify);
   cli->add_option("FILE", flags->file, "A .whit, .tflite or .onnx file")->required();
   flags->trust.AddTo(cli);
+  cli->add_flag("--golden", flags->golden,
+                "Also run the golden samples of the file (whit golden) on every tier of this CPU "
+                "and compare bytes");
   cli->add_flag("--json", flags->json, "One line of JSON");
 }
 

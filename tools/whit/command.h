@@ -22,6 +22,7 @@ using Action = std::function<Status()>;
 // Each adds its sub-command to `app`.
 void AddBench(CLI::App& app, Action* action);
 void AddClassify(CLI::App& app, Action* action);
+void AddGolden(CLI::App& app, Action* action);
 void AddImport(CLI::App& app, Action* action);
 void AddInfo(CLI::App& app, Action* action);
 void AddInspect(CLI::App& app, Action* action);

@@ -74,6 +74,7 @@ int Main(int argc, char** argv) {
   AddTune(app, &action);
   AddKeygen(app, &action);
   AddSign(app, &action);
+  AddGolden(app, &action);
   AddVerify(app, &action);
   AddWeights(app, &action);
   AddInspect(app, &action);
