@@ -21,7 +21,7 @@ Status ValidateModel(const fbs::Model& model, uint64_t graph_bytes, uint64_t wei
 
 /// Checks the shape of a verified trust section, not its truth. `covered_bytes`: bytes of the file
 /// before it.
-Status ValidateTrust(const fbs::Trust& trust, uint64_t covered_bytes);
+Status ValidateTrust(const fbs::Trust& trust, uint64_t covered_bytes, uint64_t weights_bytes);
 
 }  // namespace whit
 

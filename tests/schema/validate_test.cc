@@ -340,7 +340,8 @@ TEST(ValidateTest, TrustShapes) {
     change(t);
     flatbuffers::FlatBufferBuilder builder;
     fbs::FinishTrustBuffer(builder, fbs::Trust::Pack(builder, &t));
-    return ValidateTrust(*fbs::GetTrust(builder.GetBufferPointer()), 16384 + 1).message();
+    return ValidateTrust(*fbs::GetTrust(builder.GetBufferPointer()), 16384 + 1, 3 * 16384)
+        .message();
   };
   const auto has = [](const std::string& text, const char* part) {
     return text.find(part) != std::string::npos;

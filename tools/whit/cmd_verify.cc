@@ -7,6 +7,7 @@
 #include "platform/crypto.h"
 #include "runtime/check_pages.h"
 #include "runtime/impl.h"
+#include "runtime/step_pages.h"
 #include "schema/hash_tree.h"
 #include "tools/whit/open_model.h"
 
@@ -38,10 +39,21 @@ void Compare(size_t weights, const char* array, const T* stored, const std::vect
   }
 }
 
-std::vector<Difference> CheckDerived(const std::vector<PackedWeights>& all) {
+// Sealed weights are open, as many as the window holds, while the lease lives.
+Result<SealedWeights::Lease> OpenSealed(const Model::Impl& model, size_t weights) {
+  if (model.sealed == nullptr) return SealedWeights::Lease();
+  std::vector<PageRange> pages;
+  for (const BlobView& blob : model.graph.weight_blobs[weights])
+    pages.push_back(model.sealed->PagesOf({static_cast<const std::byte*>(blob.data), blob.bytes}));
+  return model.sealed->Take(Merged(std::move(pages)), nullptr);
+}
+
+Result<std::vector<Difference>> CheckDerived(const Model::Impl& model) {
   std::vector<Difference> out;
+  const std::vector<PackedWeights>& all = model.graph.weights;
   for (size_t w = 0; w < all.size(); ++w) {
     const PackedWeights& p = all[w];
+    WHIT_ASSIGN_OR_RETURN(const SealedWeights::Lease lease, OpenSealed(model, w));
     const bool panel = p.layout == PackedWeights::Layout::kPanel16I8;
     if (panel || p.layout == PackedWeights::Layout::kDw16I8)
       Compare(w, "sums", p.sums, ComputeSums(p), &out);
@@ -97,7 +109,8 @@ Status RunVerify(const VerifyFlags& flags) {
   auto trust = CheckTrust(opened.model);
   if (!trust.ok()) return Status(trust.status()).WithContext(flags.file);
   const auto& weights = opened.model.impl()->graph.weights;
-  const std::vector<Difference> differences = CheckDerived(weights);
+  WHIT_ASSIGN_OR_RETURN(const std::vector<Difference> differences,
+                        CheckDerived(*opened.model.impl()));
   if (flags.json) {
     Json list = Json::array();
     for (const Difference& d : differences) list.push_back(Describe(d));

@@ -74,6 +74,8 @@ int Main(int argc, char** argv) {
   AddTune(app, &action);
   AddKeygen(app, &action);
   AddSign(app, &action);
+  AddSeal(app, &action);
+  AddUnseal(app, &action);
   AddVerify(app, &action);
   AddWeights(app, &action);
   AddInspect(app, &action);
