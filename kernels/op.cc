@@ -69,6 +69,7 @@ Result<const PackedWeights*> PrepareContext::Weights(int index) const {
                                                 std::to_string(weights.size()) + " do not exist");
   }
   if (reads != nullptr) reads->weights.push_back(index);
+  if (open_reads != nullptr) WHIT_RETURN_IF_ERROR((*open_reads)(*reads));
   return &weights[static_cast<size_t>(index)];
 }
 
@@ -87,6 +88,7 @@ Result<const void*> PrepareContext::RawBlob(int index, size_t bytes, const char*
                                                 " has " + std::to_string(blob.bytes));
   }
   if (reads != nullptr) reads->blobs.push_back(index);
+  if (open_reads != nullptr) WHIT_RETURN_IF_ERROR((*open_reads)(*reads));
   return blob.data;
 }
 

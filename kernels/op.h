@@ -131,6 +131,8 @@ struct FileReads {
   std::vector<int> weights, blobs;
 };
 
+using OpenReads = std::function<Status(const FileReads&)>;
+
 /// Whether bytes of the file are what they should be, asked before they are first read.
 using CheckBytes = std::function<Status(std::span<const std::byte>)>;
 
@@ -166,6 +168,10 @@ struct PrepareContext {
   size_t joined_operand = 0;
   /// Collects what Weights() and Blob() hand out; null: nobody wants to know.
   FileReads* reads = nullptr;
+  /// Where the file's weights are sealed: makes the arrays beside the packed ones (multipliers,
+  /// sums and so on) and the blobs that were handed out readable until prepare ends. Null: they
+  /// are.
+  const OpenReads* open_reads = nullptr;
   /// For a prepare that reads weights itself, where others leave that to the run; null: no need.
   const CheckBytes* check_bytes = nullptr;
 

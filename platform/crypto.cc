@@ -92,6 +92,30 @@ bool SignatureIsTrue(std::span<const std::byte, kSignatureBytes> signature,
                                              message.size(), Raw(key.data())) == 0;
 }
 
+SealTag SealBytes(std::span<const std::byte> plain, std::span<const std::byte> context,
+                  const SealNonce& nonce, const SealKey& key, std::byte* sealed) {
+  (void)Ready();
+  SealTag tag;
+  crypto_aead_xchacha20poly1305_ietf_encrypt_detached(
+      Raw(sealed), Raw(tag.data()), nullptr, Raw(plain.data()), plain.size(), Raw(context.data()),
+      context.size(), nullptr, Raw(nonce.data()), Raw(key.data()));
+  return tag;
+}
+
+bool UnsealBytes(std::span<const std::byte> sealed, std::span<const std::byte> context,
+                 std::span<const std::byte, kSealTagBytes> tag, const SealNonce& nonce,
+                 const SealKey& key, std::byte* plain) {
+  (void)Ready();
+  return crypto_aead_xchacha20poly1305_ietf_decrypt_detached(
+             Raw(plain), nullptr, Raw(sealed.data()), sealed.size(), Raw(tag.data()),
+             Raw(context.data()), context.size(), Raw(nonce.data()), Raw(key.data())) == 0;
+}
+
+void FillRandom(std::span<std::byte> bytes) {
+  (void)Ready();
+  randombytes_buf(bytes.data(), bytes.size());
+}
+
 void WipeMemory(std::span<std::byte> bytes) { sodium_memzero(bytes.data(), bytes.size()); }
 
 #else
@@ -116,6 +140,16 @@ bool SignatureIsTrue(std::span<const std::byte, kSignatureBytes>, std::span<cons
                      std::span<const std::byte, kPublicKeyBytes>) {
   Missing();
 }
+SealTag SealBytes(std::span<const std::byte>, std::span<const std::byte>, const SealNonce&,
+                  const SealKey&, std::byte*) {
+  Missing();
+}
+bool UnsealBytes(std::span<const std::byte>, std::span<const std::byte>,
+                 std::span<const std::byte, kSealTagBytes>, const SealNonce&, const SealKey&,
+                 std::byte*) {
+  Missing();
+}
+void FillRandom(std::span<std::byte>) { Missing(); }
 
 void WipeMemory(std::span<std::byte> bytes) {
   volatile std::byte* at = bytes.data();

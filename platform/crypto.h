@@ -1,5 +1,5 @@
-// Digests and signatures, by libsodium. A build without it (WHIT_SODIUM=OFF) computes none of them:
-// CryptoAvailable() is false there, and everything else must not be called.
+// Digests, signatures and sealing, by libsodium. A build without it (WHIT_SODIUM=OFF) computes none
+// of them: CryptoAvailable() is false there, and everything else must not be called.
 #ifndef WHIT_PLATFORM_CRYPTO_H_
 #define WHIT_PLATFORM_CRYPTO_H_
 
@@ -71,6 +71,25 @@ class SigningKey {
 bool SignatureIsTrue(std::span<const std::byte, kSignatureBytes> signature,
                      std::span<const std::byte> message,
                      std::span<const std::byte, kPublicKeyBytes> key);
+
+inline constexpr size_t kSealKeyBytes = 32;  // XChaCha20-Poly1305
+inline constexpr size_t kSealNonceBytes = 24, kSealTagBytes = 16;
+
+using SealKey = std::array<std::byte, kSealKeyBytes>;
+using SealNonce = std::array<std::byte, kSealNonceBytes>;
+using SealTag = std::array<std::byte, kSealTagBytes>;
+
+/// XChaCha20-Poly1305: `plain` into `sealed` (same size; may be the same bytes), with a tag over it
+/// and `context`. A nonce must never seal two texts under one key.
+SealTag SealBytes(std::span<const std::byte> plain, std::span<const std::byte> context,
+                  const SealNonce& nonce, const SealKey& key, std::byte* sealed);
+/// The way back. False, and `plain` zeros, where key, context, tag or text are not the ones.
+bool UnsealBytes(std::span<const std::byte> sealed, std::span<const std::byte> context,
+                 std::span<const std::byte, kSealTagBytes> tag, const SealNonce& nonce,
+                 const SealKey& key, std::byte* plain);
+
+/// Random bytes of the system, fit for keys.
+void FillRandom(std::span<std::byte> bytes);
 
 /// Overwrites memory so that no compiler leaves it out.
 void WipeMemory(std::span<std::byte> bytes);

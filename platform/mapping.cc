@@ -5,7 +5,6 @@
 
 #include <fcntl.h>
 #include <sys/mman.h>
-#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -77,17 +76,6 @@ Status ReadExactly(int fd, uint64_t offset, std::span<std::byte> into, const std
   return OkStatus();
 }
 
-Status LockError(const std::string& name, size_t bytes, int error) {
-  rlimit limit{};
-  std::string allowed = "unknown";
-  if (getrlimit(RLIMIT_MEMLOCK, &limit) == 0) {
-    allowed = limit.rlim_cur == RLIM_INFINITY ? "unlimited" : std::to_string(limit.rlim_cur);
-  }
-  return Status(StatusCode::kOverBudget, "cannot lock " + std::to_string(bytes) + " bytes of '" +
-                                             name + "' into RAM: " + ErrorText(error) +
-                                             " (RLIMIT_MEMLOCK is " + allowed + ")");
-}
-
 // Checks a range against the file and gives its size in bytes that this process can address.
 Result<size_t> CheckRange(uint64_t file_size, uint64_t offset, uint64_t size,
                           const std::string& name) {
@@ -144,7 +132,7 @@ Result<Mapping> Mapping::MapFd(int fd, MapMode mode, uint64_t offset, uint64_t s
   mapping.base_bytes_ = lead + bytes;
   mapping.bytes_ = {static_cast<const std::byte*>(base) + lead, bytes};
   if (mode == MapMode::kLock && mlock(base, mapping.base_bytes_) != 0) {
-    return LockError(name, mapping.base_bytes_, errno);
+    return posix::LockError("'" + name + "'", mapping.base_bytes_, errno);
   }
   return mapping;
 }

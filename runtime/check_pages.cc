@@ -49,4 +49,9 @@ Status CheckAllPages(const PageChecker& pages) {
   return CheckInParallel(pages, all, pool.get());
 }
 
+Status CheckAllPages(const ModelFile& file) {
+  WHIT_ASSIGN_OR_RETURN(const std::unique_ptr<PageChecker> pages, PageChecker::Create(file));
+  return pages == nullptr ? OkStatus() : CheckAllPages(*pages);
+}
+
 }  // namespace whit

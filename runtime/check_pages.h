@@ -14,6 +14,8 @@ Status CheckInParallel(const PageChecker& pages, PageRange range, ThreadPool* po
 
 /// Every page of the file, on as many threads as pay.
 Status CheckAllPages(const PageChecker& pages);
+/// The same of a file that has no checker yet; ok where it has no tree.
+Status CheckAllPages(const ModelFile& file);
 
 }  // namespace whit
 

@@ -124,6 +124,13 @@ ModelInfo Describe(const Model& model) {
   return info;
 }
 
+SealedUse UseOfSealed(const Model& model) {
+  const SealedWeights* sealed = model.impl()->sealed.get();
+  if (sealed == nullptr) return {};
+  return {sealed->window_bytes(), sealed->most_plain_bytes(),
+          sealed->opened_pages() * sealed->page_bytes()};
+}
+
 std::vector<AddressRange> WeightRanges(const Model& model) {
   std::vector<AddressRange> out;
   const Graph& graph = model.impl()->graph;

@@ -14,6 +14,7 @@
 #include "runtime/whit.h"
 #include "schema/page_checker.h"
 #include "schema/reader.h"
+#include "schema/sealed_weights.h"
 
 namespace whit {
 
@@ -22,6 +23,7 @@ struct Model::Impl {
   OpenOptions options;
   Graph graph;                               // with the file's default dimensions
   std::unique_ptr<const PageChecker> pages;  // null: no hash tree, or integrity is off
+  std::unique_ptr<SealedWeights> sealed;     // null: the weights are plain
 
   // What inputs() and outputs() hand out; the views borrow from the other members.
   std::vector<std::vector<int64_t>> input_shapes, output_shapes;
@@ -45,6 +47,7 @@ struct BoundStep {
   uint64_t scratch_stride = 0;       // between threads
   uint8_t code = 0;                  // KernelCode of a thread that failed
   std::vector<PageRange> unchecked;  // pages of the file to check before the next run of this step
+  std::vector<PageRange> sealed;     // pages of the weights to open for every run of it
 };
 
 struct Runner::Impl {
@@ -75,13 +78,13 @@ struct Runner::Impl {
   explicit Impl(Model m) : model(std::move(m)) {}
 
   Status Allocate();
-  void Bind();
-  std::vector<PageRange> PagesOf(const Step& step) const;
+  Status Bind();
   void BindInterface();
-  void ResetVariables();
+  Status ResetVariables();
   void* AddressOf(const Place& place);
   KernelCode RunStep(size_t i);
   Status CheckPages(size_t step);
+  Result<SealedWeights::Lease> OpenPages(size_t step);
   Status Run();
   Status Failed(size_t step, KernelCode code) const;
 };

@@ -87,12 +87,34 @@ Status CheckKey(const ModelFile& file, const OpenOptions& options) {
                     std::to_string(options.required_keys.size()) + " in required_keys");
 }
 
+// The key of a sealed file, from whoever has it.
+Result<std::unique_ptr<SealedWeights>> Unseal(const ModelFile& file, const OpenOptions& options) {
+  if (!CryptoAvailable()) {
+    return Status(StatusCode::kUnsupported,
+                  "the weights are sealed, and this build has no libsodium (WHIT_SODIUM=OFF)");
+  }
+  const auto* id = file.trust()->seal()->key_id();
+  const std::string_view name = id == nullptr ? std::string_view() : id->string_view();
+  SealKey key{};
+  const std::span<uint8_t> raw(reinterpret_cast<uint8_t*>(key.data()), key.size());
+  if (!options.key_callback(name, raw)) {
+    WipeMemory(key);
+    return Status(StatusCode::kInvalidArgument, "the weights are sealed under key '" +
+                                                    std::string(name) +
+                                                    "', and key_callback has no such key");
+  }
+  auto sealed = SealedWeights::Create(file, key, options.window_bytes);
+  WipeMemory(key);
+  return sealed;
+}
+
 Result<Model> OpenMapping(Mapping mapping, const OpenOptions& options, bool size_unknown) {
   ReadLimits limits;
   limits.max_graph_bytes = options.budgets.max_graph_bytes;
   limits.max_tensors = options.budgets.max_tensors;
   limits.max_operators = options.budgets.max_operators;
   limits.allow_trailing_bytes = size_unknown;
+  limits.allow_sealed = options.key_callback != nullptr;
   auto impl = std::make_shared<Model::Impl>();
   impl->options = options;
   WHIT_ASSIGN_OR_RETURN(impl->file, ModelFile::Open(std::move(mapping), limits));
@@ -101,6 +123,9 @@ Result<Model> OpenMapping(Mapping mapping, const OpenOptions& options, bool size
     WHIT_ASSIGN_OR_RETURN(impl->pages, PageChecker::Create(*impl->file));
     if (options.integrity == Integrity::kFull && impl->pages != nullptr)
       WHIT_RETURN_IF_ERROR(CheckAllPages(*impl->pages));
+  }
+  if (impl->file->sealed()) {
+    WHIT_ASSIGN_OR_RETURN(impl->sealed, Unseal(*impl->file, options));
   }
   WHIT_ASSIGN_OR_RETURN(impl->graph, BuildGraph(*impl->file, {}));
   // The reference implementation of every operator checks its own types, shapes and parameters

@@ -8,6 +8,8 @@
 #define WHIT_RUNTIME_PLAN_H_
 
 #include <cstdint>
+#include <functional>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -31,6 +33,8 @@ struct PlanOptions {
       0;  // 0: quantized 8-bit activations are stored as int8; 128: as uint8 (decisions.md 14)
   Budgets budgets;
   uint64_t ram_budget = 0;
+  /// Sealed weights: makes these bytes, and no others, readable; empty: all are.
+  std::function<Status(std::span<const BlobView>)> open_blobs;
   CheckBytes check_bytes;  // of weights that a plan reads itself (XNNPACK); empty: no need
 };
 

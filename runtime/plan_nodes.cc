@@ -132,6 +132,7 @@ struct Planner::NodeContext {
   std::vector<int> in_variable;
   std::unique_ptr<bool[]> present;
   std::unique_ptr<FileReads> reads = std::make_unique<FileReads>();
+  std::unique_ptr<OpenReads> open_reads;
 };
 
 Planner::NodeContext Planner::MakeContext(const NodeDef& node, const Step& step) const {
@@ -159,6 +160,11 @@ Planner::NodeContext Planner::MakeContext(const NodeDef& node, const Step& step)
   if (step.out.size() == 1) c.ctx.out_row_elems = RowElemsOf(step.out[0].tensor);
   c.ctx.allow_xnnpack = options_.allow_xnnpack;
   c.ctx.reads = c.reads.get();
+  if (options_.open_blobs) {
+    c.open_reads = std::make_unique<OpenReads>(
+        [this, &step](const FileReads& reads) { return OpenReadsOf(step, reads); });
+    c.ctx.open_reads = c.open_reads.get();
+  }
   if (options_.check_bytes) c.ctx.check_bytes = &options_.check_bytes;
   return c;
 }
@@ -177,6 +183,21 @@ std::vector<BlobView> Planner::PlacesOf(const FileReads& reads) const {
   }
   for (int b : reads.blobs) add(graph_.blobs[static_cast<size_t>(b)]);
   return places;
+}
+
+// All but the packed arrays, which are large and which no prepare looks into.
+Status Planner::OpenReadsOf(const Step& step, const FileReads& reads) const {
+  std::vector<BlobView> places = PlacesOf(reads);
+  for (int w : reads.weights) {
+    std::erase_if(places, [&](const BlobView& blob) {
+      return blob.data == graph_.weights[static_cast<size_t>(w)].data;
+    });
+  }
+  for (const Slot& slot : step.in) {
+    if (slot.place.kind == Place::Kind::kConstant)
+      places.push_back({slot.place.constant, slot.view.bytes()});
+  }
+  return options_.open_blobs(places).WithContext("node '" + step.name + "' (" + step.op + ")");
 }
 
 // Prepared for one thread first, whose cost says how many are worth it; blocks and tasks are then

@@ -48,6 +48,7 @@ class Planner {
   Step MakeStep(int n) const;
   NodeContext MakeContext(const NodeDef& node, const Step& step) const;
   std::vector<BlobView> PlacesOf(const FileReads& reads) const;
+  Status OpenReadsOf(const Step& step, const FileReads& reads) const;
   Status ChooseImplementation(PrepareContext ctx, Step* step);
   const TunedStep* TunedOf(int node) const;
   Status PrepareBest(const PrepareContext& ctx, Step* step);

@@ -6,6 +6,7 @@
 #include "platform/clock.h"
 #include "runtime/check_pages.h"
 #include "runtime/impl.h"
+#include "runtime/step_pages.h"
 #include "runtime/tiers.h"
 #include "runtime/tuning.h"
 
@@ -56,6 +57,8 @@ std::string TuningNote(const Tuning& tuning, const ModelFile& file, const simd::
   }
   return kTuningUsed;
 }
+
+std::string NameOf(const Step& step) { return "node '" + step.name + "' (" + step.op + ")"; }
 
 // A fresh variable holds its initial value, else the real value 0.
 void FillInitial(const TensorDef& def, std::byte* to) {
@@ -128,7 +131,7 @@ void* Runner::Impl::AddressOf(const Place& place) {
   return nullptr;
 }
 
-void Runner::Impl::Bind() {
+Status Runner::Impl::Bind() {
   std::byte* at = arena + plan.tensor_bytes;
   scratch = reinterpret_cast<uint8_t*>(at);
   at += plan.scratch_bytes * static_cast<uint64_t>(plan.threads);
@@ -160,10 +163,16 @@ void Runner::Impl::Bind() {
     bound.ctx.variables = variables;
     if (step.prepared.whole && pool != nullptr) bound.ctx.thread_pool = pool->native();
     bound.scratch = scratch, bound.scratch_stride = plan.scratch_bytes;
-    bound.unchecked = PagesOf(step);
+    if (const PageChecker* pages = model.impl()->pages.get(); pages != nullptr)
+      bound.unchecked = PagesOf(step, *pages);
+    if (SealedWeights* sealed = model.impl()->sealed.get(); sealed != nullptr) {
+      bound.sealed = PagesOf(step, *sealed);
+      Status fits = sealed->Fit(bound.sealed);
+      if (!fits.ok()) return std::move(fits).WithContext(NameOf(step));
+    }
     steps.push_back(std::move(bound));
   }
-  ResetVariables();
+  return ResetVariables();
 }
 
 void Runner::Impl::BindInterface() {
@@ -180,36 +189,19 @@ void Runner::Impl::BindInterface() {
   attach(outputs, graph.outputs, output_buffers);
 }
 
-void Runner::Impl::ResetVariables() {
+Status Runner::Impl::ResetVariables() {
+  SealedWeights* sealed = model.impl()->sealed.get();
   for (size_t i = 0; i < plan.variables.size(); ++i) {
-    FillInitial(plan.variables[i], static_cast<std::byte*>(variables[i].data));
-  }
-}
-
-// Every page that the step reads, in order and each once.
-std::vector<PageRange> Runner::Impl::PagesOf(const Step& step) const {
-  const PageChecker* pages = model.impl()->pages.get();
-  if (pages == nullptr) return {};
-  std::vector<PageRange> ranges;
-  const auto add = [&](const void* data, size_t size) {
-    const PageRange r = pages->PagesOf({static_cast<const std::byte*>(data), size});
-    if (r.begin < r.end) ranges.push_back(r);
-  };
-  for (const BlobView& blob : step.reads) add(blob.data, blob.bytes);
-  for (const Slot& slot : step.in) {
-    if (slot.place.kind == Place::Kind::kConstant) add(slot.place.constant, slot.view.bytes());
-  }
-  std::sort(ranges.begin(), ranges.end(),
-            [](const PageRange& a, const PageRange& b) { return a.begin < b.begin; });
-  std::vector<PageRange> merged;
-  for (const PageRange& r : ranges) {
-    if (!merged.empty() && r.begin <= merged.back().end) {
-      merged.back().end = std::max(merged.back().end, r.end);
-    } else {
-      merged.push_back(r);
+    const TensorDef& def = plan.variables[i];
+    SealedWeights::Lease lease;
+    if (sealed != nullptr && def.constant != nullptr) {
+      const PageRange pages =
+          sealed->PagesOf({static_cast<const std::byte*>(def.constant), def.bytes()});
+      WHIT_ASSIGN_OR_RETURN(lease, sealed->Take({&pages, 1}, pool.get()));
     }
+    FillInitial(def, static_cast<std::byte*>(variables[i].data));
   }
-  return merged;
+  return OkStatus();
 }
 
 // Before the first run of a step, and never again: on all threads, as nobody else runs yet.
@@ -218,12 +210,18 @@ Status Runner::Impl::CheckPages(size_t i) {
   const PageChecker& pages = *model.impl()->pages;
   for (const PageRange& range : step.unchecked) {
     Status status = CheckInParallel(pages, range, pool.get());
-    if (!status.ok())
-      return std::move(status).WithContext("node '" + plan.steps[i].name + "' (" +
-                                           plan.steps[i].op + ")");
+    if (!status.ok()) return std::move(status).WithContext(NameOf(plan.steps[i]));
   }
   step.unchecked.clear();
   return OkStatus();
+}
+
+// Before every run of a step with sealed weights, for as long as it runs.
+Result<SealedWeights::Lease> Runner::Impl::OpenPages(size_t i) {
+  if (steps[i].sealed.empty()) return SealedWeights::Lease();
+  auto lease = model.impl()->sealed->Take(steps[i].sealed, pool.get());
+  if (!lease.ok()) return Status(lease.status()).WithContext(NameOf(plan.steps[i]));
+  return lease;
 }
 
 KernelCode Runner::Impl::RunStep(size_t i) {
@@ -247,7 +245,7 @@ KernelCode Runner::Impl::RunStep(size_t i) {
 
 Status Runner::Impl::Failed(size_t step, KernelCode code) const {
   const Step& s = plan.steps[step];
-  return Status(StatusCode::kRuntime, "node '" + s.name + "' (" + s.op + "): " + Describe(code));
+  return Status(StatusCode::kRuntime, NameOf(s) + ": " + Describe(code));
 }
 
 Status Runner::Impl::Run() {
@@ -272,6 +270,11 @@ Status Runner::Impl::Run() {
         restore();
         return status;
       }
+    }
+    const auto lease = OpenPages(i);
+    if (!lease.ok()) {
+      restore();
+      return lease.status();
     }
     const uint64_t start = options.profile ? NowNs() : 0;
     const KernelCode code = RunStep(i);
@@ -310,8 +313,8 @@ Result<Runner> Runner::Create(const Model& model, const RunnerOptions& options) 
   }
   // XNNPACK copies weights into memory of its own, so it stays away where the caller counts bytes
   // (decisions.md 22).
-  plan.allow_xnnpack =
-      options.xnnpack == Xnnpack::kAuto && options.arena.empty() && options.ram_budget == 0;
+  plan.allow_xnnpack = options.xnnpack == Xnnpack::kAuto && options.arena.empty() &&
+                       options.ram_budget == 0 && model.impl()->sealed == nullptr;
   plan.kernel = options.kernel;
   plan.budgets = model.impl()->options.budgets;
   plan.ram_budget = options.ram_budget;
@@ -325,6 +328,16 @@ Result<Runner> Runner::Create(const Model& model, const RunnerOptions& options) 
           pages->CheckBytes({static_cast<const std::byte*>(v.constant), v.bytes()}));
     }
   }
+  SealedWeights::Lease lease;
+  if (SealedWeights* sealed = model.impl()->sealed.get(); sealed != nullptr) {
+    lease = sealed->Lock();
+    plan.open_blobs = [sealed](std::span<const BlobView> blobs) {
+      std::vector<PageRange> ranges;
+      for (const BlobView& b : blobs)
+        ranges.push_back(sealed->PagesOf({static_cast<const std::byte*>(b.data), b.bytes}));
+      return sealed->Open(Merged(std::move(ranges)), nullptr);
+    };
+  }
   Tuning tuning;
   if (!options.tuning.empty() && !options.plain) {
     WHIT_ASSIGN_OR_RETURN(tuning, ParseTuning(options.tuning, impl->graph.nodes.size()));
@@ -332,11 +345,12 @@ Result<Runner> Runner::Create(const Model& model, const RunnerOptions& options) 
     if (impl->tuning_note == kTuningUsed) plan.tuning = &tuning;
   }
   WHIT_ASSIGN_OR_RETURN(impl->plan, BuildPlan(impl->graph, plan));
+  lease = {};
   if (impl->plan.threads > 1 || (plan.allow_xnnpack && options.threads > 1)) {
     WHIT_ASSIGN_OR_RETURN(impl->pool, ThreadPool::Create(options.threads));
   }
   WHIT_RETURN_IF_ERROR(impl->Allocate());
-  impl->Bind();
+  WHIT_RETURN_IF_ERROR(impl->Bind());
   impl->BindInterface();
   return Runner(std::move(impl));
 }
@@ -377,10 +391,7 @@ std::string_view Runner::tuning_note() const { return impl_->tuning_note; }
 
 Status Runner::Run() { return impl_->Run(); }
 
-Status Runner::Reset() {
-  impl_->ResetVariables();
-  return OkStatus();
-}
+Status Runner::Reset() { return impl_->ResetVariables(); }
 
 uint64_t Runner::peak_arena_bytes() const {
   return impl_->plan.peak_bytes + impl_->plan.heap_bytes;

@@ -60,8 +60,13 @@ struct OpenOptions {
   Budgets budgets;
   std::vector<std::string>
       required_keys;  // public keys, one of which must have signed (hex); empty: none required
-  std::function<bool(std::string_view key_id, std::span<uint8_t> key)>
-      key_callback;  // for sealed files
+  /// For sealed files: writes the 32 bytes of the key that `key_id` names, false where it has none.
+  /// Called once, by Open; whit wipes its copies.
+  std::function<bool(std::string_view key_id, std::span<uint8_t> key)> key_callback;
+  /// Sealed files: bytes of plaintext weights that may exist at a time, in locked memory; 0: those
+  /// of the largest step. What fits stays open from run to run, the rest is opened anew in every
+  /// run.
+  uint64_t window_bytes = 0;
   std::function<void(int level, std::string_view message)> log;
 };
 
@@ -257,6 +262,14 @@ struct ModelInfo {
   std::vector<NamedDimension> dims;
 };
 ModelInfo Describe(const Model& model);
+
+/// What opening sealed weights took since Open; all 0 where the file is not sealed.
+struct SealedUse {
+  uint64_t window_bytes = 0;      // plaintext that may exist at a time
+  uint64_t most_plain_bytes = 0;  // that did
+  uint64_t opened_bytes = 0;      // decrypted, over all runs
+};
+SealedUse UseOfSealed(const Model& model);
 
 /// Half-open address ranges of every weight view and of the mapping, to prove that nothing was
 /// copied.

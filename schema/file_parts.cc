@@ -34,12 +34,12 @@ std::vector<uint8_t> Leaves(const std::vector<std::span<const std::byte>>& chunk
   return leaves;
 }
 
-std::vector<uint8_t> Copy(std::span<const std::byte> bytes) {
+}  // namespace
+
+std::vector<uint8_t> CopyOf(std::span<const std::byte> bytes) {
   const auto* raw = reinterpret_cast<const uint8_t*>(bytes.data());
   return {raw, raw + bytes.size()};
 }
-
-}  // namespace
 
 FileParts::FileParts() { Append(std::as_bytes(std::span(&header, 1))); }
 
@@ -80,7 +80,7 @@ Status FileParts::Finish(fbs::TrustT* section, const SigningKey* key) {
     if (key != nullptr) {
       section->signature = std::make_unique<fbs::SignatureRecordT>();
       section->signature->algorithm = fbs::SignatureAlgorithm::ed25519;
-      section->signature->public_key = Copy(key->public_key());
+      section->signature->public_key = CopyOf(key->public_key());
       section->signature->signature.assign(kSignatureBytes, 0);
     }
     trust = Pack(*section);
@@ -98,8 +98,8 @@ Status FileParts::Finish(fbs::TrustT* section, const SigningKey* key) {
   if (tree) {
     const uint64_t covered = size - trust.size();
     section->tree->leaves = Leaves(chunks, section->tree->leaf_size);
-    section->tree->root = Copy(RootDigest(covered, section->tree->leaf_size,
-                                          std::as_bytes(std::span(section->tree->leaves))));
+    section->tree->root = CopyOf(RootDigest(covered, section->tree->leaf_size,
+                                            std::as_bytes(std::span(section->tree->leaves))));
     trust = Pack(*section);
   }
   if (key != nullptr) {
@@ -120,7 +120,7 @@ std::vector<std::byte> FileParts::Bytes() const {
   return bytes;
 }
 
-std::unique_ptr<FileParts> PartsOf(const ModelFile& file) {
+std::unique_ptr<FileParts> PartsOf(const ModelFile& file, std::span<const std::byte> weights) {
   auto parts = std::make_unique<FileParts>();
   parts->header = file.header();
   uint64_t end = file.file_bytes();
@@ -129,7 +129,15 @@ std::unique_ptr<FileParts> PartsOf(const ModelFile& file) {
     end = s.offset;
     s = {};
   }
-  parts->Append(file.file().subspan(parts->size, static_cast<size_t>(end - parts->size)));
+  const auto append_to = [&](uint64_t offset) {
+    parts->Append(file.file().subspan(static_cast<size_t>(parts->size),
+                                      static_cast<size_t>(offset - parts->size)));
+  };
+  if (!weights.empty()) {
+    append_to(static_cast<uint64_t>(file.weights_section().data() - file.file().data()));
+    parts->Append(weights);
+  }
+  append_to(end);
   return parts;
 }
 

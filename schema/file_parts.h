@@ -45,8 +45,12 @@ inline std::span<const std::byte> BytesOf(const flatbuffers::DetachedBuffer& buf
   return {reinterpret_cast<const std::byte*>(buffer.data()), buffer.size()};
 }
 
-/// Header and body of an open file, without its trust section; borrows from `file`.
-std::unique_ptr<FileParts> PartsOf(const ModelFile& file);
+/// Header and body of an open file, without its trust section; borrows from `file`. With `weights`,
+/// which are as long as its own, those in their place.
+std::unique_ptr<FileParts> PartsOf(const ModelFile& file, std::span<const std::byte> weights = {});
+
+/// As an object of the trust section holds bytes.
+std::vector<uint8_t> CopyOf(std::span<const std::byte> bytes);
 
 /// A tree to be computed by FileParts::Finish.
 std::unique_ptr<fbs::HashTreeT> NewHashTree();

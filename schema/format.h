@@ -50,7 +50,9 @@ enum class SectionId : uint32_t { kNone = 0, kGraph = 1, kWeights = 2, kTrust = 
 
 // A reader refuses a section with a flag it does not know in the upper half (must understand),
 // ignores the lower half.
-inline constexpr uint32_t kSectionSealed = 1u << 16;  // encrypted: reserved, not yet read
+inline constexpr uint32_t kSectionSealed = 1u << 16;  // encrypted; of the weights section only
+// Random bytes of a seal, the first of every page's nonce; the page's number is the rest (of 24).
+inline constexpr size_t kSealRandomBytes = 16;
 // What the trust section holds, told by the header too, which the hash tree covers: one changed bit
 // in the section cannot make a reader believe that there never was a tree or a signature.
 /// Golden samples of a file, at most: each is one more run of `whit verify --golden`.

@@ -11,14 +11,10 @@
 
 #include "platform/crypto.h"
 #include "platform/status.h"
+#include "schema/page_range.h"
 #include "schema/reader.h"
 
 namespace whit {
-
-/// Pages [begin, end) of a file: leaves of its tree.
-struct PageRange {
-  uint64_t begin = 0, end = 0;
-};
 
 /// Checks pages once each, when they are needed. Any number of threads may use it; two that check
 /// one page at a time do it twice, with one result. Borrows from the file.

@@ -44,10 +44,9 @@ Status CheckSection(const Section& s, uint64_t file_size) {
                    to_string(s.offset) + " end outside of the file of " + to_string(file_size) +
                    " bytes");
   }
-  if ((s.flags & format::kSectionSealed) != 0) {
-    return Unsupported(NameOf(s.id) + " is sealed (encrypted), which this version cannot open");
-  }
-  if ((s.flags & format::kMustUnderstandMask) != 0) {
+  const bool may_be_sealed = s.id == static_cast<uint32_t>(SectionId::kWeights);
+  const uint32_t known = may_be_sealed ? format::kSectionSealed : 0;
+  if ((s.flags & format::kMustUnderstandMask & ~known) != 0) {
     return Unsupported(NameOf(s.id) + " has flags " + to_string(s.flags) +
                        ", some of which this version does not know");
   }
@@ -79,6 +78,14 @@ Status CheckSections(const format::Header& header) {
     }
   }
   return OkStatus();
+}
+
+// Null: the file has none.
+const Section* Find(const format::Header& header, SectionId id) {
+  for (const Section& s : header.sections) {
+    if (s.id == static_cast<uint32_t>(id)) return &s;
+  }
+  return nullptr;
 }
 
 Status CheckVersion(const format::Header& header) {
@@ -156,6 +163,7 @@ Result<std::shared_ptr<const ModelFile>> ModelFile::Open(Mapping mapping,
   WHIT_RETURN_IF_ERROR(file->ReadHeader(limits));
   WHIT_RETURN_IF_ERROR(file->ReadGraph(limits));
   WHIT_RETURN_IF_ERROR(file->ReadTrust(limits));
+  WHIT_RETURN_IF_ERROR(file->ReadSeal(limits));
   return std::shared_ptr<const ModelFile>(std::move(file));
 }
 
@@ -225,12 +233,10 @@ Status ModelFile::ReadTrust(const ReadLimits& limits) {
   }
   trust_ = fbs::GetTrust(trust_bytes_.data());
   const auto covered = static_cast<uint64_t>(section.data() - file_.data());
-  WHIT_RETURN_IF_ERROR(ValidateTrust(*trust_, *graph_, covered));
+  WHIT_RETURN_IF_ERROR(ValidateTrust(*trust_, *graph_, covered, weights_section().size()));
   const uint32_t there = (has_hash_tree() ? format::kTrustHasTree : 0) |
                          (has_signature() ? format::kTrustHasSignature : 0);
-  const Section& entry = *std::find_if(
-      std::begin(header_.sections), std::end(header_.sections),
-      [](const Section& s) { return s.id == static_cast<uint32_t>(SectionId::kTrust); });
+  const Section& entry = *Find(header_, SectionId::kTrust);
   if ((entry.flags & (format::kTrustHasTree | format::kTrustHasSignature)) != there) {
     return Invalid("trust section: holds a tree or a signature (" + to_string(there) +
                    ") otherwise than the header says (" + to_string(entry.flags) + ")");
@@ -246,18 +252,40 @@ Status ModelFile::ReadTrust(const ReadLimits& limits) {
   return OkStatus();
 }
 
-std::span<const std::byte> ModelFile::SectionBytes(format::SectionId id) const {
-  for (const Section& s : header_.sections) {
-    if (s.id == static_cast<uint32_t>(id)) {
-      return file_.subspan(static_cast<size_t>(s.offset), static_cast<size_t>(s.size));
-    }
+// Both places say that the weights are sealed, or neither. Their plain addresses are reserved here,
+// without memory.
+Status ModelFile::ReadSeal(const ReadLimits& limits) {
+  const Section* weights = Find(header_, SectionId::kWeights);
+  const bool flagged = weights != nullptr && (weights->flags & format::kSectionSealed) != 0;
+  const bool described = trust_ != nullptr && trust_->seal() != nullptr &&
+                         trust_->seal()->cipher() != fbs::Cipher::none;
+  if (flagged != described) {
+    return Invalid(std::string("weights section: ") +
+                   (flagged ? "is sealed by the header, and the trust section does not say how"
+                            : "is not sealed by the header, but the trust section says how"));
   }
-  return {};
+  if (!flagged) return OkStatus();
+  if (!limits.allow_sealed) {
+    const auto* id = trust_->seal()->key_id();
+    return Unsupported("the weights are sealed (encrypted) under key '" +
+                       (id == nullptr ? std::string() : id->str()) +
+                       "': give the key, or make a plain file first (whit unseal)");
+  }
+  WHIT_ASSIGN_OR_RETURN(plain_, ReservedRange::Reserve(format::AlignUp(weights_section().size(),
+                                                                       format::kWeightsAlignment)));
+  sealed_ = true;
+  return OkStatus();
+}
+
+std::span<const std::byte> ModelFile::SectionBytes(format::SectionId id) const {
+  const Section* s = Find(header_, id);
+  if (s == nullptr) return {};
+  return file_.subspan(static_cast<size_t>(s->offset), static_cast<size_t>(s->size));
 }
 
 std::span<const std::byte> ModelFile::blob(size_t index) const {
   const fbs::Blob& b = *graph_->blobs()->Get(static_cast<unsigned>(index));
-  return weights_section().subspan(static_cast<size_t>(b.offset()), static_cast<size_t>(b.size()));
+  return {plain_weights() + b.offset(), static_cast<size_t>(b.size())};
 }
 
 bool ModelFile::has_hash_tree() const {

@@ -10,6 +10,7 @@
 
 #include "platform/aligned_buffer.h"
 #include "platform/mapping.h"
+#include "platform/secret_memory.h"
 #include "platform/status.h"
 #include "schema/format.h"
 #include "schema/model_generated.h"
@@ -25,6 +26,7 @@ struct ReadLimits {
   uint32_t max_operators = 65'536;         // over all subgraphs
   bool allow_trailing_bytes =
       false;  // the mapping may be longer than the file (model in an archive, size unknown)
+  bool allow_sealed = false;  // the caller opens the weights by SealedWeights before it reads them
 };
 
 /// A verified .whit file. Immutable; shared by any number of threads.
@@ -49,7 +51,8 @@ class ModelFile {
   const format::Header& header() const { return header_; }
 
   size_t blob_count() const { return graph_->blobs() ? graph_->blobs()->size() : 0; }
-  /// Bytes of blob `index` inside the mapping: plain numbers, used in place. REQUIRES index <
+  /// Bytes of blob `index` inside the mapping: plain numbers, used in place. In a sealed file at
+  /// addresses of their own, to be read under a lease of SealedWeights only. REQUIRES index <
   /// blob_count().
   std::span<const std::byte> blob(size_t index) const;
 
@@ -65,6 +68,12 @@ class ModelFile {
     return SectionBytes(format::SectionId::kTrust);
   }
   uint64_t file_bytes() const { return file_.size(); }
+  /// Whether the weights section is encrypted.
+  bool sealed() const { return sealed_; }
+  /// Where the plain weights begin: in the mapping, or where SealedWeights shows them.
+  const std::byte* plain_weights() const {
+    return sealed_ ? plain_.data() : weights_section().data();
+  }
   /// The owned copies that graph() and trust() read.
   std::span<const std::byte> graph_copy() const { return graph_bytes_.bytes(); }
   std::span<const std::byte> trust_copy() const { return trust_bytes_.bytes(); }
@@ -80,11 +89,14 @@ class ModelFile {
   Status ReadHeader(const ReadLimits& limits);
   Status ReadGraph(const ReadLimits& limits);
   Status ReadTrust(const ReadLimits& limits);
+  Status ReadSeal(const ReadLimits& limits);
 
   Mapping mapping_;
   std::span<const std::byte> file_;
   format::Header header_{};
   AlignedBuffer graph_bytes_, trust_bytes_;
+  bool sealed_ = false;
+  ReservedRange plain_;  // sealed: addresses of the weights
   const fbs::Model* graph_ = nullptr;
   const fbs::Subgraph* main_ = nullptr;
   const fbs::Trust* trust_ = nullptr;

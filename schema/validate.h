@@ -21,7 +21,8 @@ Status ValidateModel(const fbs::Model& model, uint64_t graph_bytes, uint64_t wei
 
 /// Checks the shape of a verified trust section, not its truth. `model` was validated before.
 /// `covered_bytes`: bytes of the file before the section.
-Status ValidateTrust(const fbs::Trust& trust, const fbs::Model& model, uint64_t covered_bytes);
+Status ValidateTrust(const fbs::Trust& trust, const fbs::Model& model, uint64_t covered_bytes,
+                     uint64_t weights_bytes);
 
 }  // namespace whit
 

@@ -94,9 +94,25 @@ Status CheckGolden(const Vec<flatbuffers::Offset<fbs::Golden>>& golden, const fb
   return OkStatus();
 }
 
+Status CheckSeal(const fbs::Seal& seal, uint64_t weights_bytes) {
+  const std::string thing = "trust: seal";
+  WHIT_RETURN_IF_ERROR(Checker::Enum(thing, "cipher", static_cast<unsigned>(seal.cipher()),
+                                     static_cast<unsigned>(fbs::Cipher::MAX)));
+  WHIT_RETURN_IF_ERROR(CheckLeafSize(thing, seal.leaf_size()));
+  if (seal.cipher() == fbs::Cipher::none) return OkStatus();
+  const auto weights = static_cast<uint8_t>(format::SectionId::kWeights);
+  if (SizeOf(seal.sections()) != 1 || seal.sections()->Get(0) != weights)
+    return Bad(thing, "sections must be the weights (" + to_string(weights) + ") alone");
+  const uint64_t pages = (weights_bytes + seal.leaf_size() - 1) / seal.leaf_size();
+  if (pages == 0) return Bad(thing, "the file has no weights");
+  WHIT_RETURN_IF_ERROR(ExpectSize(thing, "nonce", SizeOf(seal.nonces()), format::kSealRandomBytes));
+  return ExpectSize(thing, "list of tags", SizeOf(seal.tags()), pages * kSealTagBytes);
+}
+
 }  // namespace
 
-Status ValidateTrust(const fbs::Trust& trust, const fbs::Model& model, uint64_t covered_bytes) {
+Status ValidateTrust(const fbs::Trust& trust, const fbs::Model& model, uint64_t covered_bytes,
+                     uint64_t weights_bytes) {
   if (trust.tree() != nullptr) WHIT_RETURN_IF_ERROR(CheckTree(*trust.tree(), covered_bytes));
   if (trust.signature() != nullptr) {
     WHIT_RETURN_IF_ERROR(CheckSignatureRecord(*trust.signature()));
@@ -105,12 +121,7 @@ Status ValidateTrust(const fbs::Trust& trust, const fbs::Model& model, uint64_t 
     if (trust.signature()->algorithm() != fbs::SignatureAlgorithm::none && !tree)
       return Bad("trust: signature", "there is no hash tree, so it covers nothing");
   }
-  if (trust.seal() != nullptr) {
-    WHIT_RETURN_IF_ERROR(Checker::Enum("trust: seal", "cipher",
-                                       static_cast<unsigned>(trust.seal()->cipher()),
-                                       static_cast<unsigned>(fbs::Cipher::MAX)));
-    WHIT_RETURN_IF_ERROR(CheckLeafSize("trust: seal", trust.seal()->leaf_size()));
-  }
+  if (trust.seal() != nullptr) WHIT_RETURN_IF_ERROR(CheckSeal(*trust.seal(), weights_bytes));
   return trust.golden() == nullptr ? OkStatus() : CheckGolden(*trust.golden(), model);
 }
 

@@ -75,5 +75,28 @@ TEST(HexTest, BackAndForth) {
   EXPECT_EQ(FromHex("00axff", back).message(), "character 3 is no hexadecimal digit");
 }
 
+// The XChaCha20-Poly1305 example of draft-irtf-cfrg-xchacha-03, A.3.1.
+TEST_F(CryptoTest, SealingIsTheStandardOne) {
+  const std::string_view text =
+      "Ladies and Gentlemen of the class of '99: If I could offer you only one tip for the future, "
+      "sunscreen would be it.";
+  std::array<std::byte, 12> context;
+  SealKey key;
+  SealNonce nonce;
+  ASSERT_TRUE(FromHex("50515253c0c1c2c3c4c5c6c7", context).ok());
+  ASSERT_TRUE(
+      FromHex("808182838485868788898a8b8c8d8e8f909192939495969798999a9b9c9d9e9f", key).ok());
+  ASSERT_TRUE(FromHex("404142434445464748494a4b4c4d4e4f5051525354555657", nonce).ok());
+  const std::span<const std::byte> plain = std::as_bytes(std::span(text));
+  std::vector<std::byte> sealed(plain.size()), back(plain.size());
+  const SealTag tag = SealBytes(plain, context, nonce, key, sealed.data());
+  EXPECT_EQ(ToHex(std::span(sealed).first(16)), "bd6d179d3e83d43b9576579493c0e939");
+  EXPECT_EQ(ToHex(tag), "c0875924c1c7987947deafd8780acf49");
+  EXPECT_TRUE(UnsealBytes(sealed, context, tag, nonce, key, back.data()));
+  EXPECT_TRUE(std::ranges::equal(back, plain));
+  sealed[3] ^= std::byte{1};
+  EXPECT_FALSE(UnsealBytes(sealed, context, tag, nonce, key, back.data()));
+}
+
 }  // namespace
 }  // namespace whit

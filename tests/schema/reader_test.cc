@@ -221,8 +221,10 @@ TEST(ReaderTest, SectionRules) {
                        "end outside of the file"));
   EXPECT_TRUE(Contains(message([](H h) { h->sections[0].size = 16300; }), "begins at 16384"));
   EXPECT_TRUE(Contains(message([](H h) { h->sections[5] = h->sections[0]; }), "has two"));
-  EXPECT_TRUE(
-      Contains(message([](H h) { h->sections[0].flags = format::kSectionSealed; }), "sealed"));
+  EXPECT_TRUE(Contains(message([](H h) { h->sections[0].flags = format::kSectionSealed; }),
+                       "does not know"));  // a graph is never sealed
+  EXPECT_TRUE(Contains(message([](H h) { h->sections[1].flags = format::kSectionSealed; }),
+                       "the trust section does not say how"));
   EXPECT_TRUE(Contains(message([](H h) { h->sections[0].flags = 1u << 31; }), "does not know"));
   EXPECT_TRUE(
       Contains(message([](H h) { h->sections[0].id = 0; }), "graph section: is empty or missing"));

@@ -349,7 +349,8 @@ TEST(ValidateTest, TrustShapes) {
     change(t);
     flatbuffers::FlatBufferBuilder builder;
     fbs::FinishTrustBuffer(builder, fbs::Trust::Pack(builder, &t));
-    return ValidateTrust(*fbs::GetTrust(builder.GetBufferPointer()), model->graph(), 16384 + 1)
+    return ValidateTrust(*fbs::GetTrust(builder.GetBufferPointer()), model->graph(), 16384 + 1,
+                         3 * 16384)
         .message();
   };
   const auto has = [](const std::string& text, const char* part) {

@@ -1,4 +1,4 @@
-// whit keygen: a key pair to sign models with.
+// whit keygen: a key pair to sign models with, or a key to seal them with.
 #include <cstdio>
 
 #include "tools/whit/command.h"
@@ -10,10 +10,20 @@ namespace {
 
 struct KeygenFlags {
   std::string name;
+  bool seal = false;
 };
 
 Status RunKeygen(const KeygenFlags& flags) {
   WHIT_RETURN_IF_ERROR(NeedCrypto());
+  if (flags.seal) {
+    SealKey key;
+    FillRandom(key);
+    Status status = WriteSealKey(flags.name, key);
+    WipeMemory(key);
+    WHIT_RETURN_IF_ERROR(status);
+    std::printf("%s      secret: seals and opens models\n", flags.name.c_str());
+    return OkStatus();
+  }
   const SigningKey key = SigningKey::Generate();
   WHIT_RETURN_IF_ERROR(WriteKeyPair(flags.name, key));
   std::printf("%s      secret: signs models; keep it, and keep it to yourself\n%s.pub  %s\n",
@@ -24,10 +34,11 @@ Status RunKeygen(const KeygenFlags& flags) {
 }  // namespace
 
 void AddKeygen(CLI::App& app, Action* action) {
-  auto [cli, flags] = AddCommand<KeygenFlags>(app, action, "keygen",
-                                              "Make a key pair for whit sign: NAME, NAME.pub",
-                                              "whit keygen release", RunKeygen);
+  auto [cli, flags] = AddCommand<KeygenFlags>(
+      app, action, "keygen", "Make a key pair for whit sign: NAME, NAME.pub",
+      "whit keygen release\n  whit keygen vault --seal", RunKeygen);
   cli->add_option("NAME", flags->name, "File of the secret key; it must not exist")->required();
+  cli->add_flag("--seal", flags->seal, "One secret key, for whit seal");
 }
 
 }  // namespace whit::tools

@@ -19,12 +19,6 @@ struct SignFlags {
   bool json = false;
 };
 
-// Nobody's key shall vouch for a damaged file.
-Status CheckWhole(const ModelFile& file) {
-  WHIT_ASSIGN_OR_RETURN(const std::unique_ptr<PageChecker> pages, PageChecker::Create(file));
-  return pages == nullptr ? OkStatus() : CheckAllPages(*pages);
-}
-
 Status WriteManifest(const SignFlags& flags, const std::string& out, const SigningKey& key) {
   WHIT_ASSIGN_OR_RETURN(const Mapping written, Mapping::MapFile(out));
   const std::string name = std::filesystem::path(out).filename();
@@ -37,9 +31,12 @@ Status RunSign(const SignFlags& flags) {
   WHIT_RETURN_IF_ERROR(NeedCrypto());
   WHIT_ASSIGN_OR_RETURN(const SigningKey key, ReadSigningKey(flags.key));
   WHIT_ASSIGN_OR_RETURN(Mapping mapping, Mapping::MapFile(flags.file));
-  auto file = ModelFile::Open(std::move(mapping));
+  ReadLimits limits;
+  limits.allow_sealed = true;  // what is signed are the bytes as they lie there
+  auto file = ModelFile::Open(std::move(mapping), limits);
   if (!file.ok()) return Status(file.status()).WithContext(flags.file);
-  WHIT_RETURN_IF_ERROR(CheckWhole(**file).WithContext(flags.file));
+  // Nobody's key shall vouch for a damaged file.
+  WHIT_RETURN_IF_ERROR(CheckAllPages(**file).WithContext(flags.file));
   fbs::TrustT trust;
   if ((*file)->trust() != nullptr) (*file)->trust()->UnPackTo(&trust);
   if (trust.tree == nullptr || trust.tree->algorithm == fbs::HashAlgorithm::none)

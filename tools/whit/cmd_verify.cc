@@ -7,6 +7,7 @@
 #include "platform/crypto.h"
 #include "runtime/check_pages.h"
 #include "runtime/impl.h"
+#include "runtime/step_pages.h"
 #include "schema/hash_tree.h"
 #include "tools/whit/open_model.h"
 #include "tools/whit/replay_golden.h"
@@ -39,10 +40,21 @@ void Compare(size_t weights, const char* array, const T* stored, const std::vect
   }
 }
 
-std::vector<Difference> CheckDerived(const std::vector<PackedWeights>& all) {
+// Sealed weights are open, as many as the window holds, while the lease lives.
+Result<SealedWeights::Lease> OpenSealed(const Model::Impl& model, size_t weights) {
+  if (model.sealed == nullptr) return SealedWeights::Lease();
+  std::vector<PageRange> pages;
+  for (const BlobView& blob : model.graph.weight_blobs[weights])
+    pages.push_back(model.sealed->PagesOf({static_cast<const std::byte*>(blob.data), blob.bytes}));
+  return model.sealed->Take(Merged(std::move(pages)), nullptr);
+}
+
+Result<std::vector<Difference>> CheckDerived(const Model::Impl& model) {
   std::vector<Difference> out;
+  const std::vector<PackedWeights>& all = model.graph.weights;
   for (size_t w = 0; w < all.size(); ++w) {
     const PackedWeights& p = all[w];
+    WHIT_ASSIGN_OR_RETURN(const SealedWeights::Lease lease, OpenSealed(model, w));
     const bool panel = p.layout == PackedWeights::Layout::kPanel16I8;
     if (panel || p.layout == PackedWeights::Layout::kDw16I8)
       Compare(w, "sums", p.sums, ComputeSums(p), &out);
@@ -98,7 +110,8 @@ Status RunVerify(const VerifyFlags& flags) {
   auto trust = CheckTrust(opened.model);
   if (!trust.ok()) return Status(trust.status()).WithContext(flags.file);
   const auto& weights = opened.model.impl()->graph.weights;
-  const std::vector<Difference> differences = CheckDerived(weights);
+  WHIT_ASSIGN_OR_RETURN(const std::vector<Difference> differences,
+                        CheckDerived(*opened.model.impl()));
   std::vector<GoldenReplay> golden;
   if (flags.golden) {
     auto replays = ReplayEverywhere(opened.model);
@@ -113,6 +126,7 @@ Status RunVerify(const VerifyFlags& flags) {
                {"weight_arrays", weights.size()},
                {"derived_arrays_consistent", differences.empty()},
                {"differences", list},
+               {"sealed", opened.model.impl()->sealed != nullptr},
                {"hash_tree", trust->tree},
                {"hash_tree_checked", trust->tree},
                {"pages", trust->pages},
@@ -128,6 +142,9 @@ Status RunVerify(const VerifyFlags& flags) {
     std::printf("derived arrays  %s in %zu weight arrays\n",
                 differences.empty() ? "consistent" : "NOT consistent", weights.size());
     PrintTrust(*trust);
+    if (opened.model.impl()->sealed != nullptr)
+      std::printf("sealed          opens with this key: %s\n",
+                  HumanBytes(UseOfSealed(opened.model).opened_bytes).c_str());
     PrintGolden(golden);
   }
   if (differences.empty()) return CheckGolden(golden).WithContext(flags.file);

@@ -31,8 +31,10 @@ void AddOps(CLI::App& app, Action* action);
 void AddPlan(CLI::App& app, Action* action);
 void AddQuantize(CLI::App& app, Action* action);
 void AddRun(CLI::App& app, Action* action);
+void AddSeal(CLI::App& app, Action* action);
 void AddSign(CLI::App& app, Action* action);
 void AddTune(CLI::App& app, Action* action);
+void AddUnseal(CLI::App& app, Action* action);
 void AddVerify(CLI::App& app, Action* action);
 void AddWeights(CLI::App& app, Action* action);
 

@@ -14,6 +14,7 @@ namespace whit::tools {
 namespace {
 
 constexpr std::string_view kSecretLine = "whit secret key ed25519";
+constexpr std::string_view kSealLine = "whit sealing key xchacha20-poly1305";
 constexpr std::string_view kPublicLine = "whit public key ed25519";
 constexpr uint64_t kMostBytes = 4096;
 
@@ -55,6 +56,24 @@ Status ReadKeyFile(const std::string& path, std::string_view line, std::span<std
   return std::move(status).WithContext(path);
 }
 
+Status ReadSecretFile(const std::string& path, std::string_view line, std::span<std::byte> key) {
+  struct stat info;
+  if (stat(path.c_str(), &info) == 0 && (info.st_mode & 077) != 0) {
+    return Status(StatusCode::kIo, path +
+                                       ": others than its owner may read it; chmod 600 it, and "
+                                       "make a new key if others had access");
+  }
+  return ReadKeyFile(path, line, key);
+}
+
+Status WriteSecretFile(const std::string& path, std::string_view line,
+                       std::span<const std::byte> key) {
+  std::string text = KeyText(line, key);
+  Status status = WriteNew(path, 0600, text);
+  WipeMemory(std::as_writable_bytes(std::span(text)));
+  return status;
+}
+
 }  // namespace
 
 Status WriteKeyPair(const std::string& path, const SigningKey& key) {
@@ -63,24 +82,15 @@ Status WriteKeyPair(const std::string& path, const SigningKey& key) {
     errno = EEXIST;
     return CannotWrite(public_path);
   }
-  std::string secret = KeyText(kSecretLine, key.seed());
-  Status status = WriteNew(path, 0600, secret);
-  WipeMemory(std::as_writable_bytes(std::span(secret)));
-  WHIT_RETURN_IF_ERROR(status);
-  status = WriteNew(public_path, 0644, KeyText(kPublicLine, key.public_key()));
+  WHIT_RETURN_IF_ERROR(WriteSecretFile(path, kSecretLine, key.seed()));
+  Status status = WriteNew(public_path, 0644, KeyText(kPublicLine, key.public_key()));
   if (!status.ok()) unlink(path.c_str());
   return status;
 }
 
 Result<SigningKey> ReadSigningKey(const std::string& path) {
-  struct stat info;
-  if (stat(path.c_str(), &info) == 0 && (info.st_mode & 077) != 0) {
-    return Status(StatusCode::kIo, path +
-                                       ": others than its owner may read it; chmod 600 it, and "
-                                       "make a new key if others had access");
-  }
   std::array<std::byte, kSecretSeedBytes> seed;
-  WHIT_RETURN_IF_ERROR(ReadKeyFile(path, kSecretLine, seed));
+  WHIT_RETURN_IF_ERROR(ReadSecretFile(path, kSecretLine, seed));
   SigningKey key = SigningKey::FromSeed(seed);
   WipeMemory(seed);
   return key;
@@ -91,6 +101,19 @@ Result<PublicKey> ReadPublicKey(const std::string& path_or_hex) {
   if (FromHex(path_or_hex, key).ok()) return key;
   WHIT_RETURN_IF_ERROR(ReadKeyFile(path_or_hex, kPublicLine, key));
   return key;
+}
+
+Status WriteSealKey(const std::string& path, const SealKey& key) {
+  return WriteSecretFile(path, kSealLine, key);
+}
+
+Result<std::shared_ptr<const SealKey>> ReadSealKey(const std::string& path) {
+  const std::shared_ptr<SealKey> key(new SealKey{}, [](SealKey* k) {
+    WipeMemory(*k);
+    delete k;
+  });
+  WHIT_RETURN_IF_ERROR(ReadSecretFile(path, kSealLine, *key));
+  return std::shared_ptr<const SealKey>(key);
 }
 
 }  // namespace whit::tools

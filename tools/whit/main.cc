@@ -75,6 +75,8 @@ int Main(int argc, char** argv) {
   AddKeygen(app, &action);
   AddSign(app, &action);
   AddGolden(app, &action);
+  AddSeal(app, &action);
+  AddUnseal(app, &action);
   AddVerify(app, &action);
   AddWeights(app, &action);
   AddInspect(app, &action);

@@ -29,6 +29,12 @@ void TrustFlags::AddTo(CLI::App* cli) {
       ->capture_default_str();
   cli->add_option("--pub", keys, "Refuse a model that this key has not signed (file or digits)")
       ->allow_extra_args(false);
+  cli->add_option("--key", seal_key, "The key of a sealed model (whit keygen --seal makes one)");
+  cli->add_option("--window", window_bytes,
+                  "Sealed models: bytes of plain weights that may be in memory at a time; 0: those "
+                  "of the largest step")
+      ->transform(CLI::AsSizeValue(false))
+      ->default_str("0");
 }
 
 Result<OpenOptions> TrustFlags::ToOptions() const {
@@ -38,6 +44,14 @@ Result<OpenOptions> TrustFlags::ToOptions() const {
   for (const std::string& key : keys) {
     WHIT_ASSIGN_OR_RETURN(const PublicKey bytes, ReadPublicKey(key));
     options.required_keys.push_back(ToHex(bytes));
+  }
+  options.window_bytes = window_bytes;
+  if (!seal_key.empty()) {
+    WHIT_ASSIGN_OR_RETURN(const std::shared_ptr<const SealKey> key, ReadSealKey(seal_key));
+    options.key_callback = [key](std::string_view, std::span<uint8_t> to) {
+      std::memcpy(to.data(), key->data(), key->size());
+      return true;
+    };
   }
   return options;
 }

@@ -20,6 +20,8 @@ struct OpenedModel {
 struct TrustFlags {
   std::string verify = "lazy";
   std::vector<std::string> keys;  // public keys, as files or hexadecimal digits
+  std::string seal_key;           // a file: of sealed models
+  uint64_t window_bytes = 0;      // of plaintext; 0: the largest step's
 
   void AddTo(CLI::App* cli);
   Result<OpenOptions> ToOptions() const;
