@@ -1,10 +1,11 @@
 // Seeded hostile files: truncations and byte mutations of .tflite and .whit models, opened and run
 // in this process.
 //
-//   whit_mutate [--truncations N] [--mutations N] [--structured N] [--seed S] [--only I] FILE...
+//   whit_mutate [--truncations N] [--mutations N] [--structured N] [--seed S] [--only I] [--why]
+//               FILE...
 //
 // --structured: mutants of a .whit by meaning (structured.h), whose checksums are true; --only I
-// tries the one of that number.
+// tries the one of that number, --why prints why it was refused.
 // Every file must give an error or a valid run within 10 seconds; anything else ends the process
 // (sanitizers, SIGALRM) after the mutant's number was printed, so that the same arguments repeat
 // it. A mutated .whit gets its header checksum repaired in half of the cases: otherwise only the
@@ -36,6 +37,7 @@ using Bytes = std::vector<std::byte>;
 constexpr unsigned kSecondsPerMutant = 10;
 
 char g_current[512];
+bool g_why = false;  // print refusals of structured mutants
 
 void OnAlarm(int) {
   const char text[] = "\nno answer in 10 s: ";
@@ -100,6 +102,7 @@ void TryStructured(const Bytes& file, bool plain, Tally* tally) {
   auto runner = model.ok() ? Runner::Create(*model, run) : model.status();
   MustExplain(runner.status());
   if (!runner.ok()) {
+    if (g_why) std::printf("%s\n", runner.status().message().c_str());
     ++tally->refused;
     return;
   }
@@ -223,6 +226,8 @@ int Main(int argc, char** argv) {
       amounts.mutations = std::atol(argv[++i]);
     } else if (arg == "--structured" && has_value) {
       amounts.structured = std::atol(argv[++i]);
+    } else if (arg == "--why") {
+      g_why = true;
     } else if (arg == "--only" && has_value) {
       amounts.only = std::atol(argv[++i]);
     } else if (arg == "--seed" && has_value) {

@@ -17,7 +17,7 @@ class GraphMutator {
   void Mutate() {
     if (model_.subgraphs.empty()) return;
     graph_ = model_.subgraphs[Below(model_.subgraphs.size())].get();
-    switch (Below(14)) {
+    switch (Below(17)) {
       case 0:
         return Drop(&graph_->operators);
       case 1:
@@ -44,6 +44,10 @@ class GraphMutator {
         return MutateInterface();
       case 12:
         return MutateVariables();
+      case 13:
+      case 14:
+      case 15:
+        return InsertOperator();
       default:
         return MutateDims();
     }
@@ -97,6 +101,44 @@ class GraphMutator {
       default:
         if (!list.empty()) list[Below(list.size())] = AnyTensor();
     }
+  }
+
+  // Options of any operator with the defaults of the schema: those of a table without fields.
+  static fbs::OptionsUnion DefaultOptions(fbs::Options type) {
+    flatbuffers::FlatBufferBuilder builder;
+    builder.Finish(flatbuffers::Offset<flatbuffers::Table>(builder.EndTable(builder.StartTable())));
+    fbs::OptionsUnion options;
+    options.type = type;
+    options.value = fbs::OptionsUnion::UnPack(
+        flatbuffers::GetRoot<flatbuffers::Table>(builder.GetBufferPointer()), type, nullptr);
+    return options;
+  }
+
+  // Any operator between a tensor and those that read it: models in use have few kinds of them.
+  void InsertOperator() {
+    if (graph_->operators.empty()) return;
+    const size_t at = Below(graph_->operators.size());
+    std::vector<int32_t>& inputs = graph_->operators[at]->inputs;
+    if (inputs.empty() || inputs[0] < 0 ||
+        static_cast<size_t>(inputs[0]) >= graph_->tensors.size()) {
+      return;
+    }
+    auto result = std::make_unique<fbs::TensorT>(*graph_->tensors[static_cast<size_t>(inputs[0])]);
+    result->blob = result->variable = -1;
+    if (Below(4) == 0) Swap(&result->shape);
+    if (Below(4) == 0) result->type = static_cast<fbs::DType>(Below(8));
+    if (Below(8) == 0) Drop(&result->shape);
+    auto op = std::make_unique<fbs::OperatorT>();
+    op->name = "inserted";
+    const size_t types = static_cast<size_t>(fbs::Options::MAX);
+    op->options = DefaultOptions(static_cast<fbs::Options>(1 + Below(types)));
+    op->inputs = {inputs[0]};
+    for (size_t more = Below(3); more > 0; --more)
+      op->inputs.push_back(Below(2) == 0 ? inputs[0] : AnyTensor());
+    op->outputs = {static_cast<int32_t>(graph_->tensors.size())};
+    inputs[0] = op->outputs[0];
+    graph_->tensors.push_back(std::move(result));
+    graph_->operators.insert(At(&graph_->operators, at), std::move(op));
   }
 
   void MutateTensor() {
