@@ -83,6 +83,12 @@ whit::Result<whit::OpenOptions> OptionsOf(const whit_open_options* given) {
   options.budgets.max_macs = c.max_macs;
   options.budgets.max_arena_bytes = c.max_arena_bytes;
   options.budgets.max_graph_bytes = c.max_graph_bytes;
+  options.window_bytes = c.window_bytes;
+  if (c.key_callback != nullptr) {
+    options.key_callback = [c](std::string_view id, std::span<uint8_t> key) {
+      return c.key_callback(c.key_context, std::string(id).c_str(), key.data()) != 0;
+    };
+  }
   return options;
 }
 
@@ -109,9 +115,17 @@ extern "C" {
 
 void whit_open_options_init(whit_open_options* options) {
   const whit::Budgets budgets;
-  *options = {
-      sizeof(whit_open_options), WHIT_INTEGRITY_LAZY,     WHIT_RESIDENCY_MAP,     nullptr, 0,
-      budgets.max_macs,          budgets.max_arena_bytes, budgets.max_graph_bytes};
+  *options = {sizeof(whit_open_options),
+              WHIT_INTEGRITY_LAZY,
+              WHIT_RESIDENCY_MAP,
+              nullptr,
+              0,
+              budgets.max_macs,
+              budgets.max_arena_bytes,
+              budgets.max_graph_bytes,
+              nullptr,
+              nullptr,
+              0};
 }
 
 whit_status whit_model_open_with(const char* path, const whit_open_options* options,

@@ -76,6 +76,10 @@ typedef enum whit_residency {
   WHIT_RESIDENCY_LOCK = 2  /* mapped and locked into RAM */
 } whit_residency;
 
+/* Writes the 32 bytes of the key that `key_id` names and returns 1, or 0 where there is none.
+ * Called once while a model is opened; whit wipes its copies. */
+typedef int (*whit_key_callback)(void* context, const char* key_id, uint8_t* key);
+
 /* Start from whit_open_options_init, which fills in size and the defaults. Fields are only ever
  * appended. Strings are not kept. */
 typedef struct whit_open_options {
@@ -87,6 +91,10 @@ typedef struct whit_open_options {
   uint64_t max_macs;                /* budgets, checked before anything is allocated: */
   uint64_t max_arena_bytes;
   uint64_t max_graph_bytes;
+  whit_key_callback key_callback; /* for sealed files; NULL: they are refused */
+  void* key_context;
+  uint64_t
+      window_bytes; /* of plain weights in memory, sealed files; 0: those of the largest step */
 } whit_open_options;
 
 /* Start from whit_runner_options_init, which fills in size and the defaults. Fields are only ever

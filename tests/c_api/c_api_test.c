@@ -203,6 +203,40 @@ static void TestKeys(const char* path, const char* unsigned_path) {
   EXPECT(OpenWith(path, &options, &error) == WHIT_INVALID_ARGUMENT);
 }
 
+/* Bytes 0 to 31, as the tests seal. */
+static int GiveKey(void* context, const char* key_id, uint8_t* key) {
+  int i;
+  ++*(int*)context;
+  for (i = 0; i < 32; ++i) key[i] = (uint8_t)i;
+  return strcmp(key_id, "vault") == 0;
+}
+
+static int GiveNone(void* context, const char* key_id, uint8_t* key) {
+  (void)context, (void)key_id, (void)key;
+  return 0;
+}
+
+static void TestSealed(const char* path) {
+  int calls = 0;
+  whit_model* model = NULL;
+  whit_runner* runner = NULL;
+  whit_open_options options;
+  whit_error error;
+  EXPECT(OpenWith(path, NULL, &error) == WHIT_UNSUPPORTED);
+  EXPECT(strstr(error.message, "sealed") != NULL);
+  whit_open_options_init(&options);
+  options.key_callback = GiveNone;
+  EXPECT(OpenWith(path, &options, &error) == WHIT_INVALID_ARGUMENT);
+  options.key_callback = GiveKey;
+  options.key_context = &calls;
+  options.window_bytes = 1 << 20;
+  EXPECT(whit_model_open_with(path, &options, &model, &error) == WHIT_OK && calls == 1);
+  EXPECT(whit_runner_create(model, NULL, &runner, &error) == WHIT_OK);
+  EXPECT(whit_runner_run(runner, &error) == WHIT_OK);
+  whit_runner_free(runner);
+  whit_model_free(model);
+}
+
 static void TestOpenOptions(const char* path) {
   whit_open_options options;
   whit_error error;
@@ -223,7 +257,7 @@ static void TestOpenOptions(const char* path) {
 int main(int argc, char** argv) {
   whit_model* model = NULL;
   whit_error error;
-  if (argc != 4) return 1;
+  if (argc != 5) return 1;
   if (whit_model_open(argv[1], &model, &error) != WHIT_OK) {
     printf("%s\n", error.message);
     return 1;
@@ -238,5 +272,6 @@ int main(int argc, char** argv) {
   TestOpenOptions(argv[1]);
   TestKeys(argv[3], argv[2]);
   TestIntegrity(argv[3]);
+  TestSealed(argv[4]);
   return failures != 0;
 }

@@ -17,12 +17,6 @@ namespace {
 
 constexpr uint64_t kPage = format::kWeightsAlignment;
 
-SealKey TestSealKey() {
-  SealKey key;
-  for (size_t i = 0; i < key.size(); ++i) key[i] = static_cast<std::byte>(i * 7 + 1);
-  return key;
-}
-
 OpenOptions WithKey(const SealKey& key, uint64_t window = 0) {
   OpenOptions options;
   options.window_bytes = window;
@@ -31,18 +25,6 @@ OpenOptions WithKey(const SealKey& key, uint64_t window = 0) {
     return id == "vault";
   };
   return options;
-}
-
-std::vector<std::byte> Sealed(std::span<const std::byte> bytes, bool sign = false) {
-  auto file = ModelFile::Open(Mapping::Borrow(bytes));
-  EXPECT_TRUE(file.ok()) << file.status().message();
-  fbs::TrustT trust;
-  trust.tree = NewHashTree();
-  auto made = SealWeights(**file, TestSealKey(), "vault", &trust);
-  EXPECT_TRUE(made.ok()) << made.status().message();
-  const SigningKey key = TestKey();
-  EXPECT_TRUE(made->parts->Finish(&trust, sign ? &key : nullptr).ok());
-  return made->parts->Bytes();
 }
 
 // Ten convolutions one after the other, their weights longer than a page each: 10 x 36 KiB.

@@ -12,6 +12,7 @@
 #include "schema/file_parts.h"
 #include "schema/layout_size.h"
 #include "schema/reader.h"
+#include "schema/seal.h"
 #include "schema/writer.h"
 
 namespace whit {
@@ -157,6 +158,25 @@ inline std::vector<std::byte> Signed(std::span<const std::byte> bytes) {
   const SigningKey key = TestKey();
   if (!parts->Finish(&trust, &key).ok()) return {};
   return parts->Bytes();
+}
+
+/// The sealing key of the tests: 0, 1, 2 and so on.
+inline SealKey TestSealKey() {
+  SealKey key;
+  for (size_t i = 0; i < key.size(); ++i) key[i] = static_cast<std::byte>(i);
+  return key;
+}
+
+/// The file with its weights sealed under TestSealKey, "vault", and a hash tree; signed too where
+/// that is wanted. REQUIRES a valid file and libsodium.
+inline std::vector<std::byte> Sealed(std::span<const std::byte> bytes, bool sign = false) {
+  const std::shared_ptr<const ModelFile> file = *OpenBytes(bytes);
+  fbs::TrustT trust;
+  trust.tree = NewHashTree();
+  const auto made = SealWeights(*file, TestSealKey(), "vault", &trust);
+  const SigningKey key = TestKey();
+  if (!made.ok() || !made->parts->Finish(&trust, sign ? &key : nullptr).ok()) return {};
+  return made->parts->Bytes();
 }
 
 /// Rewrites the header checksum after a test changed the header.

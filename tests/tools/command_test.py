@@ -31,7 +31,7 @@ import tflite_builder  # needs numpy
 
 WHIT, CLASSIFY, MAKE_MODEL = (pathlib.Path(word).resolve() for word in sys.argv[1:4])
 COMMANDS = ["import", "info", "run", "classify", "bench", "plan", "tune", "ops", "verify", "weights", "keygen", "sign",
-            "golden", "quantize", "inspect"]
+            "golden", "quantize", "inspect", "seal", "unseal"]
 
 
 def whit(*args, **environment):
@@ -504,7 +504,7 @@ class CommandTest(unittest.TestCase):
         found = self.json("verify", self.model)
         self.assertIs(found["derived_arrays_consistent"], True)
         self.assertEqual(set(found), {"file", "structure", "weight_arrays", "derived_arrays_consistent", "differences",
-                                      "hash_tree", "hash_tree_checked", "pages", "bytes_checked", "seconds",
+                                      "sealed", "hash_tree", "hash_tree_checked", "pages", "bytes_checked", "seconds",
                                       "signature", "signature_checked", "signer", "golden_samples", "golden"})
         self.assertEqual((found["golden_samples"], found["golden"]), (0, None))
         self.assertIs(found["hash_tree_checked"], True)
@@ -602,6 +602,37 @@ class CommandTest(unittest.TestCase):
         report = self.json("quantize", source, "-o", out, "--data", self.picture, "--crops", 5)
         self.assertEqual((report["samples"], report["compared"], report["held_out"]), (5, 5, True))
         self.fails(2, "no.png", "quantize", source, "-o", out, "--data", self.folder / "no.png")
+
+    # ---- keygen --seal, seal, unseal ----
+    def test_seal(self):
+        key, model, plain = self.folder / "vault", self.folder / "sealed.whit", self.folder / "unsealed.whit"
+        self.assertIn("secret", self.ok("keygen", key, "--seal"))
+        self.assertEqual(key.stat().st_mode & 0o777, 0o600)
+        self.fails(2, "never overwritten", "keygen", key, "--seal")
+        done = self.json("seal", self.model, "--key", key, "-o", model, "--key-id", "of the tests")
+        self.assertEqual(set(done), {"file", "sealed", "key_id", "sealed_bytes", "file_bytes", "signature_dropped"})
+        self.assertEqual((done["sealed"], done["key_id"], done["signature_dropped"]), (True, "of the tests", False))
+        want = self.json("classify", self.model, self.picture)[0]["top"]
+        for options in [], ["--window", "1MB"], ["--threads", "2", "--split-always"], ["--verify", "full"]:
+            self.assertEqual(self.json("classify", model, self.picture, "--key", key, *options)[0]["top"], want)
+        self.assertIs(self.json("verify", model, "--key", key)["sealed"], True)
+        for command in ["classify", model, self.picture], ["verify", model], ["inspect", model], ["weights", "list", model]:
+            self.fails(2, "sealed (encrypted) under key 'of the tests'", *command)
+        other = self.folder / "other"
+        self.ok("keygen", other, "--seal")
+        self.fails(2, "is not the one", "classify", model, self.picture, "--key", other)
+        self.fails(2, "sealed already", "seal", model, "--key", key)
+        self.fails(2, "not sealed", "unseal", self.model, "--key", key)
+        self.fails(2, "is not the one", "unseal", model, "--key", other, "-o", plain)
+        self.assertFalse(plain.exists())
+        release = self.folder / "sealer"
+        self.ok("keygen", release)
+        self.ok("sign", model, "--key", release)  # over what is sealed
+        self.assertIs(self.json("verify", model, "--key", key, "--pub", release.with_suffix(".pub"))["signature_checked"], True)
+        self.assertIs(self.json("unseal", model, "--key", key, "-o", plain)["signature_dropped"], True)
+        self.assertEqual(plain.read_bytes(), self.model.read_bytes())
+        key.chmod(0o644)
+        self.fails(2, "chmod 600", "classify", model, self.picture, "--key", key)
 
     # ---- keygen, sign ----
     def test_sign(self):
