@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "platform/crypto.h"
+#include "schema/file_parts.h"
 #include "schema/format.h"
 #include "schema/hash_tree.h"
 
@@ -35,11 +36,6 @@ void HashCanonical(const Slot& slot, const void* data, bool shifted, Hasher* has
 
 Digest OutputDigest(size_t index, std::span<const std::byte> bytes) {
   return DigestOf("whit output", index, bytes);
-}
-
-std::vector<uint8_t> Copy(std::span<const std::byte> bytes) {
-  const auto* raw = reinterpret_cast<const uint8_t*>(bytes.data());
-  return {raw, raw + bytes.size()};
 }
 
 }  // namespace
@@ -115,15 +111,15 @@ Result<fbs::GoldenT> GoldenRunner::Take(const std::string& name,
   WHIT_RETURN_IF_ERROR(Run(inputs, /*look=*/true));
   fbs::GoldenT golden;
   golden.name = name.substr(0, format::kMaxGoldenName);
-  golden.inputs = Copy(inputs);
+  golden.inputs = CopyOf(inputs);
   for (size_t i = 0; i < runner_->output_count(); ++i) {
-    const std::vector<uint8_t> digest = Copy(OutputDigest(i, runner_->output(i).data));
+    const std::vector<uint8_t> digest = CopyOf(OutputDigest(i, runner_->output(i).data));
     golden.output_digests.insert(golden.output_digests.end(), digest.begin(), digest.end());
   }
   for (const Step& step : runner_->impl().plan.steps) {
     if (!step.exact && step.node >= 0) found_[static_cast<size_t>(step.node)] = 0;
   }
-  golden.operator_digests = Copy(std::as_bytes(std::span(found_)));
+  golden.operator_digests = CopyOf(std::as_bytes(std::span(found_)));
   return golden;
 }
 

@@ -5,6 +5,7 @@
 #include "runtime/check_pages.h"
 #include "runtime/impl.h"
 #include "runtime/plan.h"
+#include "runtime/step_pages.h"
 #include "schema/hash_tree.h"
 
 namespace whit {
@@ -135,6 +136,11 @@ Result<Model> OpenMapping(Mapping mapping, const OpenOptions& options, bool size
   plan.allow_xnnpack = false;
   plan.budgets = options.budgets;
   plan.budgets.max_arena_bytes = UINT64_MAX / 4;  // the plain memory layout is not what will run
+  SealedWeights::Lease lease;
+  if (impl->sealed != nullptr) {
+    lease = impl->sealed->Lock();
+    plan.open_blobs = OpenerOf(impl->sealed.get());
+  }
   auto checked = BuildPlan(impl->graph, plan);
   if (!checked.ok()) return checked.status();
   FillInterface(impl.get());

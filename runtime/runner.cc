@@ -331,12 +331,7 @@ Result<Runner> Runner::Create(const Model& model, const RunnerOptions& options) 
   SealedWeights::Lease lease;
   if (SealedWeights* sealed = model.impl()->sealed.get(); sealed != nullptr) {
     lease = sealed->Lock();
-    plan.open_blobs = [sealed](std::span<const BlobView> blobs) {
-      std::vector<PageRange> ranges;
-      for (const BlobView& b : blobs)
-        ranges.push_back(sealed->PagesOf({static_cast<const std::byte*>(b.data), b.bytes}));
-      return sealed->Open(Merged(std::move(ranges)), nullptr);
-    };
+    plan.open_blobs = OpenerOf(sealed);
   }
   Tuning tuning;
   if (!options.tuning.empty() && !options.plain) {

@@ -4,11 +4,14 @@
 
 #include <algorithm>
 #include <cstddef>
+#include <functional>
+#include <span>
 #include <utility>
 #include <vector>
 
 #include "runtime/plan.h"
 #include "schema/page_range.h"
+#include "schema/sealed_weights.h"
 
 namespace whit {
 
@@ -40,6 +43,16 @@ std::vector<PageRange> PagesOf(const Step& step, const Pages& pages) {
     if (slot.place.kind == Place::Kind::kConstant) add(slot.place.constant, slot.view.bytes());
   }
   return Merged(std::move(ranges));
+}
+
+/// For PlanOptions::open_blobs; the plan is made under a lease of `sealed`.
+inline std::function<Status(std::span<const BlobView>)> OpenerOf(SealedWeights* sealed) {
+  return [sealed](std::span<const BlobView> blobs) {
+    std::vector<PageRange> ranges;
+    for (const BlobView& b : blobs)
+      ranges.push_back(sealed->PagesOf({static_cast<const std::byte*>(b.data), b.bytes}));
+    return sealed->Open(Merged(std::move(ranges)), nullptr);
+  };
 }
 
 }  // namespace whit
