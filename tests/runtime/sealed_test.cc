@@ -144,9 +144,7 @@ TEST_F(SealedTest, NothingWithoutTheKey) {
 
 TEST_F(SealedTest, AWindowThatIsTooSmallIsRefusedWithBothNumbers) {
   const auto file = Sealed(DeepNetwork());
-  auto model = Model::OpenBytes(file, WithKey(TestSealKey(), kPage));
-  ASSERT_TRUE(model.ok()) << model.status().message();
-  const Status status = Runner::Create(*model).status();
+  const Status status = OpenAndRun(file, WithKey(TestSealKey(), kPage)).status();
   EXPECT_EQ(status.code(), StatusCode::kOverBudget);
   EXPECT_NE(status.message().find("node 'conv"), std::string::npos) << status.message();
   EXPECT_NE(status.message().find("the window has 16384"), std::string::npos) << status.message();
