@@ -39,9 +39,9 @@ Digest SealContext(const ModelFile& file) {
 
 Result<ResealedParts> SealWeights(const ModelFile& file, const SealKey& key,
                                   const std::string& key_id, fbs::TrustT* trust) {
-  if (file.sealed()) return Status(StatusCode::kInvalidArgument, "the file is sealed already");
+  if (file.sealed()) return Status(StatusCode::kUnsupported, "the file is sealed already");
   const std::span<const std::byte> plain = file.weights_section();
-  if (plain.empty()) return Status(StatusCode::kInvalidArgument, "the file has no weights to seal");
+  if (plain.empty()) return Status(StatusCode::kUnsupported, "the file has no weights to seal");
   std::array<std::byte, format::kSealRandomBytes> random;
   FillRandom(random);
   auto seal = std::make_unique<fbs::SealT>();
@@ -65,7 +65,7 @@ Result<ResealedParts> SealWeights(const ModelFile& file, const SealKey& key,
 }
 
 Result<ResealedParts> UnsealWeights(const ModelFile& file, const SealKey& key, fbs::TrustT* trust) {
-  if (!file.sealed()) return Status(StatusCode::kInvalidArgument, "the file is not sealed");
+  if (!file.sealed()) return Status(StatusCode::kUnsupported, "the file is not sealed");
   WHIT_ASSIGN_OR_RETURN(const std::unique_ptr<SealedWeights> sealed,
                         SealedWeights::Create(file, key, kPage));
   const size_t size = file.weights_section().size();

@@ -29,7 +29,7 @@ struct ResealedParts {
 };
 
 /// The weights of `file` under `key`, which `key_id` names for whoever has to find it. Fills the
-/// seal of `trust`. kInvalidArgument where the file is sealed or has no weights.
+/// seal of `trust`. kUnsupported where the file is sealed or has no weights.
 Result<ResealedParts> SealWeights(const ModelFile& file, const SealKey& key,
                                   const std::string& key_id, fbs::TrustT* trust);
 /// The opposite. kIntegrity where a page does not open.

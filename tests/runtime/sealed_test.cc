@@ -228,7 +228,7 @@ TEST_F(SealedTest, UnsealedIsTheOriginal) {
   EXPECT_EQ(UnsealWeights(**ModelFile::Open(Mapping::Borrow(plain)), TestSealKey(), &trust)
                 .status()
                 .code(),
-            StatusCode::kInvalidArgument);
+            StatusCode::kUnsupported);
 }
 
 // The same weights sealed twice share no page: nonces are never used again.

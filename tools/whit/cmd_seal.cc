@@ -86,7 +86,7 @@ void AddFlags(CLI::App* cli, SealFlags* flags) {
 void AddSeal(CLI::App& app, Action* action) {
   auto [cli, flags] = AddCommand<SealFlags>(
       app, action, "seal", "Encrypt a model's weights, in place; it runs with the key",
-      "whit keygen vault --seal\n  whit seal mobilenet.whit --key vault\n"
+      "whit seal mobilenet.whit --key vault  (after: whit keygen vault --seal)\n"
       "  whit classify mobilenet.whit photo.jpg --key vault",
       RunSeal);
   AddFlags(cli, flags.get());
