@@ -421,6 +421,15 @@ class CommandTest(unittest.TestCase):
                 self.assertGreater(info[key], 0, key)
         self.assertIn("peak RAM", self.ok("info", self.model))
 
+    def test_info_provenance(self):
+        found = self.json("info", "--provenance", self.model)
+        self.assertEqual(list(found), ["file", "sha256", "root", "signer", "golden_samples", "entries"])
+        self.assertEqual(found["sha256"], hashlib.sha256(self.model.read_bytes()).hexdigest())
+        entries = {e["key"]: e["value"] for e in found["entries"]}
+        self.assertEqual((entries["source.sha256"], entries["source.format"]),
+                         (hashlib.sha256(self.tflite.read_bytes()).hexdigest(), "tflite"))
+        self.assertIn("nobody", self.ok("info", "--provenance", self.model))
+
     def test_info_cpu(self):
         tiers = self.json("info", "--cpu")["tiers"]
         for tier in tiers:

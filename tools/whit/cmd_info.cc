@@ -3,6 +3,7 @@
 
 #include "platform/cpu.h"
 #include "tools/whit/open_model.h"
+#include "tools/whit/provenance.h"
 
 namespace whit::tools {
 
@@ -11,7 +12,7 @@ namespace {
 struct InfoFlags {
   std::string file;
   RunFlags run;
-  bool cpu = false, json = false;
+  bool cpu = false, provenance = false, json = false;
 };
 
 Status InfoCpu(bool as_json) {
@@ -173,6 +174,7 @@ Status RunInfo(const InfoFlags& flags) {
   if (flags.cpu != flags.file.empty()) return UsageError("give either a model FILE or --cpu");
   if (flags.cpu) return InfoCpu(flags.json);
   WHIT_ASSIGN_OR_RETURN(const OpenedModel opened, OpenModel(flags.file));
+  if (flags.provenance) return PrintProvenance(opened.model, flags.file, flags.json);
   auto runner = CreateRunner(opened.model, flags.file, flags.run);
   if (!runner.ok()) return runner.status();
   (flags.json ? PrintInfoJson : PrintInfo)(flags, opened.model, *runner);
@@ -185,9 +187,13 @@ void AddInfo(CLI::App& app, Action* action) {
   auto [cli, flags] = AddCommand<InfoFlags>(
       app, action, "info",
       "Inputs, outputs, operators, MACs, parameter bytes and peak RAM of a model; or this CPU",
-      "whit info mobilenet.tflite\n  whit info --cpu", RunInfo);
+      "whit info mobilenet.tflite\n  whit info --provenance mobilenet.whit\n  whit info --cpu",
+      RunInfo);
   cli->add_option("FILE", flags->file, "A .whit, .tflite or .onnx file");
   flags->run.AddDims(cli);
+  cli->add_flag("--provenance", flags->provenance,
+                "Only where the model comes from: tools, digests of their sources, options, "
+                "calibration, and who signed that");
   cli->add_flag("--cpu", flags->cpu, "The instruction-set tiers of this build on this CPU");
   cli->add_flag("--json", flags->json, "One line of JSON");
 }
