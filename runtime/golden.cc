@@ -102,7 +102,7 @@ Status GoldenRunner::CheckExact() const {
   }
   return Status(StatusCode::kUnsupported,
                 "outputs of float arithmetic may differ between devices" + where +
-                    ": no golden digests for this model; whit quantize makes it exact");
+                    ": no golden digests for this model; integers would be exact (whit quantize)");
 }
 
 Result<fbs::GoldenT> GoldenRunner::Take(const std::string& name,
