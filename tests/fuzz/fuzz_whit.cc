@@ -12,11 +12,11 @@
 
 namespace {
 
-// whit inspect --data writes the file anew with other weights.
+// whit inspect --data writes the file anew with other weights, once it was opened as a model.
 void ReplaceSome(std::span<const std::byte> bytes) {
   using namespace whit;
   const auto file = ModelFile::Open(Mapping::Borrow(bytes));
-  if (!file.ok()) return;
+  if (!file.ok() || !Model::OpenBytes(bytes).ok()) return;
   for (uint32_t i = 0; i < 4 && tools::CanReplaceWeights(**file, i); ++i) {
     auto elements = tools::UnpackWeights(**file, *(*file)->graph().weights()->Get(i));
     for (std::byte& b : elements) b ^= std::byte{0x41};

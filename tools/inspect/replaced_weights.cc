@@ -1,5 +1,6 @@
 #include "tools/inspect/replaced_weights.h"
 
+#include <algorithm>
 #include <cstring>
 #include <string>
 
@@ -40,7 +41,7 @@ bool HasRecurrent(const ModelFile& file) {
 template <typename T>
 std::vector<T> Typed(std::span<const std::byte> bytes) {
   std::vector<T> values(bytes.size() / sizeof(T));
-  std::memcpy(values.data(), bytes.data(), values.size() * sizeof(T));
+  if (!values.empty()) std::memcpy(values.data(), bytes.data(), values.size() * sizeof(T));
   return values;
 }
 
@@ -97,12 +98,14 @@ class Replacement {
               const std::vector<int32_t>& after) {
     const Product p = ProductOf(op.options);
     if (!p.folded || *p.weights != static_cast<int>(i) || *p.bias < 0 || before_.empty()) return;
+    // A file's structure says nothing about how many inputs an operator has; Model::Open does.
+    if (op.inputs.empty() || op.inputs[0] < 0) return;
     const fbs::TensorT& x = *graph.tensors[static_cast<size_t>(op.inputs[0])];
     if (x.type != fbs::DType::int8 || x.quantization == nullptr) return;
     if (x.quantization->zero_point.empty()) return;
     const auto zx = static_cast<uint32_t>(x.quantization->zero_point[0]);
     std::vector<uint32_t> bias = Typed<uint32_t>(writer_.blob(*p.bias));
-    for (size_t c = 0; c < bias.size(); ++c)
+    for (size_t c = 0; c < std::min({bias.size(), before_.size(), after.size()}); ++c)
       bias[c] -= zx * (static_cast<uint32_t>(after[c]) - static_cast<uint32_t>(before_[c]));
     *p.bias = writer_.AddBlobOf(std::span<const uint32_t>(bias));
   }
