@@ -17,7 +17,9 @@ function(whit_target_properties target)
     target_compile_options(${target} PUBLIC -fsanitize=${WHIT_SANITIZE} -fno-omit-frame-pointer
                            -fno-sanitize-recover=all)
     target_link_options(${target} PUBLIC -fsanitize=${WHIT_SANITIZE})
-    target_compile_definitions(${target} PRIVATE WHIT_SANITIZED=1)  # tests do less: it is slow
+  endif()
+  if(WHIT_SANITIZE OR CMAKE_CROSSCOMPILING)
+    target_compile_definitions(${target} PRIVATE WHIT_SLOW=1)  # sanitizers, emulators: tests do less
   endif()
   set_target_properties(${target} PROPERTIES POSITION_INDEPENDENT_CODE ON CXX_EXTENSIONS OFF)
 endfunction()
