@@ -19,6 +19,7 @@ import tempfile
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 HERE, BUILD = ROOT / "bench" / "instructions", ROOT / "build"
 RIVAL = BUILD / "instructions-arm64"  # a system with Python and the rival's packages
+OURS = BUILD / "instructions-whit"
 WHEELS = ["tflite-runtime==2.14.0", "numpy<2"]
 # Emulated CPU: its part number (ARM's Main ID Register) and what Linux calls its features.
 CPUS = {"cortex-a53": ("0xd03", "fp asimd crc32 cpuid"), "cortex-a72": ("0xd08", "fp asimd crc32 cpuid"),
@@ -43,11 +44,15 @@ def fetch_rival():
 
 
 def pretend(cpu):
-    """The /proc/cpuinfo of a board with four of these."""
+    """Roots with the /proc/cpuinfo of a board with four of these. That of whit is links into its sysroot, which the tests use too."""
     part, features = CPUS[cpu]
     text = "".join(f"processor\t: {i}\nFeatures\t: {features}\nCPU implementer\t: 0x41\nCPU architecture: 8\nCPU variant\t: 0x0\n"
                    f"CPU part\t: {part}\nCPU revision\t: 3\n\n" for i in range(4))
-    for root in (RIVAL, BUILD / "sysroot-arm64"):
+    OURS.mkdir(exist_ok=True)
+    for entry in (BUILD / "sysroot-arm64").iterdir():
+        if not (OURS / entry.name).is_symlink():
+            (OURS / entry.name).symlink_to(entry)
+    for root in (RIVAL, OURS):
         (root / "proc").mkdir(exist_ok=True)
         (root / "proc/cpuinfo").write_text(text)
 
@@ -65,9 +70,8 @@ def per_inference(plugin, cpu, root, command):
 
 def measure(model, cpu, plugin):
     whit = BUILD / "aarch64/tools/whit/whit"
-    sysroot = BUILD / "sysroot-arm64"
-    told = json.loads(run("qemu-aarch64", "-cpu", cpu, "-L", sysroot, whit, "plan", model, "--json", capture_output=True, text=True).stdout)
-    ours = per_inference(plugin, cpu, sysroot, [whit, "bench", model, "--warmup", "0", "--runs"])
+    told = json.loads(run("qemu-aarch64", "-cpu", cpu, "-L", OURS, whit, "plan", model, "--json", capture_output=True, text=True).stdout)
+    ours = per_inference(plugin, cpu, OURS, [whit, "bench", model, "--warmup", "0", "--runs"])
     theirs = per_inference(plugin, cpu, RIVAL, [RIVAL / "usr/bin/python3.11", HERE / "tflite.py", RIVAL / "packages", model])
     return {"model": model.stem, "cpu": cpu, "macs": sum(s["macs"] for s in told["steps"]), "whit": ours, "tflite": theirs, "tflite_over_whit": theirs / ours}
 

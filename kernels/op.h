@@ -131,6 +131,7 @@ struct FileReads {
   std::vector<int> weights, blobs;
 };
 
+/// Makes readable what a prepare was handed out so far.
 using OpenReads = std::function<Status(const FileReads&)>;
 
 /// Whether bytes of the file are what they should be, asked before they are first read.

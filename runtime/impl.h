@@ -84,7 +84,7 @@ struct Runner::Impl {
   void* AddressOf(const Place& place);
   KernelCode RunStep(size_t i);
   Status CheckPages(size_t step);
-  Result<SealedWeights::Lease> OpenPages(size_t step);
+  Status OpenPages(size_t step, SealedWeights::Lease* lease);
   Status Run();
   Status Failed(size_t step, KernelCode code) const;
 };

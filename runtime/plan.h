@@ -76,6 +76,9 @@ struct Step {
   bool once = false;  // its result stays in an arena of our own: only the first run runs it
 };
 
+/// "node 'conv1' (Conv2D)": as messages call a step.
+inline std::string NameOf(const Step& step) { return "node '" + step.name + "' (" + step.op + ")"; }
+
 /// A tensor of the plan: the graph's, with the plan's storage type and zero points.
 struct PlannedTensor {
   TensorDef def;  // type uint8 and zero points shifted under bias 128

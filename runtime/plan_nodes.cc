@@ -197,7 +197,7 @@ Status Planner::OpenReadsOf(const Step& step, const FileReads& reads) const {
     if (slot.place.kind == Place::Kind::kConstant)
       places.push_back({slot.place.constant, slot.view.bytes()});
   }
-  return options_.open_blobs(places).WithContext("node '" + step.name + "' (" + step.op + ")");
+  return options_.open_blobs(places).WithContext(NameOf(step));
 }
 
 // Prepared for one thread first, whose cost says how many are worth it; blocks and tasks are then

@@ -58,8 +58,6 @@ std::string TuningNote(const Tuning& tuning, const ModelFile& file, const simd::
   return kTuningUsed;
 }
 
-std::string NameOf(const Step& step) { return "node '" + step.name + "' (" + step.op + ")"; }
-
 // A fresh variable holds its initial value, else the real value 0.
 void FillInitial(const TensorDef& def, std::byte* to) {
   const size_t n = def.bytes();
@@ -216,12 +214,12 @@ Status Runner::Impl::CheckPages(size_t i) {
   return OkStatus();
 }
 
-// Before every run of a step with sealed weights, for as long as it runs.
-Result<SealedWeights::Lease> Runner::Impl::OpenPages(size_t i) {
-  if (steps[i].sealed.empty()) return SealedWeights::Lease();
-  auto lease = model.impl()->sealed->Take(steps[i].sealed, pool.get());
-  if (!lease.ok()) return Status(lease.status()).WithContext(NameOf(plan.steps[i]));
-  return lease;
+// Before every run of a step with sealed weights, for as long as the lease lives.
+Status Runner::Impl::OpenPages(size_t i, SealedWeights::Lease* lease) {
+  auto taken = model.impl()->sealed->Take(steps[i].sealed, pool.get());
+  if (!taken.ok()) return Status(taken.status()).WithContext(NameOf(plan.steps[i]));
+  *lease = std::move(taken).value();
+  return OkStatus();
 }
 
 KernelCode Runner::Impl::RunStep(size_t i) {
@@ -271,10 +269,13 @@ Status Runner::Impl::Run() {
         return status;
       }
     }
-    const auto lease = OpenPages(i);
-    if (!lease.ok()) {
-      restore();
-      return lease.status();
+    SealedWeights::Lease lease;
+    if (!steps[i].sealed.empty()) {
+      Status status = OpenPages(i, &lease);
+      if (!status.ok()) {
+        restore();
+        return status;
+      }
     }
     const uint64_t start = options.profile ? NowNs() : 0;
     const KernelCode code = RunStep(i);

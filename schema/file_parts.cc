@@ -141,6 +141,13 @@ std::unique_ptr<FileParts> PartsOf(const ModelFile& file, std::span<const std::b
   return parts;
 }
 
+fbs::TrustT TrustOf(const ModelFile& file) {
+  fbs::TrustT trust;
+  if (file.trust() != nullptr) file.trust()->UnPackTo(&trust);
+  if (!file.has_hash_tree()) trust.tree = NewHashTree();
+  return trust;
+}
+
 std::unique_ptr<fbs::HashTreeT> NewHashTree() {
   auto tree = std::make_unique<fbs::HashTreeT>();
   tree->algorithm = fbs::HashAlgorithm::blake2b_256;

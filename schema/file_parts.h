@@ -52,6 +52,9 @@ std::unique_ptr<FileParts> PartsOf(const ModelFile& file, std::span<const std::b
 /// As an object of the trust section holds bytes.
 std::vector<uint8_t> CopyOf(std::span<const std::byte> bytes);
 
+/// The trust section of an open file, to be finished anew: with a tree, also where it has none.
+fbs::TrustT TrustOf(const ModelFile& file);
+
 /// A tree to be computed by FileParts::Finish.
 std::unique_ptr<fbs::HashTreeT> NewHashTree();
 

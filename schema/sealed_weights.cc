@@ -53,15 +53,13 @@ Result<std::unique_ptr<SealedWeights>> SealedWeights::Create(const ModelFile& fi
                                                 to_string(SystemPageBytes()));
   }
   std::unique_ptr<SealedWeights> weights(new SealedWeights(file, key));
-  std::vector<std::byte> first(static_cast<size_t>(page));
-  const bool good = weights->OpenPage(0, first.data());
-  WipeMemory(first);
-  if (good) {
-    weights->grows_ = window_bytes == 0;
-    const uint64_t slots = std::clamp<uint64_t>(window_bytes / page, 1, weights->pages_);
-    WHIT_RETURN_IF_ERROR(weights->SetSlots(slots));
-    return weights;
-  }
+  weights->grows_ = window_bytes == 0;
+  const uint64_t slots = std::clamp<uint64_t>(window_bytes / page, 1, weights->pages_);
+  WHIT_RETURN_IF_ERROR(weights->SetSlots(slots));
+  const PageRange first{0, 1};
+  const Status opened = weights->Take({&first, 1}, nullptr).status();
+  if (opened.ok()) return weights;
+  if (opened.code() != StatusCode::kIntegrity) return opened;
   const auto* id = file.trust()->seal()->key_id();
   return Status(StatusCode::kIntegrity, "sealed weights: the key that was given is not the one, '" +
                                             (id == nullptr ? std::string() : id->str()) +

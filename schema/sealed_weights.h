@@ -24,7 +24,8 @@ namespace whit {
 /// goes. Any number of threads may lease; one has the lease at a time. Borrows from the file.
 class SealedWeights {
  public:
-  /// `window_bytes` of plaintext there may be, rounded up to pages; 0: what Fit is asked for. The
+  /// `window_bytes` of plaintext there may be, rounded down to pages, of which there is one at
+  /// least; 0: what Fit is asked for. The
   /// key is tried on the first page: kIntegrity where it is not the one. kOverBudget where so much
   /// memory cannot be locked.
   static Result<std::unique_ptr<SealedWeights>> Create(const ModelFile& file, const SealKey& key,

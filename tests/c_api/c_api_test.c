@@ -91,20 +91,27 @@ static void TestErrors(whit_model* model) {
   whit_runner_free(NULL);
 }
 
+static char* ReadAll(const char* path, size_t* size) {
+  FILE* file = fopen(path, "rb");
+  long length = 0;
+  char* bytes;
+  EXPECT(file != NULL && fseek(file, 0, SEEK_END) == 0 && (length = ftell(file)) > 0);
+  rewind(file);
+  *size = (size_t)length;
+  bytes = malloc(*size);
+  EXPECT(fread(bytes, 1, *size, file) == *size);
+  fclose(file);
+  return bytes;
+}
+
 /* From memory; the runner outlives its model's handle. */
 static void TestOtherSources(const char* path) {
-  FILE* file = fopen(path, "rb");
-  long size = 0;
-  void* bytes;
+  size_t size;
+  char* bytes = ReadAll(path, &size);
   whit_model* model = NULL;
   whit_runner* runner = NULL;
   whit_error error;
-  EXPECT(file != NULL && fseek(file, 0, SEEK_END) == 0 && (size = ftell(file)) > 0);
-  rewind(file);
-  bytes = malloc((size_t)size);
-  EXPECT(fread(bytes, 1, (size_t)size, file) == (size_t)size);
-  fclose(file);
-  EXPECT(whit_model_open_bytes(bytes, (size_t)size, &model, &error) == WHIT_OK);
+  EXPECT(whit_model_open_bytes(bytes, size, &model, &error) == WHIT_OK);
   EXPECT(whit_runner_create(model, NULL, &runner, &error) == WHIT_OK);
   whit_model_free(model);
   EXPECT(whit_runner_run(runner, &error) == WHIT_OK);
@@ -150,30 +157,24 @@ static whit_status OpenWith(const char* path, const whit_open_options* options, 
 
 /* With a byte of the weights changed: refused at open, or before the step that reads it, or not. */
 static void TestIntegrity(const char* path) {
-  FILE* file = fopen(path, "rb");
-  long size = 0;
-  char* bytes;
+  size_t size;
+  char* bytes = ReadAll(path, &size);
   whit_model* model = NULL;
   whit_runner* runner = NULL;
   whit_open_options options;
   whit_error error;
-  EXPECT(file != NULL && fseek(file, 0, SEEK_END) == 0 && (size = ftell(file)) > 16384);
-  rewind(file);
-  bytes = malloc((size_t)size);
-  EXPECT(fread(bytes, 1, (size_t)size, file) == (size_t)size);
-  fclose(file);
+  EXPECT(size > 16384);
   bytes[16384 + 5] ^= 1;
   whit_open_options_init(&options);
   options.integrity = WHIT_INTEGRITY_FULL;
-  EXPECT(whit_model_open_bytes_with(bytes, (size_t)size, &options, &model, &error) ==
-         WHIT_INTEGRITY);
+  EXPECT(whit_model_open_bytes_with(bytes, size, &options, &model, &error) == WHIT_INTEGRITY);
   options.integrity = WHIT_INTEGRITY_OFF;
-  EXPECT(whit_model_open_bytes_with(bytes, (size_t)size, &options, &model, &error) == WHIT_OK);
+  EXPECT(whit_model_open_bytes_with(bytes, size, &options, &model, &error) == WHIT_OK);
   EXPECT(whit_runner_create(model, NULL, &runner, &error) == WHIT_OK);
   EXPECT(whit_runner_run(runner, &error) == WHIT_OK);
   whit_runner_free(runner);
   whit_model_free(model);
-  EXPECT(whit_model_open_bytes_with(bytes, (size_t)size, NULL, &model, &error) == WHIT_OK);
+  EXPECT(whit_model_open_bytes_with(bytes, size, NULL, &model, &error) == WHIT_OK);
   EXPECT(whit_runner_create(model, NULL, &runner, &error) == WHIT_OK);
   EXPECT(whit_runner_run(runner, &error) == WHIT_INTEGRITY && strstr(error.message, "conv1"));
   whit_runner_free(runner);

@@ -9,6 +9,7 @@
 #include "runtime/impl.h"
 #include "runtime/whit.h"
 #include "tests/runtime/model_builder.h"
+#include "tests/runtime/run_bytes.h"
 #include "tests/schema/tiny_model.h"
 
 namespace whit {
@@ -22,21 +23,6 @@ class IntegrityTest : public ::testing::Test {
     if (!CryptoAvailable()) GTEST_SKIP() << "this build has no libsodium";
   }
 };
-
-// A run's output, or why there is none.
-Result<std::vector<uint8_t>> RunBytes(std::span<const std::byte> file, const OpenOptions& open = {},
-                                      int threads = 1) {
-  WHIT_ASSIGN_OR_RETURN(const Model model, Model::OpenBytes(file, open));
-  RunnerOptions options;
-  options.threads = threads;
-  options.split_always = threads > 1;
-  WHIT_ASSIGN_OR_RETURN(Runner runner, Runner::Create(model, options));
-  auto in = runner.input(0).bytes();
-  for (size_t i = 0; i < in.size(); ++i) in[i] = static_cast<uint8_t>(i * 37);
-  WHIT_RETURN_IF_ERROR(runner.Run());
-  const auto out = runner.output(0).bytes();
-  return std::vector<uint8_t>(out.begin(), out.end());
-}
 
 TEST_F(IntegrityTest, ASignedModelRunsAndChecksEveryPageOnce) {
   const auto plain = SmallNetwork(), file = Signed(plain);

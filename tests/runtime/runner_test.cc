@@ -255,7 +255,7 @@ TEST(Plan, BiasedStorageGivesTheSameOutputs) {
     EXPECT_TRUE(plan.ok()) << plan.status().message();
     impl->plan = std::move(plan).value();
     EXPECT_TRUE(impl->Allocate().ok());
-    impl->Bind();
+    EXPECT_TRUE(impl->Bind().ok());
     impl->BindInterface();
     Runner runner(std::move(impl));
     auto in = runner.input(0).bytes();

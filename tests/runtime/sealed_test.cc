@@ -10,6 +10,7 @@
 #include "runtime/whit.h"
 #include "schema/seal.h"
 #include "tests/runtime/model_builder.h"
+#include "tests/runtime/run_bytes.h"
 #include "tests/schema/tiny_model.h"
 
 namespace whit {
@@ -50,33 +51,17 @@ class SealedTest : public ::testing::Test {
   }
 };
 
-Result<std::vector<uint8_t>> RunOnce(const Model& model, int threads = 1) {
-  RunnerOptions options;
-  options.threads = threads;
-  options.split_always = threads > 1;
-  WHIT_ASSIGN_OR_RETURN(Runner runner, Runner::Create(model, options));
-  auto in = runner.input(0).bytes();
-  for (size_t i = 0; i < in.size(); ++i) in[i] = static_cast<uint8_t>(i * 37);
-  for (int run = 0; run < 3; ++run) WHIT_RETURN_IF_ERROR(runner.Run());
-  const auto out = runner.output(0).bytes();
-  return std::vector<uint8_t>(out.begin(), out.end());
-}
-
-Result<std::vector<uint8_t>> OpenAndRun(std::span<const std::byte> file, const OpenOptions& options,
-                                        int threads = 1) {
-  WHIT_ASSIGN_OR_RETURN(const Model model, Model::OpenBytes(file, options));
-  return RunOnce(model, threads);
-}
+constexpr int kRuns = 3;  // what stays open is used again
 
 TEST_F(SealedTest, TheSameOutputsInEveryWindow) {
   const auto plain = DeepNetwork(), file = Sealed(plain);
-  const auto want = OpenAndRun(plain, {});
+  const auto want = RunBytes(plain, {}, 1, kRuns);
   ASSERT_TRUE(want.ok()) << want.status().message();
   for (const uint64_t window : {uint64_t{0}, 7 * kPage, 20 * kPage, uint64_t{1} << 30}) {
     for (const int threads : {1, 3}) {
       auto model = Model::OpenBytes(file, WithKey(TestSealKey(), window));
       ASSERT_TRUE(model.ok()) << model.status().message();
-      const auto got = RunOnce(*model, threads);
+      const auto got = RunBytes(*model, threads, kRuns);
       ASSERT_TRUE(got.ok()) << got.status().message();
       EXPECT_EQ(*got, *want) << window;
       const SealedUse use = UseOfSealed(*model);
@@ -98,7 +83,7 @@ TEST_F(SealedTest, ALargerWindowOpensLess) {
   uint64_t before = UINT64_MAX;
   for (const uint64_t pages : {7, 11, 16, 23}) {
     auto model = Model::OpenBytes(file, WithKey(TestSealKey(), pages * kPage));
-    ASSERT_TRUE(model.ok() && RunOnce(*model).ok());
+    ASSERT_TRUE(model.ok() && RunBytes(*model, 1, kRuns).ok());
     const uint64_t opened = UseOfSealed(*model).opened_bytes;
     EXPECT_LT(opened, before);
     before = opened;
@@ -107,14 +92,14 @@ TEST_F(SealedTest, ALargerWindowOpensLess) {
 
 TEST_F(SealedTest, RunnersShareTheWindow) {
   const auto plain = DeepNetwork(), file = Sealed(plain);
-  const auto want = OpenAndRun(plain, {});
+  const auto want = RunBytes(plain, {}, 1, kRuns);
   auto model = Model::OpenBytes(file, WithKey(TestSealKey()));
   ASSERT_TRUE(model.ok()) << model.status().message();
   std::vector<std::thread> threads;
   std::vector<std::vector<uint8_t>> got(4);
   for (size_t i = 0; i < got.size(); ++i) {
     threads.emplace_back([&, i] {
-      auto out = RunOnce(*model);
+      auto out = RunBytes(*model, 1, kRuns);
       if (out.ok()) got[i] = *out;
     });
   }
@@ -144,7 +129,7 @@ TEST_F(SealedTest, NothingWithoutTheKey) {
 
 TEST_F(SealedTest, AWindowThatIsTooSmallIsRefusedWithBothNumbers) {
   const auto file = Sealed(DeepNetwork());
-  const Status status = OpenAndRun(file, WithKey(TestSealKey(), kPage)).status();
+  const Status status = RunBytes(file, WithKey(TestSealKey(), kPage), 1, kRuns).status();
   EXPECT_EQ(status.code(), StatusCode::kOverBudget);
   EXPECT_NE(status.message().find("node 'conv"), std::string::npos) << status.message();
   EXPECT_NE(status.message().find("the window has 16384"), std::string::npos) << status.message();
@@ -167,10 +152,10 @@ TEST_F(SealedTest, PagesThatWereChangedOrSwappedDoNotOpen) {
   auto file = Sealed(DeepNetwork());
   OpenOptions off = WithKey(TestSealKey());
   off.integrity = Integrity::kOff;
-  ASSERT_TRUE(OpenAndRun(file, off).ok());
+  ASSERT_TRUE(RunBytes(file, off, 1, kRuns).ok());
   const auto first = file.begin() + 5 * kPage, second = file.begin() + 9 * kPage;
   std::swap_ranges(first, first + kPage, second);
-  Status status = OpenAndRun(file, off).status();
+  Status status = RunBytes(file, off, 1, kRuns).status();
   EXPECT_EQ(status.code(), StatusCode::kIntegrity);
   EXPECT_NE(status.message().find("sealed weights, page 4 (bytes 65536 to 81919"),
             std::string::npos)
@@ -178,9 +163,9 @@ TEST_F(SealedTest, PagesThatWereChangedOrSwappedDoNotOpen) {
   std::swap_ranges(first, first + kPage, second);
   file[12 * kPage + 77] ^= std::byte{4};
   for (const int threads : {1, 2})
-    EXPECT_EQ(OpenAndRun(file, off, threads).status().code(), StatusCode::kIntegrity);
+    EXPECT_EQ(RunBytes(file, off, threads, kRuns).status().code(), StatusCode::kIntegrity);
   file[12 * kPage + 77] ^= std::byte{4};
-  EXPECT_TRUE(OpenAndRun(file, off).ok());
+  EXPECT_TRUE(RunBytes(file, off, 1, kRuns).ok());
 }
 
 TEST_F(SealedTest, APageThatDoesNotOpenLeavesTheOthersRight) {
@@ -202,11 +187,11 @@ TEST_F(SealedTest, EveryFlippedBitOfASignedFileIsRefused) {
   auto file = Sealed(SmallNetwork(), /*sign=*/true);
   OpenOptions options = WithKey(TestSealKey());
   options.required_keys = {ToHex(TestKey().public_key())};
-  ASSERT_TRUE(OpenAndRun(file, options).ok());
+  ASSERT_TRUE(RunBytes(file, options, 1, kRuns).ok());
   for (size_t bit = 0; bit < file.size() * 8; bit += 509) {  // odd: every bit of a byte in turn
     const std::byte mask{static_cast<uint8_t>(1u << bit % 8)};
     file[bit / 8] ^= mask;
-    ASSERT_FALSE(OpenAndRun(file, options).ok()) << "byte " << bit / 8;
+    ASSERT_FALSE(RunBytes(file, options, 1, kRuns).ok()) << "byte " << bit / 8;
     file[bit / 8] ^= mask;
   }
 }

@@ -2,11 +2,10 @@
 #include <cstdio>
 
 #include "platform/mapping.h"
-#include "runtime/check_pages.h"
-#include "schema/page_checker.h"
 #include "schema/seal.h"
 #include "tools/whit/command.h"
 #include "tools/whit/key_file.h"
+#include "tools/whit/open_model.h"
 
 namespace whit::tools {
 
@@ -55,20 +54,12 @@ Status Write(const SealFlags& flags, const ModelFile& file, const ResealedParts&
 Status Run(const SealFlags& flags, bool seal) {
   WHIT_RETURN_IF_ERROR(NeedCrypto());
   WHIT_ASSIGN_OR_RETURN(const std::shared_ptr<const SealKey> key, ReadSealKey(flags.key));
-  WHIT_ASSIGN_OR_RETURN(Mapping mapping, Mapping::MapFile(flags.file));
-  ReadLimits limits;
-  limits.allow_sealed = true;
-  auto file = ModelFile::Open(std::move(mapping), limits);
-  if (!file.ok()) return Status(file.status()).WithContext(flags.file);
-  WHIT_RETURN_IF_ERROR(CheckAllPages(**file).WithContext(flags.file));
-  fbs::TrustT trust;
-  if ((*file)->trust() != nullptr) (*file)->trust()->UnPackTo(&trust);
-  if (trust.tree == nullptr || trust.tree->algorithm == fbs::HashAlgorithm::none)
-    trust.tree = NewHashTree();
+  WHIT_ASSIGN_OR_RETURN(const std::shared_ptr<const ModelFile> file, OpenIntact(flags.file));
+  fbs::TrustT trust = TrustOf(*file);
   const std::string id = flags.key_id.empty() ? KeyId(*key) : flags.key_id;
-  auto made = seal ? SealWeights(**file, *key, id, &trust) : UnsealWeights(**file, *key, &trust);
+  auto made = seal ? SealWeights(*file, *key, id, &trust) : UnsealWeights(*file, *key, &trust);
   if (!made.ok()) return Status(made.status()).WithContext(flags.file);
-  return Write(flags, **file, *made, &trust);
+  return Write(flags, *file, *made, &trust);
 }
 
 Status RunSeal(const SealFlags& flags) { return Run(flags, true); }

@@ -3,12 +3,11 @@
 #include <filesystem>
 
 #include "platform/mapping.h"
-#include "runtime/check_pages.h"
 #include "schema/file_parts.h"
-#include "schema/page_checker.h"
 #include "tools/whit/command.h"
 #include "tools/whit/key_file.h"
 #include "tools/whit/manifest.h"
+#include "tools/whit/open_model.h"
 
 namespace whit::tools {
 
@@ -30,18 +29,10 @@ Status WriteManifest(const SignFlags& flags, const std::string& out, const Signi
 Status RunSign(const SignFlags& flags) {
   WHIT_RETURN_IF_ERROR(NeedCrypto());
   WHIT_ASSIGN_OR_RETURN(const SigningKey key, ReadSigningKey(flags.key));
-  WHIT_ASSIGN_OR_RETURN(Mapping mapping, Mapping::MapFile(flags.file));
-  ReadLimits limits;
-  limits.allow_sealed = true;  // what is signed are the bytes as they lie there
-  auto file = ModelFile::Open(std::move(mapping), limits);
-  if (!file.ok()) return Status(file.status()).WithContext(flags.file);
   // Nobody's key shall vouch for a damaged file.
-  WHIT_RETURN_IF_ERROR(CheckAllPages(**file).WithContext(flags.file));
-  fbs::TrustT trust;
-  if ((*file)->trust() != nullptr) (*file)->trust()->UnPackTo(&trust);
-  if (trust.tree == nullptr || trust.tree->algorithm == fbs::HashAlgorithm::none)
-    trust.tree = NewHashTree();
-  const std::unique_ptr<FileParts> parts = PartsOf(**file);
+  WHIT_ASSIGN_OR_RETURN(const std::shared_ptr<const ModelFile> file, OpenIntact(flags.file));
+  fbs::TrustT trust = TrustOf(*file);
+  const std::unique_ptr<FileParts> parts = PartsOf(*file);
   WHIT_RETURN_IF_ERROR(parts->Finish(&trust, &key));
   const std::string& out = flags.out.empty() ? flags.file : flags.out;
   WHIT_RETURN_IF_ERROR(WriteFileAtomically(out, parts->chunks));

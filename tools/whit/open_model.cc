@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "platform/mapping.h"
+#include "runtime/check_pages.h"
 #include "tools/import/import.h"
 #include "tools/whit/key_file.h"
 #include "tools/whit/progress.h"
@@ -79,6 +80,16 @@ Result<OpenedModel> OpenModel(const std::string& path, const TrustFlags& trust) 
   auto model = Model::OpenBytes(whit, open);
   if (!model.ok()) return Status(model.status()).WithContext(path);
   return OpenedModel{std::move(whit), std::move(model).value()};
+}
+
+Result<std::shared_ptr<const ModelFile>> OpenIntact(const std::string& path) {
+  WHIT_ASSIGN_OR_RETURN(Mapping mapping, Mapping::MapFile(path));
+  ReadLimits limits;
+  limits.allow_sealed = true;
+  auto file = ModelFile::Open(std::move(mapping), limits);
+  if (!file.ok()) return Status(file.status()).WithContext(path);
+  WHIT_RETURN_IF_ERROR(CheckAllPages(**file).WithContext(path));
+  return file;
 }
 
 void RunFlags::AddTo(CLI::App* cli) {

@@ -2,10 +2,12 @@
 #ifndef WHIT_TOOLS_WHIT_OPEN_MODEL_H_
 #define WHIT_TOOLS_WHIT_OPEN_MODEL_H_
 
+#include <memory>
 #include <string>
 #include <vector>
 
 #include "runtime/whit.h"
+#include "schema/reader.h"
 #include "tools/whit/command.h"
 
 namespace whit::tools {
@@ -30,6 +32,10 @@ struct TrustFlags {
 /// Opens a .whit file, or imports another (told apart by content) in memory and opens that; what is
 /// imported cannot be signed.
 Result<OpenedModel> OpenModel(const std::string& path, const TrustFlags& trust = {});
+
+/// A .whit file whose bytes are those of its tree, to be written anew with another trust section;
+/// sealed ones too.
+Result<std::shared_ptr<const ModelFile>> OpenIntact(const std::string& path);
 
 /// Options of the commands that run a model.
 struct RunFlags {

@@ -80,10 +80,7 @@ Result<StoredGolden> StoreGolden(const std::string& file, const std::string& out
   if (!records.ok()) return Status(records.status()).WithContext(file);
 
   const ModelFile& from = *model.impl()->file;
-  fbs::TrustT trust;
-  if (from.trust() != nullptr) from.trust()->UnPackTo(&trust);
-  if (trust.tree == nullptr || trust.tree->algorithm == fbs::HashAlgorithm::none)
-    trust.tree = NewHashTree();
+  fbs::TrustT trust = TrustOf(from);
   trust.golden = std::move(records).value();
   const std::unique_ptr<FileParts> parts = PartsOf(from);
   WHIT_RETURN_IF_ERROR(parts->Finish(&trust, key ? &*key : nullptr));
