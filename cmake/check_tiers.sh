@@ -6,7 +6,7 @@ set -eu
 [ $# -gt 0 ] || { echo "check_tiers: no object files"; exit 1; }
 failed=0
 for object in "$@"; do
-  weak=$(nm "$object" | awk '$(NF-1) ~ /^[WwVvu]$/ {print $NF}')
+  weak=$(nm "$object" | awk '$(NF-1) ~ /^[WVu]$/ {print $NF}')
   functions=$(nm "$object" | awk '$(NF-1) == "T" {print $NF}')
   for symbol in $weak; do
     echo "$object: weak symbol $(c++filt "$symbol"): put it into the anonymous namespace"

@@ -129,7 +129,7 @@ KernelFn Pick(DType from, DType to) {
 }
 
 // The type the tensor stands for: int8 where the plan stores a quantized int8 as uint8.
-DType CanonicalType(const PrepareContext& ctx, const TensorView& t, uint8_t* flip) {
+DType CanonicalType(const PrepareContext& ctx, const View& t, uint8_t* flip) {
   if (t.type != DType::kUint8 || !t.quant.present() || ctx.act_bias == 0) return t.type;
   *flip = 0x80;
   return DType::kInt8;

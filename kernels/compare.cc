@@ -89,7 +89,7 @@ KernelFn Pick(DType type, bool same_scale) {
 }
 
 // A quantized operand, or a plain small integer as one of scale 1.
-Result<OperandInfo> ReadSide(const PrepareContext& ctx, const char* what, const TensorView& t) {
+Result<OperandInfo> ReadSide(const PrepareContext& ctx, const char* what, const View& t) {
   if (t.quant.present()) return ReadOperand(ctx, what, t);
   OperandInfo plain;
   if (t.type == DType::kUint8) plain = {.zero_point = -128, .flip = 0x80};
@@ -110,8 +110,8 @@ template <typename Op>
 Status PrepareCompare(const PrepareContext& ctx, Prepared* out) {
   CompareParams p;
   WHIT_RETURN_IF_ERROR(PrepareCommon(ctx, out, &p));
-  const TensorView& a = ctx.in[0];
-  const TensorView& b = ctx.in[1];
+  const View& a = ctx.in[0];
+  const View& b = ctx.in[1];
   if (a.type != b.type && !(IsEightBit(a.type) && IsEightBit(b.type))) {
     return ctx.Error(StatusCode::kUnsupported,
                      std::string("compares ") + DTypeName(a.type) + " with " + DTypeName(b.type));

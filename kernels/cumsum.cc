@@ -48,7 +48,7 @@ KernelCode RunCumSum(const RunContext& ctx) {
 Status PrepareCumSum(const PrepareContext& ctx, Prepared* p) {
   WHIT_RETURN_IF_ERROR(ctx.ExpectInputs(1, 1));
   WHIT_RETURN_IF_ERROR(ctx.ExpectOutputs(1));
-  const TensorView& x = ctx.in[0];
+  const View& x = ctx.in[0];
   WHIT_RETURN_IF_ERROR(
       ctx.ExpectType("the input", x.type, {DType::kFloat32, DType::kInt32, DType::kInt64}));
   WHIT_RETURN_IF_ERROR(ExpectSameElements(ctx, 0, 0));

@@ -202,7 +202,7 @@ Status CheckTensors(const PrepareContext& ctx, const DetectionParams& params) {
                          std::to_string(scores[2]) + " columns: as many or one more expected");
   }
   WHIT_RETURN_IF_ERROR(ctx.ExpectOutputs(4));
-  for (const TensorView& out : ctx.out) {
+  for (const View& out : ctx.out) {
     WHIT_RETURN_IF_ERROR(ctx.ExpectType("an output", out.type, {DType::kFloat32}));
   }
   WHIT_RETURN_IF_ERROR(ctx.ExpectOutShape(0, {1, params.places, 4}));

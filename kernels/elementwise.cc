@@ -73,7 +73,7 @@ Result<Broadcast> MakeBroadcast(const PrepareContext& ctx, size_t inputs) {
   return b;
 }
 
-Result<OperandInfo> ReadOperand(const PrepareContext& ctx, const char* what, const TensorView& t) {
+Result<OperandInfo> ReadOperand(const PrepareContext& ctx, const char* what, const View& t) {
   WHIT_RETURN_IF_ERROR(ctx.ExpectType(what, t.type, {DType::kInt8, DType::kUint8, DType::kInt16}));
   WHIT_RETURN_IF_ERROR(ctx.ExpectPerTensorQuant(what, t));
   OperandInfo info;

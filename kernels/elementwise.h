@@ -121,7 +121,7 @@ struct OperandInfo {
 inline bool IsEightBit(DType type) { return type == DType::kInt8 || type == DType::kUint8; }
 
 /// Checks a quantized int8, uint8 or int16 tensor: one scale, a zero point inside the type.
-Result<OperandInfo> ReadOperand(const PrepareContext& ctx, const char* what, const TensorView& t);
+Result<OperandInfo> ReadOperand(const PrepareContext& ctx, const char* what, const View& t);
 
 /// f32(value), refused unless finite and > 0: what a quotient of scales must be to be used as a
 /// multiplier.

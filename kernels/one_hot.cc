@@ -41,7 +41,7 @@ KernelCode RunOneHot(const RunContext& ctx) {
 Status PrepareOneHot(const PrepareContext& ctx, Prepared* p) {
   WHIT_RETURN_IF_ERROR(ctx.ExpectInputs(3, 3));
   WHIT_RETURN_IF_ERROR(ctx.ExpectOutputs(1));
-  const TensorView& indices = ctx.in[0];
+  const View& indices = ctx.in[0];
   WHIT_RETURN_IF_ERROR(ctx.ExpectType("the indices", indices.type, {DType::kInt32, DType::kInt64}));
   WHIT_ASSIGN_OR_RETURN(const auto* options, OptionsOf<fbs::OneHotOptions>(ctx));
   for (size_t i : {1, 2}) {

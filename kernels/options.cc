@@ -19,8 +19,8 @@ std::string FirstOf(const Quant& q) {
 }  // namespace
 
 Status ExpectSameElements(const PrepareContext& ctx, size_t i, size_t o) {
-  const TensorView& in = ctx.in[i];
-  const TensorView& out = ctx.out[o];
+  const View& in = ctx.in[i];
+  const View& out = ctx.out[o];
   if (in.type != out.type) {
     return ctx.Error(StatusCode::kInvalidModel, Names(i, o) + " must have one type, are " +
                                                     DTypeName(in.type) + " and " +

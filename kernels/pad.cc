@@ -105,7 +105,7 @@ bool StoreValue(int64_t value, PadParams* params) {
 // The constant in the storage of the output: value for floats, value_i64 (canonical units) for the
 // rest.
 Status ReadValue(const PrepareContext& ctx, const fbs::PadOptions& options, PadParams* params) {
-  const TensorView& y = ctx.out[0];
+  const View& y = ctx.out[0];
   const bool shifted = y.type == DType::kUint8 && y.quant.present();
   const int64_t value = options.value_i64();
   bool fits = true;

@@ -123,7 +123,7 @@ Result<PoolAxis> ReadAxis(const PrepareContext& ctx, const char* name, int64_t i
 Status PreparePool(const PrepareContext& ctx, bool average, Prepared* p) {
   WHIT_RETURN_IF_ERROR(ctx.ExpectInputs(1, 1));
   WHIT_RETURN_IF_ERROR(ctx.ExpectOutputs(1));
-  const TensorView& x = ctx.in[0];
+  const View& x = ctx.in[0];
   WHIT_RETURN_IF_ERROR(ctx.ExpectType(
       "the input", x.type, {DType::kFloat32, DType::kInt8, DType::kUint8, DType::kInt16}));
   WHIT_RETURN_IF_ERROR(ExpectSameElements(ctx, 0, 0));

@@ -90,7 +90,7 @@ KernelFn PickQuantize(DType in, DType out) {
 }
 
 Status SetOutput(const PrepareContext& ctx, float lo, float hi, QuantizeParams* p) {
-  const TensorView& out = ctx.out[0];
+  const View& out = ctx.out[0];
   if (out.type != DType::kInt32) {
     WHIT_ASSIGN_OR_RETURN(p->requant, MakeRequant(ctx, out, lo, hi));
   } else {
@@ -105,7 +105,7 @@ Status SetOutput(const PrepareContext& ctx, float lo, float hi, QuantizeParams* 
 }
 
 Status SetInput(const PrepareContext& ctx, QuantizeParams* p) {
-  const TensorView& in = ctx.in[0];
+  const View& in = ctx.in[0];
   if (in.type == DType::kFloat32) return OkStatus();
   WHIT_RETURN_IF_ERROR(ctx.ExpectPerTensorQuant("the input", in));
   p->zero_in = in.quant.zero_point[0];
@@ -180,7 +180,7 @@ KernelFn PickDequantize(DType in) {
 
 // Scales and zero points of the input, per tensor or per axis.
 Status SetScales(const PrepareContext& ctx, DequantizeParams* p) {
-  const TensorView& in = ctx.in[0];
+  const View& in = ctx.in[0];
   const Quant& q = in.quant;
   if (q.scale.empty() || q.scale.size() != q.zero_point.size()) {
     return ctx.Error(StatusCode::kInvalidModel,

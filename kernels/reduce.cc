@@ -242,7 +242,7 @@ Status PrepareReduce(const PrepareContext& ctx, Prepared* p) {
   WHIT_RETURN_IF_ERROR(CheckType(ctx));
   WHIT_RETURN_IF_ERROR(ExpectSameElements(ctx, 0, 0));
   WHIT_ASSIGN_OR_RETURN(const unsigned mask, ReadMask(ctx));
-  const TensorView& x = ctx.in[0];
+  const View& x = ctx.in[0];
   ReduceParams params;
   params.geometry = ReduceGeometry(x.shape, mask);
   const int64_t count = params.geometry.count;

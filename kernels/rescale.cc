@@ -4,8 +4,8 @@
 
 namespace whit {
 
-Result<Rescale> MakeRescale(const PrepareContext& ctx, const TensorView& in, const TensorView& out,
-                            float lo, float hi) {
+Result<Rescale> MakeRescale(const PrepareContext& ctx, const View& in, const View& out, float lo,
+                            float hi) {
   Rescale rescale;
   if (!in.quant.present() && !out.quant.present()) {
     if (lo != -INFINITY || hi != INFINITY) {

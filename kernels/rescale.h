@@ -21,8 +21,8 @@ struct Rescale {
 
 /// For int8, uint8 and int16 tensors. Both quantized per tensor, or both plain (then scale 1, zero
 /// point 0, and no fused clamp). lo and hi as in MakeRequant.
-Result<Rescale> MakeRescale(const PrepareContext& ctx, const TensorView& in, const TensorView& out,
-                            float lo, float hi);
+Result<Rescale> MakeRescale(const PrepareContext& ctx, const View& in, const View& out, float lo,
+                            float hi);
 
 /// Section 2's rule by the type of the output: the product is formed in float for 8-bit outputs (a
 /// sum beyond int32 is rounded to float once), in double for int16.

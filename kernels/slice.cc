@@ -28,7 +28,7 @@ struct SliceParams {
   int64_t element_bytes = 1;
 };
 
-int64_t BeginAt(const TensorView& begin, size_t axis) {
+int64_t BeginAt(const View& begin, size_t axis) {
   return begin.type == DType::kInt64 ? begin.as<int64_t>()[axis] : begin.as<int32_t>()[axis];
 }
 

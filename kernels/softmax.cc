@@ -174,7 +174,7 @@ Status PrepareAny(const PrepareContext& ctx, Prepared* out, bool log, const Kern
   WHIT_RETURN_IF_ERROR(ctx.ExpectInputs(1, 1));
   WHIT_RETURN_IF_ERROR(ctx.ExpectOutputs(1));
   WHIT_ASSIGN_OR_RETURN(const auto* options, OptionsOf<fbs::SoftmaxOptions>(ctx));
-  const TensorView& in = ctx.in[0];
+  const View& in = ctx.in[0];
   WHIT_RETURN_IF_ERROR(ctx.ExpectType(
       "the input", in.type, {DType::kFloat32, DType::kInt8, DType::kUint8, DType::kInt16}));
   WHIT_RETURN_IF_ERROR(ctx.ExpectOutShape(0, in.shape));

@@ -182,7 +182,7 @@ Status PrepareSpaceBatch(const PrepareContext& ctx, Prepared* p) {
   const int first = static_cast<int>(params.m) + 1;
   params.pixel_bytes =
       static_cast<size_t>(space.Product(first, space.rank())) * params.element_bytes;
-  const TensorView& y = ctx.out[0];
+  const View& y = ctx.out[0];
   if (y.quant.present()) {  // the border holds the real value 0; little-endian, as every file
     WHIT_RETURN_IF_ERROR(ctx.ExpectPerTensorQuant("the output", y));
     const int64_t zero = y.quant.zero_point[0];

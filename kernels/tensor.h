@@ -85,10 +85,6 @@ struct View {
   size_t bytes() const { return static_cast<size_t>(elements()) * DTypeSize(type); }
 };
 
-#ifndef WHIT_VIEW_ONLY  // old name, goes away: whit.h has a TensorView of its own
-using TensorView = View;
-#endif
-
 }  // namespace whit
 
 #endif  // WHIT_KERNELS_TENSOR_H_

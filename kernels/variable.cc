@@ -39,7 +39,7 @@ KernelCode RunAssign(const RunContext& ctx) {
   return KernelCode::kOk;
 }
 
-Status PrepareCopy(const PrepareContext& ctx, const TensorView& tensor, KernelFn run, Prepared* p) {
+Status PrepareCopy(const PrepareContext& ctx, const View& tensor, KernelFn run, Prepared* p) {
   WHIT_ASSIGN_OR_RETURN(const auto* options, OptionsOf<fbs::VariableOptions>(ctx));
   const int index = options->variable();
   if (index < 0 || static_cast<size_t>(index) >= ctx.variables.size()) {
@@ -47,11 +47,11 @@ Status PrepareCopy(const PrepareContext& ctx, const TensorView& tensor, KernelFn
                                                     std::to_string(ctx.variables.size()) +
                                                     " does not exist");
   }
-  const TensorView& variable = ctx.variables[static_cast<size_t>(index)];
+  const View& variable = ctx.variables[static_cast<size_t>(index)];
   const bool both =
       variable.quant.present() == tensor.quant.present() || DTypeSize(tensor.type) > 1;
   if (variable.type != tensor.type || !(variable.shape == tensor.shape) || !both) {
-    const auto text = [](const TensorView& t) {
+    const auto text = [](const View& t) {
       return std::string(t.quant.present() ? "quantized " : "") + DTypeName(t.type) +
              t.shape.ToString();
     };

@@ -9,8 +9,6 @@ namespace whit {
 
 namespace {
 
-std::string Str(const flatbuffers::String* s) { return s == nullptr ? std::string() : s->str(); }
-
 std::string DescribePlace(const Place& place) {
   switch (place.kind) {
     case Place::Kind::kArena:
@@ -93,11 +91,11 @@ ModelInfo Describe(const Model& model) {
   const Graph& graph = model.impl()->graph;
   const fbs::Model& m = file.graph();
   ModelInfo info;
-  info.name = Str(m.name());
-  info.version = Str(m.version());
-  info.author = Str(m.author());
-  info.licence = Str(m.licence());
-  info.description = Str(m.description());
+  info.name = flatbuffers::GetString(m.name());
+  info.version = flatbuffers::GetString(m.version());
+  info.author = flatbuffers::GetString(m.author());
+  info.licence = flatbuffers::GetString(m.licence());
+  info.description = flatbuffers::GetString(m.description());
   info.file_bytes = file.file_bytes();
   info.weight_bytes = file.weights_section().size();
   info.parameters = CountParameters(graph);
@@ -114,12 +112,12 @@ ModelInfo Describe(const Model& model) {
   std::stable_sort(info.operator_counts.begin(), info.operator_counts.end(),
                    [](const auto& a, const auto& b) { return a.second > b.second; });
   for (unsigned i = 0; m.provenance() != nullptr && i < m.provenance()->size(); ++i) {
-    info.provenance.emplace_back(Str(m.provenance()->Get(i)->key()),
-                                 Str(m.provenance()->Get(i)->value()));
+    info.provenance.emplace_back(flatbuffers::GetString(m.provenance()->Get(i)->key()),
+                                 flatbuffers::GetString(m.provenance()->Get(i)->value()));
   }
   for (unsigned i = 0; m.dims() != nullptr && i < m.dims()->size(); ++i) {
     const fbs::DimVar& dim = *m.dims()->Get(i);
-    info.dims.push_back({Str(dim.name()), dim.value(), dim.max()});
+    info.dims.push_back({flatbuffers::GetString(dim.name()), dim.value(), dim.max()});
   }
   return info;
 }

@@ -6,8 +6,6 @@ namespace whit {
 
 namespace {
 
-std::string Str(const flatbuffers::String* s) { return s == nullptr ? std::string() : s->str(); }
-
 BlobView BlobOf(const ModelFile& file, int index) {
   if (index < 0) return {};
   const auto bytes = file.blob(static_cast<size_t>(index));
@@ -33,7 +31,7 @@ Shape ReadShape(const Dims* dims) {
 
 PackedWeights ReadWeights(const ModelFile& file, const fbs::Weights& w) {
   PackedWeights out;
-  out.name = Str(w.name());
+  out.name = flatbuffers::GetString(w.name());
   out.layout = static_cast<PackedWeights::Layout>(w.layout());
   out.groups = w.groups();
   out.n = w.n();
@@ -52,7 +50,8 @@ PackedWeights ReadWeights(const ModelFile& file, const fbs::Weights& w) {
 }
 
 IoDef ReadIo(const fbs::Io& io) {
-  return {Str(io.name()), static_cast<int>(io.tensor()), static_cast<DType>(io.type())};
+  return {flatbuffers::GetString(io.name()), static_cast<int>(io.tensor()),
+          static_cast<DType>(io.type())};
 }
 
 // The value of each named dimension: Options::dims, else the file's default.
@@ -62,7 +61,7 @@ Result<std::vector<uint32_t>> ResolveDims(const fbs::Model& model, const DimValu
   std::vector<uint32_t> bounds;
   for (size_t i = 0; model.dims() != nullptr && i < model.dims()->size(); ++i) {
     const fbs::DimVar* dim = model.dims()->Get(static_cast<unsigned>(i));
-    names.push_back(Str(dim->name()));
+    names.push_back(flatbuffers::GetString(dim->name()));
     bounds.push_back(dim->max());
     values.push_back(dim->value());
   }
@@ -91,7 +90,7 @@ Result<std::vector<uint32_t>> ResolveDims(const fbs::Model& model, const DimValu
 Result<TensorDef> ReadTensor(const ModelFile& file, const fbs::Tensor& t,
                              const std::vector<uint32_t>& dim_values) {
   TensorDef def;
-  def.name = Str(t.name());
+  def.name = flatbuffers::GetString(t.name());
   def.type = static_cast<DType>(t.type());
   def.shape = ReadShape(t.shape());
   if (t.dim_vars() != nullptr) {
@@ -110,7 +109,7 @@ NodeDef ReadNode(const fbs::Operator& op, int index, std::vector<TensorDef>* ten
   NodeDef node;
   node.op = &op;
   node.type = static_cast<OpType>(op.options_type());
-  node.name = Str(op.name());
+  node.name = flatbuffers::GetString(op.name());
   if (op.inputs() != nullptr) node.in.assign(op.inputs()->begin(), op.inputs()->end());
   if (op.outputs() != nullptr) node.out.assign(op.outputs()->begin(), op.outputs()->end());
   for (int t : node.out) {
@@ -121,7 +120,7 @@ NodeDef ReadNode(const fbs::Operator& op, int index, std::vector<TensorDef>* ten
 
 TensorDef ReadVariable(const ModelFile& file, const fbs::Variable& v) {
   TensorDef def;
-  def.name = Str(v.name());
+  def.name = flatbuffers::GetString(v.name());
   def.type = static_cast<DType>(v.type());
   def.shape = ReadShape(v.shape());
   ReadQuantization(v.quantization(), &def);

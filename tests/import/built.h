@@ -1,4 +1,4 @@
-// What a GraphBuilder made, opened and run. Files that include this are built with WHIT_VIEW_ONLY.
+// What a GraphBuilder made, opened and run.
 #ifndef WHIT_TESTS_IMPORT_BUILT_H_
 #define WHIT_TESTS_IMPORT_BUILT_H_
 

@@ -18,9 +18,9 @@ constexpr int kIn = 3, kOut = 4;
 constexpr size_t kTaps = 9;
 
 // What Keras holds of a convolution, [3,3,kIn,kOut], and of a normalization.
-struct Layer {
+struct GraftLayer {
   Floats kernel, bias, gamma, beta, mean, variance;
-  explicit Layer(uint32_t seed)
+  explicit GraftLayer(uint32_t seed)
       : kernel(Noise(kTaps * kIn * kOut, seed)),
         bias(Noise(kOut, seed + 1)),
         gamma(Noise(kOut, seed + 2, 0.5f, 2)),
@@ -109,7 +109,7 @@ struct Grafted {
   }
 };
 
-void ExpectNear(const Floats& got, const Floats& want) {
+void ExpectClose(const Floats& got, const Floats& want) {
   ASSERT_EQ(got.size(), want.size());
   for (size_t i = 0; i < got.size(); ++i) EXPECT_NEAR(got[i], want[i], 1e-5f) << i;
 }
@@ -118,7 +118,7 @@ const Product kForeign{"net/conv_b/Conv2D", "net/norm_b/FusedBatchNormV3;net/con
                        Noise(kTaps* kIn* kOut, 90), Noise(kOut, 91)};
 
 TEST(Graft, NamesTellTheLayerAndItsNormalization) {
-  const Layer a(10), b(20);
+  const GraftLayer a(10), b(20);
   FakeFile file;
   a.AddTo(&file, "model/conv_a/conv_a", "model/norm_a/norm_a");
   b.AddTo(&file, "model/conv_b/conv_b", "model/norm_b/norm_b");
@@ -127,8 +127,8 @@ TEST(Graft, NamesTellTheLayerAndItsNormalization) {
   const Grafted g(Model({kForeign, other}), file);
   ASSERT_TRUE(g.status.ok()) << g.status.message();
   EXPECT_TRUE(g.check.ok()) << g.check.message();
-  ExpectNear(g.biases[0], b.FoldedBias(1e-3f));  // Keras' epsilon
-  ExpectNear(g.biases[1], a.FoldedBias(1e-3f));
+  ExpectClose(g.biases[0], b.FoldedBias(1e-3f));  // Keras' epsilon
+  ExpectClose(g.biases[1], a.FoldedBias(1e-3f));
   ASSERT_EQ(g.matches.grafted.size(), size_t{2});
   EXPECT_EQ(g.matches.grafted[0].source, "model/conv_b/conv_b/kernel:0");
   EXPECT_EQ(g.matches.grafted[0].normalization, "model/norm_b/norm_b/moving_mean:0");
@@ -139,10 +139,10 @@ TEST(Graft, NamesTellTheLayerAndItsNormalization) {
 
 // Keras 3 numbers tensors and calls folders by classes: names and epsilon are in its configuration.
 TEST(Graft, FoldersOfKeras3GetTheirNames) {
-  const Layer a(10), b(20);
+  const GraftLayer a(10), b(20);
   FakeFile file;
   size_t number = 0;
-  for (const Layer& layer : {a, b}) {
+  for (const GraftLayer& layer : {a, b}) {
     const std::string end = number == 0 ? "" : "_" + std::to_string(number);
     const std::string conv = "layers/conv2d" + end + "/vars/";
     const std::string norm = "layers/functional/layers/batch_normalization" + end + "/vars/";
@@ -164,13 +164,13 @@ TEST(Graft, FoldersOfKeras3GetTheirNames) {
   const Grafted g(Model({kForeign, other}), file);
   ASSERT_TRUE(g.status.ok()) << g.status.message();
   EXPECT_TRUE(g.check.ok()) << g.check.message();
-  ExpectNear(g.biases[0], b.FoldedBias(0.25f));
-  ExpectNear(g.biases[1], a.FoldedBias(1e-3f));
+  ExpectClose(g.biases[0], b.FoldedBias(0.25f));
+  ExpectClose(g.biases[1], a.FoldedBias(1e-3f));
   EXPECT_EQ(g.matches.grafted[0].by, "name");
 }
 
 TEST(Graft, ConfigurationsThatAreNoneSayNothing) {
-  const Layer b(20);
+  const GraftLayer b(20);
   std::string nested = R"({"config":{"layers":)";
   for (int i = 0; i < 20000; ++i)
     nested += R"([{"class_name":"LongNameOfAClass","config":{"layers":)";
@@ -182,21 +182,21 @@ TEST(Graft, ConfigurationsThatAreNoneSayNothing) {
     file.Say("model_config", text.size() > 100 ? whole + "}}" : whole);
     const Grafted g(Model({kForeign}), file);
     ASSERT_TRUE(g.status.ok()) << g.status.message();
-    ExpectNear(g.biases[0], b.FoldedBias(1e-3f));
+    ExpectClose(g.biases[0], b.FoldedBias(1e-3f));
   }
 }
 
 TEST(Graft, EpsilonCanBeGiven) {
-  const Layer b(20);
+  const GraftLayer b(20);
   FakeFile file;
   b.AddTo(&file, "conv_b", "norm_b");
   const Grafted g(Model({kForeign}), file, 0.25);
   ASSERT_TRUE(g.status.ok()) << g.status.message();
-  ExpectNear(g.biases[0], b.FoldedBias(0.25f));
+  ExpectClose(g.biases[0], b.FoldedBias(0.25f));
 }
 
 TEST(Graft, ValuesTellWhereNamesDoNot) {
-  const Layer a(10), b(20);
+  const GraftLayer a(10), b(20);
   FakeFile file;
   a.AddTo(&file, "conv_1", "norm_1");
   b.AddTo(&file, "conv_2", "norm_2");
@@ -212,7 +212,7 @@ TEST(Graft, ValuesTellWhereNamesDoNot) {
 }
 
 TEST(Graft, NothingIsGuessed) {
-  const Layer a(10), b(20);
+  const GraftLayer a(10), b(20);
   FakeFile file;
   a.AddTo(&file, "conv_1", "norm_1");
   b.AddTo(&file, "conv_2", "norm_2");
@@ -228,7 +228,7 @@ TEST(Graft, NothingIsGuessed) {
 }
 
 TEST(Graft, ShapeTellsTheLastOne) {
-  const Layer a(10);
+  const GraftLayer a(10);
   FakeFile file;
   file.Add("conv.weight", {kOut, kIn, 3, 3}, a.kernel);
   file.Add("conv.bias", {kOut}, a.bias);
@@ -313,7 +313,7 @@ TEST(Graft, ABiasWithoutAPlaceIsRefused) {
 }
 
 TEST(Graft, ANormalizationThatIsNotFiniteIsRefused) {
-  Layer b(20);
+  GraftLayer b(20);
   b.variance[2] = -1;
   FakeFile file;
   b.AddTo(&file, "conv_b", "norm_b");

@@ -12,7 +12,7 @@
 namespace whit::tools::onnx {
 namespace {
 
-std::span<const uint8_t> Bytes(const std::string& text) {
+std::span<const uint8_t> ProtoBytes(const std::string& text) {
   return {reinterpret_cast<const uint8_t*>(text.data()), text.size()};
 }
 
@@ -20,7 +20,7 @@ std::span<const uint8_t> Bytes(const std::string& text) {
 class Imported {
  public:
   explicit Imported(const std::string& onnx, const ImportOptions& options = {}) {
-    auto bytes = ImportModelBytes(Bytes(onnx), options, &report_);
+    auto bytes = ImportModelBytes(ProtoBytes(onnx), options, &report_);
     EXPECT_TRUE(bytes.ok()) << bytes.status().message();
     if (!bytes.ok()) return;
     file_ = std::move(bytes).value();
@@ -65,11 +65,11 @@ class Imported {
  private:
   ImportReport report_;
   std::vector<std::byte> file_;
-  std::optional<Model> model_;
+  std::optional<whit::Model> model_;
 };
 
 Status Refusal(const std::string& onnx, const ImportOptions& options = {}) {
-  auto bytes = ImportModelBytes(Bytes(onnx), options);
+  auto bytes = ImportModelBytes(ProtoBytes(onnx), options);
   EXPECT_FALSE(bytes.ok());
   return bytes.status();
 }
@@ -85,7 +85,7 @@ std::vector<float> Ramp(size_t n, float step = 0.25f, float first = -1) {
   return values;
 }
 
-void ExpectNear(const std::vector<float>& got, const std::vector<float>& want) {
+void ExpectClose(const std::vector<float>& got, const std::vector<float>& want) {
   ASSERT_EQ(got.size(), want.size());
   for (size_t i = 0; i < got.size(); ++i)
     EXPECT_NEAR(got[i], want[i], 1e-5f * (1 + std::abs(want[i]))) << "at " << i;
@@ -138,7 +138,7 @@ TEST(OnnxTest, ImagesAreTurnedOnceAndClassifiersNotAtAll) {
   // Normalization and activation are in the convolution; the flattened image is not turned back.
   EXPECT_EQ(m.Ops(), (std::vector<std::string>{"Transpose", "Conv2D", "FullyConnected"}));
   const auto x = Ramp(24);
-  ExpectNear(m.Run({x}), Classified(x));
+  ExpectClose(m.Run({x}), Classified(x));
   ASSERT_EQ(m.report().notes.size(), 1u);
   EXPECT_NE(m.report().notes[0].find("'N' is 1"), std::string::npos);
 }
@@ -151,7 +151,7 @@ TEST(OnnxTest, LayoutNhwcHasNoTransposeAtAll) {
   const auto x = Ramp(24);
   std::vector<float> nhwc;
   for (size_t p = 0; p < 12; ++p) nhwc.push_back(x[p]), nhwc.push_back(x[12 + p]);
-  ExpectNear(m.Run({nhwc}), Classified(x));
+  ExpectClose(m.Run({nhwc}), Classified(x));
 }
 
 // The shape that a reshape takes is computed from the input's own, as PyTorch exports view().
@@ -184,12 +184,12 @@ TEST(OnnxTest, GeluWrittenWithErfIsOneOperator) {
   const auto x = Ramp(8, 0.5f, -3);
   std::vector<float> want;
   for (float v : x) want.push_back(v * 0.5f * (1 + std::erf(v / 1.41421356f)));
-  ExpectNear(m.Run({x}), want);
+  ExpectClose(m.Run({x}), want);
   // Somebody else reads the sum: it stays as it is written.
   g.outputs.push_back(Info("a", 1, {"2", "4"}));
   Imported apart(g.Model());
   EXPECT_GT(apart.Ops().size(), 5u);
-  ExpectNear(apart.Run({x}), want);
+  ExpectClose(apart.Run({x}), want);
 }
 
 // Multi-head attention's reshape and transpose of [N,T,heads*d]: only products may move anything.
@@ -210,7 +210,7 @@ TEST(OnnxTest, TransposesOfMatricesBecomePartOfProducts) {
       want.push_back(sum);
     }
   }
-  ExpectNear(m.Run({a, b}), want);
+  ExpectClose(m.Run({a, b}), want);
 }
 
 // Channel shuffle: split the channels, exchange, join; one transpose of the innermost axes.
@@ -227,7 +227,7 @@ TEST(OnnxTest, ChannelShuffleStaysChannelsLast) {
   EXPECT_EQ(Count(m.Ops(), "Transpose"), 3u);  // both borders and the shuffle
   std::vector<float> x(16);
   for (size_t i = 0; i < 16; ++i) x[i] = static_cast<float>(i);
-  ExpectNear(m.Run({x}), {0, 1, 2, 3, 8, 9, 10, 11, 4, 5, 6, 7, 12, 13, 14, 15});
+  ExpectClose(m.Run({x}), {0, 1, 2, 3, 8, 9, 10, 11, 4, 5, 6, 7, 12, 13, 14, 15});
 }
 
 Wire Codes(const std::string& name, const std::vector<int64_t>& dims,
@@ -269,7 +269,7 @@ TEST(OnnxTest, ConvolutionBetweenDequantizeAndQuantizeIsOfIntegers) {
     const float y = std::max(x[p] * 1.0f + x[4 + p] * -2.0f + 12.5f, 0.0f);
     want.push_back(std::nearbyint(y / 0.5f) * 0.5f);
   }
-  ExpectNear(m.Run({x}), want);
+  ExpectClose(m.Run({x}), want);
 }
 
 TEST(OnnxTest, AConstantConditionChoosesABranch) {
@@ -285,7 +285,7 @@ TEST(OnnxTest, AConstantConditionChoosesABranch) {
       Node("If", {"c"}, {"y"},
            {GraphAttr("then_branch", yes.Message()), GraphAttr("else_branch", no.Message())})};
   Imported m(g.Model());
-  ExpectNear(m.Run({{1, -2}}), {-1, 2});
+  ExpectClose(m.Run({{1, -2}}), {-1, 2});
 }
 
 // ---- refusals ----
@@ -341,7 +341,7 @@ TEST(OnnxRefusalTest, WhatIsNoModel) {
 
 TEST(OnnxHostileTest, EveryTruncationAndManyFlipsEndWithAStatus) {
   const std::string good = Classifier().Model();
-  for (size_t n = 0; n < good.size(); ++n) (void)ImportOnnxBytes(Bytes(good.substr(0, n)));
+  for (size_t n = 0; n < good.size(); ++n) (void)ImportOnnxBytes(ProtoBytes(good.substr(0, n)));
   uint32_t random = 1;
   for (int i = 0; i < 2000; ++i) {
     std::string bad = good;
@@ -349,7 +349,7 @@ TEST(OnnxHostileTest, EveryTruncationAndManyFlipsEndWithAStatus) {
       random = random * 1664525 + 1013904223;
       bad[random / 16 % bad.size()] = static_cast<char>(random >> 24);
     }
-    const auto result = ImportOnnxBytes(Bytes(bad));
+    const auto result = ImportOnnxBytes(ProtoBytes(bad));
     EXPECT_TRUE(result.ok() || !result.status().message().empty());
   }
 }

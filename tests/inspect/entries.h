@@ -23,7 +23,7 @@ std::span<const std::byte> BytesOf(const std::vector<T>& values) {
 }
 
 /// Gaussian, deviation 1.
-inline std::vector<float> Noise(size_t n, unsigned seed = 1) {
+inline std::vector<float> RandomWeights(size_t n, unsigned seed = 1) {
   std::mt19937 random(seed);
   std::normal_distribution<float> normal;
   std::vector<float> values(n);

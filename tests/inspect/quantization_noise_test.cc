@@ -9,7 +9,7 @@
 namespace whit::tools {
 namespace {
 
-QuantizationNoise Of(const TensorEntry& entry, const std::vector<float>& values) {
+QuantizationNoise NoiseOf(const TensorEntry& entry, const std::vector<float>& values) {
   const ChannelLayout layout = ChannelsOf(entry, "PyTorch zip");
   return QuantizationNoiseOf(entry, BytesOf(values), layout,
                              StatisticsOf(entry, BytesOf(values), layout));
@@ -31,7 +31,7 @@ TEST(QuantizerTest, RoundsToTheNearestEvenAndClamps) {
 TEST(QuantizationNoiseTest, UniformValuesHaveTheTextbooksNoise) {
   std::vector<float> values(100000);
   for (size_t i = 0; i < values.size(); ++i) values[i] = static_cast<float>(i) / 50000.0f - 1;
-  const QuantizationNoise n = Of(Entry({1, 100000}), values);
+  const QuantizationNoise n = NoiseOf(Entry({1, 100000}), values);
   const double expected = 10 * std::log10((1.0 / 3) / (1.0 / (127.0 * 127 * 12)));
   EXPECT_NEAR(n.int8_tensor, expected, 0.1);
   EXPECT_NEAR(n.int8_channel, expected, 0.1);
@@ -39,19 +39,19 @@ TEST(QuantizationNoiseTest, UniformValuesHaveTheTextbooksNoise) {
 }
 
 TEST(QuantizationNoiseTest, ScalesByChannelSaveTheSmallOnes) {
-  std::vector<float> values = Noise(20000);
+  std::vector<float> values = RandomWeights(20000);
   for (size_t i = 0; i < 10000; ++i) values[i] *= 1000;
-  const QuantizationNoise n = Of(Entry({2, 10000}), values);
+  const QuantizationNoise n = NoiseOf(Entry({2, 10000}), values);
   EXPECT_NEAR(n.int8_tensor, n.int8_channel, 1);  // the large channel is nearly all of the signal
   values.assign(20000, 0.5f);
   values[0] = 1000;
-  const QuantizationNoise lost = Of(Entry({2, 10000}), values);
+  const QuantizationNoise lost = NoiseOf(Entry({2, 10000}), values);
   EXPECT_LT(lost.int8_tensor, 30);
 }
 
 TEST(QuantizationNoiseTest, NothingToLose) {
-  EXPECT_TRUE(std::isinf(Of(Entry({1, 2}), {127, -127}).int8_tensor));
-  EXPECT_EQ(Of(Entry({1, 2}), {0, 0}).int8_tensor, 0);
+  EXPECT_TRUE(std::isinf(NoiseOf(Entry({1, 2}), {127, -127}).int8_tensor));
+  EXPECT_EQ(NoiseOf(Entry({1, 2}), {0, 0}).int8_tensor, 0);
 }
 
 }  // namespace

@@ -12,12 +12,13 @@ namespace whit::tools {
 namespace {
 
 template <typename T>
-TensorStatistics Of(const TensorEntry& entry, const std::vector<T>& values) {
+TensorStatistics StatisticsOf(const TensorEntry& entry, const std::vector<T>& values) {
   return StatisticsOf(entry, BytesOf(values), ChannelsOf(entry, "PyTorch zip"));
 }
 
 TEST(StatisticsTest, AKnownTensor) {
-  const TensorStatistics s = Of(Entry({2, 4}), std::vector<float>{0, 2, 4, 6, 0, 0, -8, 4});
+  const TensorStatistics s =
+      StatisticsOf(Entry({2, 4}), std::vector<float>{0, 2, 4, 6, 0, 0, -8, 4});
   EXPECT_EQ(s.elements, 8);
   EXPECT_EQ(s.zeros, 3);
   EXPECT_EQ(s.min, -8);
@@ -37,7 +38,7 @@ TEST(StatisticsTest, AKnownTensor) {
 }
 
 TEST(StatisticsTest, HistogramsHoldEveryElement) {
-  const TensorStatistics s = Of(Entry({64, 100}), Noise(6400));
+  const TensorStatistics s = StatisticsOf(Entry({64, 100}), RandomWeights(6400));
   EXPECT_EQ(std::accumulate(s.histogram.begin(), s.histogram.end(), int64_t{0}), 6400);
   for (const ChannelStatistics& c : s.channels)
     EXPECT_EQ(std::accumulate(c.histogram.begin(), c.histogram.end(), 0u), 100u);
@@ -49,7 +50,8 @@ TEST(StatisticsTest, HistogramsHoldEveryElement) {
 
 TEST(StatisticsTest, WhatIsNotFiniteStaysOut) {
   constexpr float kInf = std::numeric_limits<float>::infinity();
-  const TensorStatistics s = Of(Entry({2, 3}), std::vector<float>{1, NAN, 3, kInf, -kInf, NAN});
+  const TensorStatistics s =
+      StatisticsOf(Entry({2, 3}), std::vector<float>{1, NAN, 3, kInf, -kInf, NAN});
   EXPECT_EQ(s.not_finite, 4);
   EXPECT_DOUBLE_EQ(s.mean, 2);
   EXPECT_DOUBLE_EQ(s.deviation, 1);
@@ -61,8 +63,8 @@ TEST(StatisticsTest, WhatIsNotFiniteStaysOut) {
 // Ranges that overflow and underflow: any figures, but no crash and no element lost.
 TEST(StatisticsTest, ExtremeRanges) {
   for (const double value : {std::numeric_limits<double>::max(), 5e-324}) {
-    const TensorStatistics s =
-        Of(Entry({2, 2}, ElementType::kFloat64), std::vector<double>{value, -value, 0, value});
+    const TensorStatistics s = StatisticsOf(Entry({2, 2}, ElementType::kFloat64),
+                                            std::vector<double>{value, -value, 0, value});
     EXPECT_EQ(std::accumulate(s.histogram.begin(), s.histogram.end(), int64_t{0}), 4);
   }
 }
@@ -70,7 +72,7 @@ TEST(StatisticsTest, ExtremeRanges) {
 TEST(StatisticsTest, CodesAreRealNumbers) {
   TensorEntry entry = Entry({2, 2}, ElementType::kInt8);
   entry.codes = {{0.5f, 2}, {0, 1}, 0};
-  const TensorStatistics s = Of(entry, std::vector<int8_t>{-4, 2, 1, 3});
+  const TensorStatistics s = StatisticsOf(entry, std::vector<int8_t>{-4, 2, 1, 3});
   EXPECT_EQ(s.channels[0].min, -2);
   EXPECT_EQ(s.channels[0].max, 1);
   EXPECT_EQ(s.channels[1].zeros, 1);
@@ -80,14 +82,14 @@ TEST(StatisticsTest, CodesAreRealNumbers) {
 TEST(StatisticsTest, OutliersAndNearZeros) {
   std::vector<float> values(1000, 0.001f);
   values[7] = -1, values[8] = 1, values[9] = 0, values[10] = 1 / 250.0f, values[11] = 1 / 258.0f;
-  const TensorStatistics s = Of(Entry({1000}), values);
+  const TensorStatistics s = StatisticsOf(Entry({1000}), values);
   EXPECT_EQ(s.beyond_six, 2);
   EXPECT_EQ(s.near_zeros, 996);  // 1 / 250 is above the bound, 1 / 258 below
   EXPECT_EQ(s.zeros, 1);
 }
 
 TEST(StatisticsTest, NoElements) {
-  const TensorStatistics s = Of(Entry({0, 3}), std::vector<float>());
+  const TensorStatistics s = StatisticsOf(Entry({0, 3}), std::vector<float>());
   EXPECT_EQ(s.elements, 0);
   EXPECT_EQ(s.max, 0);
   EXPECT_EQ(s.deviation, 0);

@@ -14,7 +14,7 @@ std::vector<SuperWeight> Of(const TensorEntry& entry, const std::vector<float>& 
 }
 
 TEST(SuperWeightsTest, OnePlantedIsTheOnlyOne) {
-  std::vector<float> values = Noise(256 * 512);
+  std::vector<float> values = RandomWeights(256 * 512);
   EXPECT_TRUE(Of(Entry({256, 512}), values).empty());
   values[100 * 512 + 33] = -60;
   const auto found = Of(Entry({256, 512}), values);
@@ -29,13 +29,13 @@ TEST(SuperWeightsTest, OnePlantedIsTheOnlyOne) {
 
 // A channel that is large as a whole dominates its columns, but none of its weights does alone.
 TEST(SuperWeightsTest, ALargeChannelIsNone) {
-  std::vector<float> values = Noise(256 * 512);
+  std::vector<float> values = RandomWeights(256 * 512);
   for (size_t k = 0; k < 512; ++k) values[k] *= 20;
   EXPECT_TRUE(Of(Entry({256, 512}), values).empty());
 }
 
 TEST(SuperWeightsTest, TenAtTheMostTheLargestFirst) {
-  std::vector<float> values = Noise(256 * 256);
+  std::vector<float> values = RandomWeights(256 * 256);
   for (size_t k = 0; k < 20; ++k) values[k * 257] = 40 + static_cast<float>(k);
   const auto found = Of(Entry({256, 256}), values);
   ASSERT_EQ(found.size(), kMostSuperWeights);
@@ -44,7 +44,7 @@ TEST(SuperWeightsTest, TenAtTheMostTheLargestFirst) {
 }
 
 TEST(SuperWeightsTest, SmallTensorsHaveNone) {
-  std::vector<float> values = Noise(32 * 512);
+  std::vector<float> values = RandomWeights(32 * 512);
   values[5] = 100;
   EXPECT_TRUE(Of(Entry({32, 512}), values).empty());
 }

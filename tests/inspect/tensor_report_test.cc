@@ -20,12 +20,12 @@ std::vector<std::string> Kinds(const TensorReport& report) {
 using Names = std::vector<std::string>;
 
 TEST(TensorReportTest, NothingOfGaussianWeights) {
-  const std::vector<float> values = Noise(128 * 256);
+  const std::vector<float> values = RandomWeights(128 * 256);
   EXPECT_EQ(Kinds(ReportOf(Entry({128, 256}), BytesOf(values), "PyTorch zip")), Names());
 }
 
 TEST(TensorReportTest, DeadAndDuplicateChannels) {
-  std::vector<float> values = Noise(16 * 64);
+  std::vector<float> values = RandomWeights(16 * 64);
   for (size_t k = 0; k < 64; ++k) {
     values[3 * 64 + k] = values[9 * 64 + k] = 0;
     values[5 * 64 + k] = values[4 * 64 + k];
@@ -43,7 +43,7 @@ TEST(TensorReportTest, DeadAndDuplicateChannels) {
 }
 
 TEST(TensorReportTest, WhatIsBrokenComesFirst) {
-  std::vector<float> values = Noise(16 * 64);
+  std::vector<float> values = RandomWeights(16 * 64);
   for (size_t k = 0; k < 64; ++k) values[k] = 0;
   values[100] = NAN;
   const TensorReport broken = ReportOf(Entry({16, 64}), BytesOf(values), "PyTorch zip");
@@ -55,7 +55,7 @@ TEST(TensorReportTest, WhatIsBrokenComesFirst) {
 }
 
 TEST(TensorReportTest, WideChannelsNeedScalesByChannel) {
-  std::vector<float> spread = Noise(32 * 64);
+  std::vector<float> spread = RandomWeights(32 * 64);
   for (size_t i = 0; i < spread.size(); ++i) spread[i] *= i / 64 % 16 == 0 ? 6 : 1;
   spread[0] = 250;
   const Names kinds = Kinds(ReportOf(Entry({32, 64}), BytesOf(spread), "PyTorch zip"));

@@ -12,9 +12,6 @@
 namespace whit {
 namespace {
 
-constexpr float kInf = std::numeric_limits<float>::infinity();
-constexpr float kNan = std::numeric_limits<float>::quiet_NaN();
-
 // Flat index into a tensor of `shape` of the element that meets output element `at` under
 // broadcasting.
 int64_t BroadcastIndex(int64_t at, const Shape& out, const Shape& shape) {
@@ -50,10 +47,10 @@ double RealOf(OpType type, double a, double b) {
   }
 }
 
-struct Case {
+struct BinaryCase {
   Shape a, b, out;
 };
-const Case kCases[] = {
+const BinaryCase kBinaryCases[] = {
     {{2, 3, 5, 7}, {2, 3, 5, 7}, {2, 3, 5, 7}},    // one span
     {{2, 3, 5, 7}, {7}, {2, 3, 5, 7}},             // trailing channel
     {{2, 3, 5, 7}, {1}, {2, 3, 5, 7}},             // scalar
@@ -74,12 +71,12 @@ constexpr OpType kQuantizedOps[] = {OpType::kAdd,
                                     OpType::kMinimum,
                                     OpType::kSquaredDifference};
 
-std::string Describe(OpType type, const Case& c) {
+std::string Describe(OpType type, const BinaryCase& c) {
   return std::string(RowOf(type).name) + " " + c.a.ToString() + " " + c.b.ToString();
 }
 
 template <typename T>
-void CheckQuantized(OpType type, const Case& c, float sa, int za, float sb, int zb, float so,
+void CheckQuantized(OpType type, const BinaryCase& c, float sa, int za, float sb, int zb, float so,
                     int zo, float lo = -kInf, float hi = kInf) {
   SCOPED_TRACE(Describe(type, c));
   const double type_lo = std::numeric_limits<T>::min(), type_hi = std::numeric_limits<T>::max();
@@ -108,7 +105,7 @@ void CheckQuantized(OpType type, const Case& c, float sa, int za, float sb, int 
 
 TEST(Binary, QuantizedIsWithinHalfAStepOfTheRealResult) {
   for (const OpType type : kQuantizedOps) {
-    for (const Case& c : kCases) {
+    for (const BinaryCase& c : kBinaryCases) {
       CheckQuantized<int8_t>(type, c, 0.023f, -3, 0.041f, 11, 0.05f, -17);
       CheckQuantized<int8_t>(type, c, 0.5f, 0, 0.25f, 127, 1.0f, -128);
       CheckQuantized<int16_t>(type, c, 3.1e-4f, 0, 1.7e-4f, 0, 4.0e-4f, 0);
@@ -117,9 +114,9 @@ TEST(Binary, QuantizedIsWithinHalfAStepOfTheRealResult) {
 }
 
 TEST(Binary, QuantizedClampsToTheFusedActivation) {
-  CheckQuantized<int8_t>(OpType::kAdd, kCases[0], 0.1f, 4, 0.1f, 5, 0.05f, -10, -10, 110);
-  CheckQuantized<int8_t>(OpType::kMul, kCases[1], 0.1f, 4, 0.1f, 5, 0.05f, -10, -10, kInf);
-  CheckQuantized<int16_t>(OpType::kSub, kCases[1], 0.1f, 0, 0.1f, 0, 0.05f, 0, 0, 1000);
+  CheckQuantized<int8_t>(OpType::kAdd, kBinaryCases[0], 0.1f, 4, 0.1f, 5, 0.05f, -10, -10, 110);
+  CheckQuantized<int8_t>(OpType::kMul, kBinaryCases[1], 0.1f, 4, 0.1f, 5, 0.05f, -10, -10, kInf);
+  CheckQuantized<int16_t>(OpType::kSub, kBinaryCases[1], 0.1f, 0, 0.1f, 0, 0.05f, 0, 0, 1000);
 }
 
 // The rule is stated to the bit; this is the page again, for the ties and large ratios that a
@@ -187,7 +184,7 @@ std::vector<T> RunPlain(OpType type, std::vector<T> a, std::vector<T> b, float l
 
 TEST(Binary, FloatBroadcasts) {
   for (const OpType type : kQuantizedOps) {
-    for (const Case& c : kCases) {
+    for (const BinaryCase& c : kBinaryCases) {
       SCOPED_TRACE(Describe(type, c));
       const auto a = RandomValues<float>(c.a.elements(), -4, 4, 7);
       const auto b = RandomValues<float>(c.b.elements(), 1, 4, 8);

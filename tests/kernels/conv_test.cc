@@ -12,7 +12,7 @@ OpType TypeOf(const ConvCase& c) {
                         : OpType::kConv2D;
 }
 
-ConvCase RandomCase(Random& r, bool depthwise, bool transposed) {
+ConvCase RandomCase(CaseRandom& r, bool depthwise, bool transposed) {
   ConvCase c;
   c.depthwise = depthwise;
   c.transposed = transposed;
@@ -47,7 +47,7 @@ struct Ranges {
   bool large_multipliers = false;
 };
 
-void CheckInt8(Random& r, const ConvCase& c, const Ranges& ranges) {
+void CheckInt8(CaseRandom& r, const ConvCase& c, const Ranges& ranges) {
   SCOPED_TRACE(c.ToString() + " zw " + std::to_string(ranges.weight_zero_point));
   const auto x = r.Integers<int8_t>(c.x_shape().elements(), -128, 127, ranges.extreme);
   const auto w = r.Integers<int8_t>(c.w_shape().elements(), -128, 127, ranges.extreme);
@@ -92,7 +92,7 @@ void CheckInt8(Random& r, const ConvCase& c, const Ranges& ranges) {
   EXPECT_EQ(t.prepared().macs, c.y_shape().elements() * c.k());
 }
 
-void CheckInt16(Random& r, const ConvCase& c, bool extreme) {
+void CheckInt16(CaseRandom& r, const ConvCase& c, bool extreme) {
   SCOPED_TRACE(c.ToString());
   const auto x = r.Integers<int16_t>(c.x_shape().elements(), -32768, 32767, extreme);
   const auto w = r.Integers<int8_t>(c.w_shape().elements(), -128, 127, extreme);
@@ -124,7 +124,7 @@ void CheckInt16(Random& r, const ConvCase& c, bool extreme) {
   EXPECT_EQ(t.Out<int16_t>(0), want);
 }
 
-void CheckFloat(Random& r, const ConvCase& c) {
+void CheckFloat(CaseRandom& r, const ConvCase& c) {
   SCOPED_TRACE(c.ToString());
   const auto x = r.Reals(c.x_shape().elements(), -1, 1);
   const auto w = r.Reals(c.w_shape().elements(), -1, 1);
@@ -157,7 +157,7 @@ void CheckFloat(Random& r, const ConvCase& c) {
 }
 
 TEST(ConvTest, Int8EqualsNaiveSums) {
-  Random r(1);
+  CaseRandom r(1);
   for (int i = 0; i < 150; ++i) {
     const Ranges ranges{
         .extreme = r.Chance(4),
@@ -168,7 +168,7 @@ TEST(ConvTest, Int8EqualsNaiveSums) {
 }
 
 TEST(ConvTest, DepthwiseInt8EqualsNaiveSums) {
-  Random r(2);
+  CaseRandom r(2);
   for (int i = 0; i < 150; ++i) {
     const Ranges ranges{
         .extreme = r.Chance(4),
@@ -188,7 +188,7 @@ TEST(ConvTest, DepthwiseInt8EqualsNaiveSums) {
 }
 
 TEST(ConvTest, TransposedInt8EqualsNaiveSums) {
-  Random r(3);
+  CaseRandom r(3);
   for (int i = 0; i < 150; ++i) {
     const Ranges ranges{
         .extreme = r.Chance(4),
@@ -198,7 +198,7 @@ TEST(ConvTest, TransposedInt8EqualsNaiveSums) {
 }
 
 TEST(ConvTest, Int16EqualsNaiveSums) {
-  Random r(4);
+  CaseRandom r(4);
   for (int i = 0; i < 120; ++i) {
     CheckInt16(r, RandomCase(r, i % 3 == 1, i % 3 == 2), r.Chance(3));
   }
@@ -209,12 +209,12 @@ TEST(ConvTest, Int16EqualsNaiveSums) {
 }
 
 TEST(ConvTest, FloatIsCloseToDouble) {
-  Random r(5);
+  CaseRandom r(5);
   for (int i = 0; i < 120; ++i) CheckFloat(r, RandomCase(r, i % 3 == 1, i % 3 == 2));
 }
 
 TEST(ConvTest, MoreThanOneBlockOfRows) {
-  Random r(6);
+  CaseRandom r(6);
   ConvCase c;
   c.batch = 2, c.h = 20, c.w = 23, c.cin = 24, c.cout = 40, c.kh = c.kw = 3;
   c.top = c.left = c.bottom = c.right = 1;

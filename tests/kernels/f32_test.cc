@@ -18,7 +18,7 @@ bool HasFloats() {
 
 /// Runs `c` with random values, compared on all tiers by OpTester; `bias` may be absent.
 /// `winograd`: that implementation accepts it too.
-void Check(Random& r, const ConvCase& c, bool bias, float lo, float hi, bool winograd = false) {
+void Check(CaseRandom& r, const ConvCase& c, bool bias, float lo, float hi, bool winograd = false) {
   SCOPED_TRACE(c.ToString());
   const PackedArrays packed = c.Pack(r.Reals(c.w_shape().elements(), -1, 1));
   fbs::ConvOptionsT options = c.Options();
@@ -44,7 +44,7 @@ void Check(Random& r, const ConvCase& c, bool bias, float lo, float hi, bool win
 constexpr float kInfinity = std::numeric_limits<float>::infinity();
 
 TEST(F32Test, RowsAndChannelsAroundEveryTile) {
-  Random r(1);
+  CaseRandom r(1);
   for (int64_t rows = 1; rows <= 27; ++rows) {
     for (const int64_t cout : {1, 7, 8, 9, 16, 17, 24, 25, 32, 40, 47, 65, 96, 129, 200}) {
       ConvCase c;
@@ -55,7 +55,7 @@ TEST(F32Test, RowsAndChannelsAroundEveryTile) {
 }
 
 TEST(F32Test, DepthwiseAroundEveryRegister) {
-  Random r(2);
+  CaseRandom r(2);
   for (int64_t channels = 1; channels <= 50; ++channels) {
     for (const int64_t multiplier : {1, 2, 3, 8}) {
       ConvCase c;
@@ -70,7 +70,7 @@ TEST(F32Test, DepthwiseAroundEveryRegister) {
 }
 
 TEST(F32Test, DepthwiseOfEveryKernel) {
-  Random r(3);
+  CaseRandom r(3);
   for (int i = 0; i < 200; ++i) {
     ConvCase c;
     c.depthwise = true;
@@ -85,7 +85,7 @@ TEST(F32Test, DepthwiseOfEveryKernel) {
 }
 
 TEST(F32Test, TransposedOfEveryKernel) {
-  Random r(7);
+  CaseRandom r(7);
   for (int i = 0; i < 150; ++i) {
     ConvCase c;
     c.transposed = true;
@@ -101,7 +101,7 @@ TEST(F32Test, TransposedOfEveryKernel) {
 }
 
 TEST(F32Test, ProductsOfActivations) {
-  Random r(8);
+  CaseRandom r(8);
   for (int i = 0; i < 100; ++i) {
     const int64_t m = r.In(1, 30), k = r.In(1, 70), n = r.In(1, 180), batch = r.In(1, 3);
     const bool adj_x = r.Chance(2), adj_y = r.Chance(2), broadcast = r.Chance(2);
@@ -121,7 +121,7 @@ TEST(F32Test, ProductsOfActivations) {
 }
 
 TEST(F32Test, WinogradOfEverySizeAndPadding) {
-  Random r(9);
+  CaseRandom r(9);
   for (int i = 0; i < 60; ++i) {
     ConvCase c;
     c.kh = c.kw = 3;
@@ -134,7 +134,7 @@ TEST(F32Test, WinogradOfEverySizeAndPadding) {
 }
 
 TEST(F32Test, ManyTasks) {
-  Random r(4);
+  CaseRandom r(4);
   ConvCase c;
   c.batch = 2, c.h = 40, c.w = 37, c.cin = 20, c.cout = 37, c.kh = 3, c.kw = 3;
   c.top = c.left = c.bottom = c.right = 1;
@@ -145,7 +145,7 @@ TEST(F32Test, ManyTasks) {
 
 /// Float activations times int8 weights: the bytes of the reference, whose float operations are the
 /// same ones.
-void CheckHybrid(Random& r, const ConvCase& c, int32_t weight_zero_point, bool bias) {
+void CheckHybrid(CaseRandom& r, const ConvCase& c, int32_t weight_zero_point, bool bias) {
   SCOPED_TRACE(c.ToString() + " zw " + std::to_string(weight_zero_point));
   PackedArrays packed = c.Pack(r.Integers<int8_t>(c.w_shape().elements(), -128, 127, r.Chance(4)));
   packed.zero_point = weight_zero_point;
@@ -167,7 +167,7 @@ void CheckHybrid(Random& r, const ConvCase& c, int32_t weight_zero_point, bool b
 }
 
 TEST(F32Test, HybridEqualsTheReference) {
-  Random r(6);
+  CaseRandom r(6);
   for (int i = 0; i < 150; ++i) {
     ConvCase c;
     c.batch = r.In(1, 3), c.h = r.In(1, 8), c.w = r.In(1, 14), c.kh = r.In(1, 3), c.kw = r.In(1, 3);
@@ -191,7 +191,7 @@ TEST(F32Test, HybridEqualsTheReference) {
 /// A clamp passes NaN, and outputs do not see their neighbours'.
 TEST(F32Test, NanStaysInItsPlace) {
   constexpr int64_t kRows = 15, kIn = 5, kOut = 40;
-  Random r(5);
+  CaseRandom r(5);
   std::vector<float> x = r.Reals(kRows * kIn, -1, 1), w = r.Reals(kOut * kIn, -1, 1);
   x[3 * kIn + 2] = std::nanf("");
   w[7 * kIn + 1] = kInfinity;

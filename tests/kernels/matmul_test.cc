@@ -24,7 +24,7 @@ fbs::FullyConnectedOptionsT DenseOptions(int weights, int bias, int multiplier) 
 }
 
 TEST(FullyConnectedTest, Int8EqualsNaiveSums) {
-  Random r(1);
+  CaseRandom r(1);
   for (const Dense& d : {Dense{1, 1, 1},
                          {1, 1280, 100},
                          {3, 7, 5},
@@ -135,7 +135,7 @@ struct HybridOracle {
 };
 
 TEST(HybridTest, FullyConnectedQuantizesEveryRow) {
-  Random r(2);
+  CaseRandom r(2);
   const Dense d{5, 70, 20};
   const auto x = r.Reals(d.rows * d.k, -3, 5);
   const auto w = r.Integers<int8_t>(d.n * d.k, -127, 127);
@@ -168,7 +168,7 @@ TEST(HybridTest, FullyConnectedQuantizesEveryRow) {
 }
 
 TEST(HybridTest, ConvolutionsQuantizeEveryImage) {
-  Random r(3);
+  CaseRandom r(3);
   for (int form = 0; form < 3; ++form) {
     ConvCase c;
     c.batch = 2, c.h = 7, c.w = 6, c.cin = 5, c.cout = 19, c.kh = c.kw = 3;
@@ -264,7 +264,7 @@ fbs::BatchMatMulOptionsT OptionsFor(const MatMulCase& c) {
 }
 
 TEST(BatchMatMulTest, IntegersEqualNaiveSums) {
-  Random r(4);
+  CaseRandom r(4);
   for (const MatMulCase& c : kMatMuls) {
     SCOPED_TRACE(c.x.ToString() + c.y.ToString());
     for (bool extreme : {false, true}) {
@@ -290,7 +290,7 @@ TEST(BatchMatMulTest, IntegersEqualNaiveSums) {
 }
 
 TEST(BatchMatMulTest, Int16EqualsNaiveSums) {
-  Random r(5);
+  CaseRandom r(5);
   for (const MatMulCase& c : kMatMuls) {
     const auto x = r.Integers<int16_t>(c.x.elements(), -32768, 32767, true);
     const auto y = r.Integers<int16_t>(c.y.elements(), -32768, 32767, r.Chance(2));
@@ -312,7 +312,7 @@ TEST(BatchMatMulTest, Int16EqualsNaiveSums) {
 }
 
 TEST(BatchMatMulTest, FloatIsCloseToDouble) {
-  Random r(6);
+  CaseRandom r(6);
   for (const MatMulCase& c : kMatMuls) {
     const auto x = r.Reals(c.x.elements(), -1, 1);
     const auto y = r.Reals(c.y.elements(), -1, 1);

@@ -59,7 +59,7 @@ bool IsTierOf(const std::string& shown, const simd::Tier& tier) {
 struct OpTester::Buffers {
   // Views borrow from the tensors and vectors beside them.
   std::vector<TestTensor> in, out, variables;
-  std::vector<TensorView> in_views, out_views, variable_views;
+  std::vector<View> in_views, out_views, variable_views;
   std::unique_ptr<bool[]> present;
   int32_t act_bias = 0;
 
@@ -85,11 +85,11 @@ struct OpTester::Buffers {
     }
     return stored;
   }
-  static std::vector<TensorView> Views(std::vector<TestTensor>* tensors, bool with_data) {
+  static std::vector<View> Views(std::vector<TestTensor>* tensors, bool with_data) {
     static uint8_t no_elements;  // tensors without elements are present all the same
-    std::vector<TensorView> views;
+    std::vector<View> views;
     for (TestTensor& t : *tensors) {
-      TensorView v{.type = t.type, .shape = t.shape, .quant = {t.scale, t.zero_point, t.axis}};
+      View v{.type = t.type, .shape = t.shape, .quant = {t.scale, t.zero_point, t.axis}};
       if (t.present && (with_data || t.constant))
         v.data = t.bytes.empty() ? &no_elements : t.bytes.data();
       views.push_back(v);
@@ -323,7 +323,7 @@ void OpTester::CompareInPlace(Buffers* b) {
   if (!prepared_.in_place) return;
   ASSERT_EQ(b->in[0].bytes.size(), b->out[0].bytes.size()) << "in place between different sizes";
   const std::vector<uint8_t> want = b->out[0].bytes, input = b->in[0].bytes;
-  const TensorView before = b->out_views[0];
+  const View before = b->out_views[0];
   b->out_views[0].data = b->in_views[0].data;
   const Status status = RunCuts(b, {0, prepared_.tasks}, false, 0x5A);
   EXPECT_TRUE(status.ok()) << status.message();
@@ -412,7 +412,7 @@ void OpTester::CompareAlternative(const Implementation& alternative, const simd:
   EXPECT_STREQ(prepared_.implementation, alternative.name);
   EXPECT_TRUE(IsTierOf(prepared_.tier, tier)) << prepared_.tier;
   // Inputs and outputs move to guarded memory; the tensors' own bytes hold what comes back.
-  const auto guard = [&](TestTensor& t, TensorView& view, size_t slack) {
+  const auto guard = [&](TestTensor& t, View& view, size_t slack) {
     if (!t.present) return;
     b.memory.emplace_back(t.bytes.size(), slack, 0xA5);
     std::copy(t.bytes.begin(), t.bytes.end(), b.memory.back().data());

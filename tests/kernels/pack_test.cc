@@ -15,15 +15,15 @@ std::vector<int8_t> RandomI8(size_t count, uint32_t seed) {
   return values;
 }
 
-struct Case {
+struct PackCase {
   int64_t groups, n, runs, run_length;
 };
-const Case kCases[] = {{1, 1, 1, 1},  {1, 8, 1, 4},   {1, 10, 3, 9},  {1, 24, 3, 3},
-                       {1, 32, 9, 5}, {2, 6, 9, 3},   {4, 64, 1, 24}, {3, 75, 5, 7},
-                       {1, 16, 3, 1}, {1, 9, 1, 130}, {8, 8, 3, 2},   {1, 40, 2, 6}};
+const PackCase kPackCases[] = {{1, 1, 1, 1},  {1, 8, 1, 4},   {1, 10, 3, 9},  {1, 24, 3, 3},
+                               {1, 32, 9, 5}, {2, 6, 9, 3},   {4, 64, 1, 24}, {3, 75, 5, 7},
+                               {1, 16, 3, 1}, {1, 9, 1, 130}, {8, 8, 3, 2},   {1, 40, 2, 6}};
 
 TEST(PackTest, Panel16RoundTripsAndHasTheStatedSize) {
-  for (const Case& c : kCases) {
+  for (const PackCase& c : kPackCases) {
     const size_t count = static_cast<size_t>(c.n * c.runs * c.run_length);
     const auto weights = RandomI8(count, 7);
     const PackedArrays a = PackPanel16I8(weights, c.n, c.groups, c.runs, c.run_length);

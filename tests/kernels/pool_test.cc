@@ -15,7 +15,7 @@ struct PoolCase {
   uint32_t fh, fw, sh, sw, top, bottom, left, right;
 };
 
-const std::vector<PoolCase> kCases = {
+const std::vector<PoolCase> kPoolCases = {
     {{1, 4, 4, 3}, 2, 2, 2, 2, 0, 0, 0, 0},  {{2, 5, 6, 1}, 3, 3, 1, 1, 1, 1, 1, 1},
     {{1, 7, 7, 70}, 7, 7, 1, 1, 0, 0, 0, 0}, {{1, 5, 5, 130}, 3, 2, 2, 1, 1, 0, 0, 1},
     {{3, 1, 9, 5}, 1, 4, 1, 3, 0, 0, 3, 2},  {{1, 3, 3, 64}, 5, 5, 1, 1, 2, 2, 2, 2},
@@ -68,7 +68,7 @@ void TestQuantized(OpType op, float s_in, int32_t zx, float s_out, int32_t zy, b
   Random random(7);
   const int64_t type_lo = std::numeric_limits<T>::min(), type_hi = std::numeric_limits<T>::max();
   const int64_t lo = clamp ? -20 : type_lo, hi = clamp ? 33 : type_hi;
-  for (const PoolCase& c : kCases) {
+  for (const PoolCase& c : kPoolCases) {
     SCOPED_TRACE(c.x.ToString());
     const auto x = random.Values<T>(c.x.elements(), type_lo, type_hi);
     fbs::PoolOptionsT options = OptionsOfCase(c);
@@ -116,7 +116,7 @@ TEST(MaxPool2D, PlainUint8IsRaw) {
 
 TEST(Pool2D, Float) {
   Random random(8);
-  for (const PoolCase& c : kCases) {
+  for (const PoolCase& c : kPoolCases) {
     const auto x = random.Floats(c.x.elements());
     std::vector<float> mean, max;
     for (const auto& window : Windows<float>(c, x)) {

@@ -11,9 +11,6 @@
 namespace whit {
 namespace {
 
-constexpr float kInf = std::numeric_limits<float>::infinity();
-constexpr float kNan = std::numeric_limits<float>::quiet_NaN();
-
 struct Affine {
   float scale;
   int32_t zero;

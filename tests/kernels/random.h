@@ -3,12 +3,16 @@
 #define WHIT_TESTS_KERNELS_RANDOM_H_
 
 #include <cstdint>
+#include <limits>
 #include <type_traits>
 #include <vector>
 
 #include "tests/kernels/nd.h"
 
 namespace whit {
+
+inline constexpr float kInf = std::numeric_limits<float>::infinity();
+inline constexpr float kNan = std::numeric_limits<float>::quiet_NaN();
 
 /// n values: integers of [lo, hi], floats between them.
 template <typename T>

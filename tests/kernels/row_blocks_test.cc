@@ -64,7 +64,7 @@ TEST(RowBlocksTest, TuningScalesBlocks) {
 }
 
 TEST(RowBlocksTest, OutputsMayLieInThePadding) {
-  Random r(1);
+  CaseRandom r(1);
   ConvCase c;  // one output, whose taps are all left of and above the image
   c.h = c.w = 1, c.cin = 3, c.cout = 8, c.kh = c.kw = 3;
   c.top = c.left = 5, c.stride_h = c.stride_w = 4;

@@ -28,17 +28,18 @@ std::vector<uint32_t> TableFor(bool log, bool wide, double beta, double scale) {
   return wide ? MakeSoftmaxTable16(beta, scale) : MakeSoftmaxTable8(beta, scale);
 }
 
-struct Case {
+struct SoftmaxCase {
   int64_t rows, depth;
   float beta, scale_in;
   int32_t zero_in;
 };
-const Case kCases[] = {{1, 1, 1, 0.1f, 3},     {3, 2, 1, 0.5f, -10},   {5, 12, 1, 0.06f, 0},
-                       {2, 1001, 1, 0.05f, 4}, {4, 10, 0.3f, 0.2f, 0}, {2, 300, 1, 1.7f, 0},
-                       {2, 7, 1, 1e-3f, 0},    {1, 70000, 1, 0.02f, 0}};
+const SoftmaxCase kSoftmaxCases[] = {
+    {1, 1, 1, 0.1f, 3},     {3, 2, 1, 0.5f, -10}, {5, 12, 1, 0.06f, 0}, {2, 1001, 1, 0.05f, 4},
+    {4, 10, 0.3f, 0.2f, 0}, {2, 300, 1, 1.7f, 0}, {2, 7, 1, 1e-3f, 0},  {1, 70000, 1, 0.02f, 0}};
 
 template <typename In, typename Out>
-void CheckInteger(const Case& c, bool log, float scale_out, int32_t zero_out, double tolerance) {
+void CheckInteger(const SoftmaxCase& c, bool log, float scale_out, int32_t zero_out,
+                  double tolerance) {
   SCOPED_TRACE(std::string(log ? "log " : "") + DTypeName(DTypeOf<In>()) + " depth " +
                std::to_string(c.depth));
   constexpr bool kWide = sizeof(In) == 2;
@@ -72,7 +73,7 @@ void CheckInteger(const Case& c, bool log, float scale_out, int32_t zero_out, do
 }
 
 TEST(Softmax, IntegersAreWithinHalfAStep) {
-  for (const Case& c : kCases) {
+  for (const SoftmaxCase& c : kSoftmaxCases) {
     CheckInteger<int8_t, int8_t>(c, false, 1.0f / 256, -128, 0.501);
     CheckInteger<int8_t, int16_t>(c, false, 1.0f / 32768, 0, 0.51);
     CheckInteger<int16_t, int16_t>(c, false, 1.0f / 32768, 0, 0.51);
@@ -81,13 +82,13 @@ TEST(Softmax, IntegersAreWithinHalfAStep) {
 }
 
 TEST(LogSoftmax, IntegersAreWithinHalfAStep) {
-  for (const Case& c : kCases) {
+  for (const SoftmaxCase& c : kSoftmaxCases) {
     CheckInteger<int8_t, int8_t>(c, true, 16.0f / 256, 127, 0.51);
     CheckInteger<int16_t, int16_t>(c, true, 16.0f / 65536, 32767, 0.6);
   }
 }
 
-void CheckFloat(const Case& c, bool log) {
+void CheckFloat(const SoftmaxCase& c, bool log) {
   const auto x = RandomValues<float>(c.rows * c.depth, -20, 20, 9);
   fbs::SoftmaxOptionsT options;
   options.beta = c.beta;
@@ -107,7 +108,7 @@ void CheckFloat(const Case& c, bool log) {
 }
 
 TEST(Softmax, Floats) {
-  for (const Case& c : kCases) {
+  for (const SoftmaxCase& c : kSoftmaxCases) {
     CheckFloat(c, false);
     CheckFloat(c, true);
   }

@@ -23,7 +23,7 @@ const Sizes kSizes[] = {
     {1, 9, 5, 1, 6}, {3, 17, 7, 2, 4}, {2, 96, 64, 1, 8}, {1, 1, 1, 1, 1}, {1, 4, 20, 3, 1}};
 
 template <typename T>
-std::vector<T> Random(std::mt19937* rng, int64_t n, int lo, int hi) {
+std::vector<T> RandomIntegers(std::mt19937* rng, int64_t n, int lo, int hi) {
   std::vector<T> v;
   for (int64_t i = 0; i < n; ++i)
     v.push_back(static_cast<T>(std::uniform_int_distribution<int>(lo, hi)(*rng)));
@@ -50,12 +50,13 @@ struct IntegerCase {
 
   IntegerCase(const Sizes& sizes, uint32_t seed) : s(sizes) {
     std::mt19937 rng(seed);
-    x = Random<int8_t>(&rng, s.batch * s.inputs, -128, 127);
-    w = Random<int8_t>(&rng, s.filters() * s.inputs, -128, 127);
-    t = Random<int16_t>(&rng, s.filters() * s.memory, -32768, 32767);
-    bias = Random<int32_t>(&rng, s.units, -2000000, 2000000);
-    state = Random<State>(&rng, s.batch * s.filters() * s.memory,
-                          sizeof(State) == 2 ? -32768 : -128, sizeof(State) == 2 ? 32767 : 127);
+    x = RandomIntegers<int8_t>(&rng, s.batch * s.inputs, -128, 127);
+    w = RandomIntegers<int8_t>(&rng, s.filters() * s.inputs, -128, 127);
+    t = RandomIntegers<int16_t>(&rng, s.filters() * s.memory, -32768, 32767);
+    bias = RandomIntegers<int32_t>(&rng, s.units, -2000000, 2000000);
+    state =
+        RandomIntegers<State>(&rng, s.batch * s.filters() * s.memory,
+                              sizeof(State) == 2 ? -32768 : -128, sizeof(State) == 2 ? 32767 : 127);
     packed = PackPanel16I8(w, s.filters(), 1, 1, s.inputs);
     for (int64_t f = 0; f < s.filters(); ++f) {
       int32_t sum = 0;
@@ -135,14 +136,14 @@ TEST(SvdfTest, Floats) {
                    " inputs");
       std::mt19937 rng(12);
       const auto floats = [&](int64_t n) {
-        std::vector<float> v = Random<float>(&rng, n, -1000, 1000);
+        std::vector<float> v = RandomIntegers<float>(&rng, n, -1000, 1000);
         for (float& f : v) f /= 512;
         return v;
       };
       const auto x = floats(s.batch * s.inputs), t = floats(s.filters() * s.memory),
                  bias = floats(s.units);
       auto state = floats(s.batch * s.filters() * s.memory);
-      const auto w8 = Random<int8_t>(&rng, s.filters() * s.inputs, -127, 127);
+      const auto w8 = RandomIntegers<int8_t>(&rng, s.filters() * s.inputs, -127, 127);
       std::vector<float> w;
       for (int8_t v : w8) w.push_back(0.01f * v);
       PackedArrays packed = hybrid ? PackPanel16I8(w8, s.filters(), 1, 1, s.inputs)

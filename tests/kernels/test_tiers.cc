@@ -9,7 +9,7 @@
 namespace whit {
 namespace {
 
-#if defined(__x86_64__)
+#if defined(WHIT_EMULATED_TIER)
 constexpr simd::Tier kEmulated = {"avxvnni-emulated",
                                   "AVX2",
                                   [](const CpuFeatures& c) { return c.avx2 && c.fma; },
@@ -27,7 +27,7 @@ std::vector<const simd::Tier*> FindRunnable() {
     const simd::Tier& tier = simd::Tiers()[i];
     if (tier.kernels != nullptr && simd::StateOf(i).usable) tiers.push_back(&tier);
   }
-#if defined(__x86_64__)
+#if defined(WHIT_EMULATED_TIER)
   if (kEmulated.on(HostCpu())) tiers.push_back(&kEmulated);
 #endif
   return tiers;
@@ -40,6 +40,9 @@ class PrintTiers : public ::testing::Environment {
     std::printf("tiers run: scalar");
     for (const simd::Tier* tier : RunnableTiers()) std::printf(", %s", tier->name);
     std::printf("\n");
+#if defined(__x86_64__) && !defined(WHIT_EMULATED_TIER)
+    std::printf("NOT RUN: tier avxvnni-emulated: not built with sanitizers\n");
+#endif
     for (const std::string& tier : TiersNotRun()) std::printf("NOT RUN: tier %s\n", tier.c_str());
   }
 };

@@ -14,9 +14,6 @@
 namespace whit {
 namespace {
 
-constexpr float kInf = std::numeric_limits<float>::infinity();
-constexpr float kNan = std::numeric_limits<float>::quiet_NaN();
-
 template <typename T>
 std::vector<T> RunUnary(OpType type, std::vector<T> x, float alpha = 0, bool approximate = false) {
   fbs::UnaryOptionsT options;

@@ -13,9 +13,6 @@
 namespace whit {
 namespace {
 
-constexpr float kInf = std::numeric_limits<float>::infinity();
-constexpr float kNan = std::numeric_limits<float>::quiet_NaN();
-
 // Runs the test; the tiers' kernels must have taken part.
 void ExpectVector(OpTester& t) {
   const Status status = t.Run();

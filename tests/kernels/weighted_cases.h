@@ -1,4 +1,4 @@
-// Random cases of the operators with packed weights, and what they should give: naive sums over
+// CaseRandom cases of the operators with packed weights, and what they should give: naive sums over
 // logical weights, written from docs/arithmetic.md alone.
 #ifndef WHIT_TESTS_KERNELS_WEIGHTED_CASES_H_
 #define WHIT_TESTS_KERNELS_WEIGHTED_CASES_H_
@@ -15,9 +15,9 @@
 
 namespace whit {
 
-class Random {
+class CaseRandom {
  public:
-  explicit Random(uint32_t seed) : bits_(seed) {}
+  explicit CaseRandom(uint32_t seed) : bits_(seed) {}
   int64_t In(int64_t lo, int64_t hi) {  // inclusive
     return lo + static_cast<int64_t>(bits_() % static_cast<uint64_t>(hi - lo + 1));
   }

@@ -41,7 +41,7 @@ class XnnpackTest : public testing::Test {
 };
 
 TEST_F(XnnpackTest, ConvolutionsAgree) {
-  Random r(1);
+  CaseRandom r(1);
   for (int i = 0; i < 60; ++i) {
     ConvCase c;
     c.depthwise = i % 2 == 1;
@@ -70,7 +70,7 @@ TEST_F(XnnpackTest, ConvolutionsAgree) {
 }
 
 TEST_F(XnnpackTest, FullyConnectedAgrees) {
-  Random r(2);
+  CaseRandom r(2);
   fbs::FullyConnectedOptionsT options;
   options.weights = 0, options.bias = 0, options.hi = 6;
   PackedArrays packed = PackPanel16F32(r.Reals(40 * 70, -1, 1), 40, 1, 1, 70);
@@ -85,7 +85,7 @@ TEST_F(XnnpackTest, FullyConnectedAgrees) {
 }
 
 TEST_F(XnnpackTest, ElementwiseAndPoolingAgree) {
-  Random r(3);
+  CaseRandom r(3);
   const auto a = r.Reals(2 * 6 * 5 * 7, -4, 4), b = r.Reals(7, -4, 4);
   for (OpType type : {OpType::kAdd, OpType::kSub, OpType::kMul}) {
     Compare(type, fbs::BinaryOptionsT{}, 1e-5f, [&](OpTester* t) {
@@ -116,7 +116,7 @@ TEST_F(XnnpackTest, ElementwiseAndPoolingAgree) {
 }
 
 TEST_F(XnnpackTest, SaysWhyItDoesNotServe) {
-  Random r(4);
+  CaseRandom r(4);
   fbs::FullyConnectedOptionsT options;
   options.weights = 0, options.multiplier = 0;
   PackedArrays packed = PackPanel16I8(r.Integers<int8_t>(64, -127, 127), 8, 1, 1, 8);

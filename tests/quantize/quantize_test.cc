@@ -14,7 +14,7 @@
 namespace whit::tools {
 namespace {
 
-std::vector<float> Random(size_t n, uint32_t seed, float scale = 1) {
+std::vector<float> RandomFloats(size_t n, uint32_t seed, float scale = 1) {
   std::mt19937 rng(seed);
   std::normal_distribution<float> normal;
   std::vector<float> values(n);
@@ -28,10 +28,10 @@ std::vector<std::byte> FloatNetwork() {
   GraphBuilder g;
   const auto weights = [&](const Shape& shape, uint32_t seed) {
     const float scale = 1 / std::sqrt(static_cast<float>(shape.elements() / shape[0]));
-    return g.Floats(shape, Random(static_cast<size_t>(shape.elements()), seed, scale));
+    return g.Floats(shape, RandomFloats(static_cast<size_t>(shape.elements()), seed, scale));
   };
   const auto bias = [&](int64_t n) {
-    return g.Floats(Shape{n}, Random(static_cast<size_t>(n), 9));
+    return g.Floats(Shape{n}, RandomFloats(static_cast<size_t>(n), 9));
   };
   Value x = g.Input("image", DType::kFloat32, Shape{1, 12, 12, 3});
   g.SetNormalization(x, {127}, {64});
@@ -57,7 +57,7 @@ std::vector<std::byte> FloatNetwork() {
 std::vector<Sample> Samples(size_t count) {
   std::vector<Sample> samples(count);
   for (size_t i = 0; i < count; ++i) {
-    const auto values = Random(12 * 12 * 3, static_cast<uint32_t>(100 + i));
+    const auto values = RandomFloats(12 * 12 * 3, static_cast<uint32_t>(100 + i));
     const auto bytes = std::as_bytes(std::span(values));
     samples[i].inputs.emplace_back(bytes.begin(), bytes.end());
   }

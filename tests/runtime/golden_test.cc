@@ -18,7 +18,7 @@ class GoldenTest : public ::testing::Test {
   }
 };
 
-std::vector<std::byte> Noise(size_t size, uint32_t seed) {
+std::vector<std::byte> NoiseBytes(size_t size, uint32_t seed) {
   std::mt19937 rng(seed);
   std::vector<std::byte> bytes(size);
   for (std::byte& b : bytes) b = static_cast<std::byte>(rng());
@@ -40,7 +40,7 @@ std::vector<std::byte> WithGolden(std::span<const std::byte> file,
   fbs::TrustT trust;
   trust.tree = NewHashTree();
   for (uint32_t seed : {1u, 2u}) {
-    const auto inputs = Noise((*plain)->runner().input(0).data.size(), seed);
+    const auto inputs = NoiseBytes((*plain)->runner().input(0).data.size(), seed);
     auto golden = (*plain)->Take("noise " + std::to_string(seed), inputs);
     EXPECT_TRUE(golden.ok()) << golden.status().message();
     trust.golden.push_back(std::make_unique<fbs::GoldenT>(*golden));
@@ -166,7 +166,7 @@ TEST_F(GoldenTest, FloatModelsAreRefused) {
   ASSERT_TRUE(model.ok()) << model.status().message();
   auto plain = PlainRunner(*model);
   ASSERT_TRUE(plain.ok());
-  const Status status = (*plain)->Take("x", Noise(32, 1)).status();
+  const Status status = (*plain)->Take("x", NoiseBytes(32, 1)).status();
   EXPECT_EQ(status.code(), StatusCode::kUnsupported);
   EXPECT_NE(status.message().find("node 'curve'"), std::string::npos) << status.message();
 }

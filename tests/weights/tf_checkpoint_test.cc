@@ -67,7 +67,7 @@ std::string Header(uint64_t shards, uint64_t endianness = 0) {
   return NumberField(1, shards) + NumberField(2, endianness);
 }
 
-struct Tensor {
+struct StoredTensor {
   uint64_t type = 1;
   std::vector<uint64_t> shape;
   uint64_t shard = 0, offset = 0, size = 0;
@@ -107,7 +107,7 @@ class TfCheckpoint : public testing::Test {
     return file.ok() ? "" : file.status().message();
   }
   // Why the only tensor of a checkpoint of two shards cannot be had.
-  std::string Refusal(const Tensor& tensor) {
+  std::string Refusal(const StoredTensor& tensor) {
     const auto file =
         Open(SstableFile::Of(SstableFile::Plain({{"", Header(2)}, {"t", tensor.Entry()}})));
     if (!file.ok()) return file.status().message();
@@ -127,9 +127,9 @@ class TfCheckpoint : public testing::Test {
   } while (false)
 
 TEST_F(TfCheckpoint, TensorsOfTwoShards) {
-  const Tensor a{1, {2, 1}, 0, 4, 8, "456789ab", ""};
-  const Tensor b{4, {3}, 1, 5, 3, "lmn", ""};
-  const Tensor text{7, {1}, 0, 0, 2, "01", ""};
+  const StoredTensor a{1, {2, 1}, 0, 4, 8, "456789ab", ""};
+  const StoredTensor b{4, {3}, 1, 5, 3, "lmn", ""};
+  const StoredTensor text{7, {1}, 0, 0, 2, "01", ""};
   const std::string name = "net/kernel/.ATTRIBUTES/VARIABLE_VALUE";
   const auto file = Open(SstableFile::Of(SstableFile::Plain({{"", Header(2)},
                                                              {"_CHECKPOINTABLE_OBJECT_GRAPH", ""},
@@ -152,7 +152,7 @@ TEST_F(TfCheckpoint, TensorsOfTwoShards) {
 }
 
 TEST_F(TfCheckpoint, BigEndianElementsAreTurned) {
-  const Tensor a{1, {}, 0, 0, 4, "0123", ""};
+  const StoredTensor a{1, {}, 0, 0, 4, "0123", ""};
   const auto file =
       Open(SstableFile::Of(SstableFile::Plain({{"", Header(2, 1)}, {"a", a.Entry()}})));
   ASSERT_TRUE(file.ok()) << file.status().message();
@@ -163,9 +163,9 @@ TEST_F(TfCheckpoint, BigEndianElementsAreTurned) {
 }
 
 TEST_F(TfCheckpoint, ATensorThatCannotBeIsRefusedWithTheReason) {
-  const Tensor good{1, {2}, 0, 0, 8, "01234567", ""};
+  const StoredTensor good{1, {2}, 0, 0, 8, "01234567", ""};
   EXPECT_EQ(Refusal(good), "");
-  Tensor t = good;
+  StoredTensor t = good;
   t.shape = {3};
   EXPECT_SAYS(Refusal(t), "states 8 bytes, 3 needs 12");
   t = good, t.shard = 2;
@@ -192,7 +192,7 @@ TEST_F(TfCheckpoint, ATensorThatCannotBeIsRefusedWithTheReason) {
 
 TEST_F(TfCheckpoint, PartsOfPartitionedVariablesAreNotListed) {
   const auto file = Open(SstableFile::Of(
-      SstableFile::Plain({{"", Header(2)}, {std::string("\0part", 5), Tensor().Entry()}})));
+      SstableFile::Plain({{"", Header(2)}, {std::string("\0part", 5), StoredTensor().Entry()}})));
   ASSERT_TRUE(file.ok()) << file.status().message();
   EXPECT_TRUE((*file)->tensors().empty());
 }
@@ -209,7 +209,7 @@ TEST_F(TfCheckpoint, HeadersThatCannotBe) {
 }
 
 TEST_F(TfCheckpoint, TablesThatCannotBe) {
-  const std::string honest = SstableFile::Plain({{"", Header(2)}, {"a", Tensor().Entry()}});
+  const std::string honest = SstableFile::Plain({{"", Header(2)}, {"a", StoredTensor().Entry()}});
   EXPECT_EQ(Error(SstableFile::Of(honest)), "");
   auto bytes = SstableFile::Of(honest);
   bytes[3] ^= std::byte{1};
@@ -237,7 +237,7 @@ TEST_F(TfCheckpoint, TablesThatCannotBe) {
 TEST_F(TfCheckpoint, BlocksAreReadOnce) {
   SstableFile file;
   const std::string handle =
-      file.Add(SstableFile::Plain({{"", Header(2)}, {"a", Tensor().Entry()}}));
+      file.Add(SstableFile::Plain({{"", Header(2)}, {"a", StoredTensor().Entry()}}));
   EXPECT_SAYS(Error(file.With(SstableFile::Plain({{"a", handle}, {"b", handle}}))),
               "begins before the end of the one before it");
   SstableFile itself;
@@ -247,16 +247,18 @@ TEST_F(TfCheckpoint, BlocksAreReadOnce) {
 }
 
 TEST_F(TfCheckpoint, ShardsAreFoundBesideAnIndexAlone) {
-  const auto bytes = SstableFile::Of(
-      SstableFile::Plain({{"", Header(2)}, {"a", Tensor{4, {2}, 0, 0, 2, "01", ""}.Entry()}}));
+  const auto bytes = SstableFile::Of(SstableFile::Plain(
+      {{"", Header(2)}, {"a", StoredTensor{4, {2}, 0, 0, 2, "01", ""}.Entry()}}));
   const auto file = OpenWeightBytes(bytes, (folder_ / "m").string(), SmallLimits());
   ASSERT_TRUE(file.ok()) << file.status().message();
   EXPECT_SAYS((*file)->tensors()[0].refused, "called PREFIX.index");
 }
 
 TEST_F(TfCheckpoint, AnyBytes) {
-  const std::string block = SstableFile::Plain(
-      {{"", Header(2)}, {"a", Tensor{4, {2}, 0, 0, 2, "01", ""}.Entry()}, {"b", Tensor().Entry()}});
+  const std::string block =
+      SstableFile::Plain({{"", Header(2)},
+                          {"a", StoredTensor{4, {2}, 0, 0, 2, "01", ""}.Entry()},
+                          {"b", StoredTensor().Entry()}});
   ReadDamaged(SstableFile::Of(block));
   // Behind an honest checksum.
   std::mt19937 random(7);

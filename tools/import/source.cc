@@ -13,7 +13,7 @@ namespace {
 constexpr uint32_t kMaxTensors = 65'536;  // what a .whit reader takes
 constexpr uint32_t kMaxOperators = 65'536;
 
-Status Bad(const std::string& what) { return Status(StatusCode::kInvalidModel, what); }
+Status BadModel(const std::string& what) { return Status(StatusCode::kInvalidModel, what); }
 
 template <typename T>
 uint32_t SizeOf(const flatbuffers::Vector<T>* v) {
@@ -27,8 +27,8 @@ Status CheckIndices(const std::string& thing, const flatbuffers::Vector<int32_t>
   for (uint32_t i = 0; i < SizeOf(list); ++i) {
     const int32_t t = list->Get(i);
     if ((t == -1 && optional) || (t >= 0 && static_cast<uint32_t>(t) < count)) continue;
-    return Bad(thing + ": tensor " + std::to_string(t) + " does not exist, there are " +
-               std::to_string(count));
+    return BadModel(thing + ": tensor " + std::to_string(t) + " does not exist, there are " +
+                    std::to_string(count));
   }
   return OkStatus();
 }
@@ -98,8 +98,8 @@ Status CheckZeroPoint(const GraphTensor& t, int64_t z) {
   if (t.type == DType::kUint8) lo = 0, hi = 255;
   if (t.type == DType::kInt16) lo = -32768, hi = 32767;
   if (z >= lo && z <= hi) return OkStatus();
-  return Bad("tensor '" + Shown(t.name) + "': zero point " + std::to_string(z) + " is not a " +
-             DTypeName(t.type));
+  return BadModel("tensor '" + Shown(t.name) + "': zero point " + std::to_string(z) + " is not a " +
+                  DTypeName(t.type));
 }
 
 Status ReadQuantization(const tflite::QuantizationParameters* q, Budget* vectors, GraphTensor* t,
@@ -116,14 +116,14 @@ Status ReadQuantization(const tflite::QuantizationParameters* q, Budget* vectors
   if (scales == 1 && q->scale()->Get(0) == 0) return OkStatus();  // converters write 0 for "none"
   const uint32_t zeros = SizeOf(q->zero_point());
   if (zeros != scales && zeros > 1) {
-    return Bad("tensor '" + Shown(t->name) + "': " + std::to_string(scales) + " scales and " +
-               std::to_string(zeros) + " zero points");
+    return BadModel("tensor '" + Shown(t->name) + "': " + std::to_string(scales) + " scales and " +
+                    std::to_string(zeros) + " zero points");
   }
   for (uint32_t i = 0; i < scales; ++i) {
     const float s = q->scale()->Get(i);
     if (!(s > 0) || !std::isfinite(s)) {
-      return Bad("tensor '" + Shown(t->name) + "': scale " + std::to_string(i) + " is " +
-                 std::to_string(s) + ", must be finite and positive");
+      return BadModel("tensor '" + Shown(t->name) + "': scale " + std::to_string(i) + " is " +
+                      std::to_string(s) + ", must be finite and positive");
     }
     const int64_t z = zeros == 0 ? 0 : q->zero_point()->Get(zeros == 1 ? 0 : i);
     WHIT_RETURN_IF_ERROR(CheckZeroPoint(*t, z));
@@ -221,8 +221,8 @@ Status CheckOperators(TfliteState& state, const tflite::Model& model,
     const tflite::Operator& op = *graph.operators()->Get(i);
     const std::string thing = "operator " + std::to_string(i);
     if (op.opcode_index() >= codes) {
-      return Bad(thing + ": code " + std::to_string(op.opcode_index()) +
-                 " does not exist, there are " + std::to_string(codes));
+      return BadModel(thing + ": code " + std::to_string(op.opcode_index()) +
+                      " does not exist, there are " + std::to_string(codes));
     }
     WHIT_RETURN_IF_ERROR(state.vectors.Charge(VisitedElements(model, op)));
     WHIT_RETURN_IF_ERROR(CheckIndices(thing + " inputs", op.inputs(), tensors, true));
@@ -250,18 +250,18 @@ Result<const tflite::Model*> VerifyTflite(TfliteState& state) {
   const std::span<const uint8_t> file = state.file;
   constexpr size_t kIdentifierEnd = 8;
   if (file.size() < kIdentifierEnd || !tflite::ModelBufferHasIdentifier(file.data())) {
-    return Bad("not a TFLite file: the identifier TFL3 is missing at byte 4 (" +
-               std::to_string(file.size()) + " bytes)");
+    return BadModel("not a TFLite file: the identifier TFL3 is missing at byte 4 (" +
+                    std::to_string(file.size()) + " bytes)");
   }
   // Behind the FlatBuffer there may be large buffers and a zip archive.
   constexpr size_t kLargest = FLATBUFFERS_MAX_BUFFER_SIZE - 1;
   flatbuffers::Verifier verifier(file.data(), std::min(file.size(), kLargest), 64, 4'000'000);
   if (!tflite::VerifyModelBuffer(verifier)) {
-    return Bad("not a valid TFLite file: the FlatBuffer is damaged or cut off (" +
-               std::to_string(file.size()) + " bytes)");
+    return BadModel("not a valid TFLite file: the FlatBuffer is damaged or cut off (" +
+                    std::to_string(file.size()) + " bytes)");
   }
   const tflite::Model* model = tflite::GetModel(file.data());
-  if (SizeOf(model->subgraphs()) == 0) return Bad("the file has no subgraph");
+  if (SizeOf(model->subgraphs()) == 0) return BadModel("the file has no subgraph");
   WHIT_RETURN_IF_ERROR(CheckOperators(state, *model, *model->subgraphs()->Get(0)));
   return model;
 }
@@ -271,17 +271,17 @@ Result<std::span<const std::byte>> BufferBytes(const tflite::Model& model,
   using Span = std::span<const std::byte>;
   if (index >= SizeOf(model.buffers())) {
     if (index == 0) return Span();
-    return Bad("buffer " + std::to_string(index) + " does not exist, there are " +
-               std::to_string(SizeOf(model.buffers())));
+    return BadModel("buffer " + std::to_string(index) + " does not exist, there are " +
+                    std::to_string(SizeOf(model.buffers())));
   }
   const tflite::Buffer& buffer = *model.buffers()->Get(index);
   if (SizeOf(buffer.data()) > 0)
     return std::as_bytes(std::span(buffer.data()->data(), buffer.data()->size()));
   if (buffer.offset() <= 1) return Span();
   if (buffer.offset() > file.size() || buffer.size() > file.size() - buffer.offset()) {
-    return Bad("buffer " + std::to_string(index) + ": " + std::to_string(buffer.size()) +
-               " bytes at " + std::to_string(buffer.offset()) + " leave the file of " +
-               std::to_string(file.size()));
+    return BadModel("buffer " + std::to_string(index) + ": " + std::to_string(buffer.size()) +
+                    " bytes at " + std::to_string(buffer.offset()) + " leave the file of " +
+                    std::to_string(file.size()));
   }
   return std::as_bytes(file.subspan(buffer.offset(), buffer.size()));
 }
@@ -308,13 +308,13 @@ Status LoadTensor(TfliteState& state, const tflite::Tensor& source, GraphTensor*
   }
   if (!constant && (shape_ok || data.empty())) return OkStatus();
   if (!shape_ok)
-    return Bad(label +
-               ": the shape of a constant has more than 8 axes, a negative or too many elements");
+    return BadModel(
+        label + ": the shape of a constant has more than 8 axes, a negative or too many elements");
   const size_t needed = int4 ? (t->bytes() + 1) / 2 : t->bytes();
   if (data.size() != needed) {
-    return Bad(label + ": " + (int4 ? "int4" : DTypeName(t->type)) + t->shape.ToString() +
-               " needs " + std::to_string(needed) + " bytes, its buffer has " +
-               std::to_string(data.size()));
+    return BadModel(label + ": " + (int4 ? "int4" : DTypeName(t->type)) + t->shape.ToString() +
+                    " needs " + std::to_string(needed) + " bytes, its buffer has " +
+                    std::to_string(data.size()));
   }
   const ConstantForm form = int4         ? ConstantForm::kInt4
                             : t->shifted ? ConstantForm::kShifted

@@ -103,7 +103,7 @@ std::vector<float> SketchesOf(const TensorEntry& entry, std::span<const std::byt
   return sketches;
 }
 
-float Product(const float* a, const float* b) {
+float SketchProduct(const float* a, const float* b) {
   float sums[8] = {};  // independent, for vectors of any width
   for (size_t i = 0; i < kSketch; i += 8) {
     for (size_t k = 0; k < 8; ++k) sums[k] += a[i + k] * b[i + k];
@@ -136,7 +136,8 @@ Duplicates DuplicatesOf(const TensorEntry& entry, std::span<const std::byte> byt
   size_t compared = 0;
   for (size_t c = 1; c < layout.channels; ++c) {
     for (size_t d = 0; d < c && !out[c] && compared < kMostCompared; ++d) {
-      if (out[d] || Product(&sketches[c * kSketch], &sketches[d * kSketch]) < kCandidate) continue;
+      if (out[d] || SketchProduct(&sketches[c * kSketch], &sketches[d * kSketch]) < kCandidate)
+        continue;
       const double energy = std::sqrt(s.channels[c].energy) * std::sqrt(s.channels[d].energy);
       const double cosine = comparison.Cosine(c, d, energy);
       ++compared;

@@ -1,7 +1,6 @@
 // whit weights: what is in files of weights of any framework, how two differ, and the same in
 // another format.
 #include <algorithm>
-#include <cmath>
 #include <cstdio>
 #include <filesystem>
 #include <set>
@@ -37,9 +36,6 @@ Json EntryJson(const TensorEntry& entry) {
   }
   return json;
 }
-
-// A number of JSON, which has neither infinities nor NaN.
-Json Number(double value) { return std::isfinite(value) ? Json(value) : Json(nullptr); }
 
 int NameWidth(const WeightFile& file) {
   size_t width = 4;

@@ -5,6 +5,7 @@
 #define WHIT_TOOLS_WHIT_COMMAND_H_
 
 #include <CLI/CLI.hpp>
+#include <cmath>
 #include <functional>
 #include <nlohmann/json.hpp>
 #include <string>
@@ -15,6 +16,9 @@
 namespace whit::tools {
 
 using Json = nlohmann::ordered_json;
+
+/// A number of JSON, which has neither infinities nor NaN: null in their place.
+inline Json Number(double value) { return std::isfinite(value) ? Json(value) : Json(nullptr); }
 
 /// What the chosen command will do; set by the command's CLI11 callback, run by main.
 using Action = std::function<Status()>;

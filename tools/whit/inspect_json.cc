@@ -1,7 +1,6 @@
 #include "tools/whit/inspect_json.h"
 
 #include <algorithm>
-#include <cmath>
 #include <cstdio>
 #include <filesystem>
 #include <numeric>
@@ -9,8 +8,6 @@
 namespace whit::tools {
 
 namespace {
-
-Json Number(double value) { return std::isfinite(value) ? Json(value) : Json(nullptr); }
 
 const char* SeverityName(Severity severity) {
   switch (severity) {

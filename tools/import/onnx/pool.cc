@@ -10,8 +10,6 @@ namespace {
 
 enum class Kind { kMax, kAverage };
 
-Ints SpatialDims(const Ints& dims) { return {dims.begin() + 2, dims.end()}; }
-
 Value PoolPlanes(GraphBuilder& g, Kind kind, Value x, const Spatial& axes, size_t first,
                  bool count_padding) {
   Window2D window = WindowOf(axes, first);

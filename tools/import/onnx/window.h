@@ -20,6 +20,9 @@ struct SpatialAxis {
 };
 using Spatial = std::vector<SpatialAxis>;
 
+/// Of [N,C,...]: what follows the channels.
+inline Ints SpatialDims(const Ints& dims) { return {dims.begin() + 2, dims.end()}; }
+
 /// Reads strides, dilations, pads, auto_pad and ceil_mode for an input of those spatial sizes.
 /// Nothing, and an error, where they do not fit together.
 std::optional<Spatial> ReadSpatial(Op& op, const Ints& in, const Ints& kernel);

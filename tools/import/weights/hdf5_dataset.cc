@@ -8,20 +8,20 @@ namespace whit::tools {
 namespace {
 
 using Bytes = std::span<const std::byte>;
-using Kind = Hdf5Layout::Kind;
+using LayoutKind = Hdf5Layout::Kind;
 
-Status Bad(const std::string& what) { return Status(StatusCode::kInvalidModel, what); }
+Status BadDataset(const std::string& what) { return Status(StatusCode::kInvalidModel, what); }
 
 // Versions 1 and 2: a rank, and where the elements lie before their shape.
 Status ParseOldLayout(const Hdf5Reader& reader, ByteReader& in, Hdf5Layout* layout) {
   const int rank = in.U8();
   const int kind = in.U8();
   in.Skip(5);
-  if (kind > 2) return Bad("layout class " + std::to_string(kind));
-  layout->kind = static_cast<Kind>(kind);
-  if (layout->kind != Kind::kCompact) layout->address = reader.Offset(in);
+  if (kind > 2) return BadDataset("layout class " + std::to_string(kind));
+  layout->kind = static_cast<LayoutKind>(kind);
+  if (layout->kind != LayoutKind::kCompact) layout->address = reader.Offset(in);
   for (int i = 0; i < rank; ++i) layout->chunk.push_back(in.U32());
-  if (layout->kind == Kind::kCompact) layout->compact = in.Take(in.U32());
+  if (layout->kind == LayoutKind::kCompact) layout->compact = in.Take(in.U32());
   return OkStatus();
 }
 
@@ -38,7 +38,7 @@ Status ParseIndexed(const Hdf5Reader& reader, ByteReader& in, Hdf5Dataset* datas
   const uint8_t flags = in.U8();
   const int rank = in.U8();
   const size_t dim_bytes = in.U8();
-  if (dim_bytes < 1 || dim_bytes > 8) return Bad("a chunk's shape is cut off");
+  if (dim_bytes < 1 || dim_bytes > 8) return BadDataset("a chunk's shape is cut off");
   layout.plain_edges = (flags & 1) != 0;
   for (int i = 0; i < rank; ++i) layout.chunk.push_back(in.Uint(dim_bytes));
   const int index = in.U8();
@@ -61,7 +61,7 @@ Status ParseIndexed(const Hdf5Reader& reader, ByteReader& in, Hdf5Dataset* datas
       dataset->refused = "chunks in a B-tree of version 2";
       return OkStatus();
     default:
-      return Bad("chunk index " + std::to_string(index));
+      return BadDataset("chunk index " + std::to_string(index));
   }
   layout.index = static_cast<Hdf5Layout::Index>(index);
   layout.address = reader.Offset(in);
@@ -84,11 +84,11 @@ Status ParseLayout(const Hdf5Reader& reader, Bytes message, Hdf5Dataset* dataset
       dataset->refused = "a virtual dataset, made of others";
       return OkStatus();
     }
-    if (kind > 3) return Bad("layout class " + std::to_string(kind));
-    layout.kind = static_cast<Kind>(kind);
-    if (layout.kind == Kind::kCompact) {
+    if (kind > 3) return BadDataset("layout class " + std::to_string(kind));
+    layout.kind = static_cast<LayoutKind>(kind);
+    if (layout.kind == LayoutKind::kCompact) {
       layout.compact = in.Take(in.U16());
-    } else if (layout.kind == Kind::kContiguous) {
+    } else if (layout.kind == LayoutKind::kContiguous) {
       layout.address = reader.Offset(in);
       layout.size = reader.Length(in);
     } else {
@@ -96,7 +96,7 @@ Status ParseLayout(const Hdf5Reader& reader, Bytes message, Hdf5Dataset* dataset
                                         : ParseIndexed(reader, in, dataset));
     }
   }
-  if (!in.ok()) return Bad("a layout message is cut off");
+  if (!in.ok()) return BadDataset("a layout message is cut off");
   return OkStatus();
 }
 
@@ -104,17 +104,18 @@ Status ParseLayout(const Hdf5Reader& reader, Bytes message, Hdf5Dataset* dataset
 Status CheckChunkShape(Hdf5Dataset* dataset) {
   std::vector<uint64_t>& chunk = dataset->layout.chunk;
   if (chunk.size() != dataset->space.dims.size() + 1 || chunk.size() < 2) {
-    return Bad("chunks of " + std::to_string(chunk.size()) + " numbers in a dataset of rank " +
-               std::to_string(dataset->space.dims.size()));
+    return BadDataset("chunks of " + std::to_string(chunk.size()) +
+                      " numbers in a dataset of rank " +
+                      std::to_string(dataset->space.dims.size()));
   }
   if (chunk.back() != dataset->type.size) {
-    return Bad("chunks have elements of " + std::to_string(chunk.back()) + " bytes, the type of " +
-               std::to_string(dataset->type.size));
+    return BadDataset("chunks have elements of " + std::to_string(chunk.back()) +
+                      " bytes, the type of " + std::to_string(dataset->type.size));
   }
   chunk.pop_back();
   for (uint64_t d : chunk) {
     if (d == 0 || d > std::numeric_limits<uint32_t>::max())
-      return Bad("chunks have a side of " + std::to_string(d) + " elements");
+      return BadDataset("chunks have a side of " + std::to_string(d) + " elements");
   }
   return OkStatus();
 }
@@ -165,7 +166,7 @@ Result<Hdf5Dataset> ReadHdf5Dataset(Hdf5Reader& reader, const Hdf5Object& object
     if (dataset.refused.empty()) dataset.refused = RefusedHdf5Filter(dataset.filters);
   }
   if (!dataset.refused.empty()) return dataset;
-  if (dataset.layout.kind == Kind::kChunked) WHIT_RETURN_IF_ERROR(CheckChunkShape(&dataset));
+  if (dataset.layout.kind == LayoutKind::kChunked) WHIT_RETURN_IF_ERROR(CheckChunkShape(&dataset));
   const Hdf5Message* fill = object.Find(Hdf5MessageType::kFillValue);
   if (fill == nullptr) fill = object.Find(Hdf5MessageType::kOldFillValue);
   if (fill != nullptr && !fill->shared) dataset.fill = ParseFill(*fill);
@@ -178,16 +179,16 @@ Result<Bytes> ReadHdf5Elements(Hdf5Reader& reader, const Hdf5Dataset& dataset,
   const uint64_t size = dataset.bytes();
   const Hdf5Layout& layout = dataset.layout;
   Bytes stored;
-  if (layout.kind == Kind::kCompact) {
+  if (layout.kind == LayoutKind::kCompact) {
     if (layout.compact.size() < size) {
-      return Bad(std::to_string(size) + " bytes needed, " + std::to_string(layout.compact.size()) +
-                 " lie in the header");
+      return BadDataset(std::to_string(size) + " bytes needed, " +
+                        std::to_string(layout.compact.size()) + " lie in the header");
     }
     stored = layout.compact.first(static_cast<size_t>(size));
-  } else if (layout.kind == Kind::kContiguous && layout.address != Hdf5Reader::kUndefined) {
+  } else if (layout.kind == LayoutKind::kContiguous && layout.address != Hdf5Reader::kUndefined) {
     if (layout.size < size) {
-      return Bad(std::to_string(size) + " bytes needed, " + std::to_string(layout.size) +
-                 " are stored");
+      return BadDataset(std::to_string(size) + " bytes needed, " + std::to_string(layout.size) +
+                        " are stored");
     }
     WHIT_ASSIGN_OR_RETURN(stored, reader.Data("data", layout.address, size));
   }
@@ -202,7 +203,8 @@ Result<Bytes> ReadHdf5Elements(Hdf5Reader& reader, const Hdf5Dataset& dataset,
     if (element == 0) std::fill(out.begin(), out.end(), std::byte{0});
     for (size_t i = 0; element > 0 && i < out.size(); i += element)
       std::memcpy(out.data() + i, dataset.fill.data(), element);
-    if (layout.kind == Kind::kChunked) WHIT_RETURN_IF_ERROR(ReadHdf5Chunks(reader, dataset, out));
+    if (layout.kind == LayoutKind::kChunked)
+      WHIT_RETURN_IF_ERROR(ReadHdf5Chunks(reader, dataset, out));
   }
   if (dataset.type.big_endian) {
     const size_t parts = IsComplex(dataset.type.type) ? 2 : 1;

@@ -26,7 +26,9 @@ struct Array {
   bool big_endian = false, columns_first = false;
 };
 
-Status Bad(const std::string& what) { return Status(StatusCode::kInvalidModel, "array: " + what); }
+Status BadArray(const std::string& what) {
+  return Status(StatusCode::kInvalidModel, "array: " + what);
+}
 
 // What stands behind 'key': in the header.
 std::string_view Value(std::string_view header, std::string_view key) {
@@ -67,20 +69,22 @@ size_t HeaderBytes(std::span<const std::byte> start) {
 // Fills all of an array but its name. The type of an unknown element is refused, not an error.
 Result<Array> ReadHeader(std::span<const std::byte> file) {
   ByteReader in(file);
-  if (!in.Matches(kMagic)) return Bad("does not begin as one");
+  if (!in.Matches(kMagic)) return BadArray("does not begin as one");
   const uint8_t major = in.U8();
   in.Skip(1);
   const uint64_t size = major == 1 ? in.U16() : in.U32();
-  if (major < 1 || major > 3) return Bad("version " + std::to_string(major) + ", known are 1 to 3");
-  if (size > kMostHeader) return Bad("a header of " + std::to_string(size) + " bytes");
+  if (major < 1 || major > 3)
+    return BadArray("version " + std::to_string(major) + ", known are 1 to 3");
+  if (size > kMostHeader) return BadArray("a header of " + std::to_string(size) + " bytes");
   const auto bytes = in.Take(size);
-  if (!in.ok()) return Bad("its header is cut");
+  if (!in.ok()) return BadArray("its header is cut");
   const std::string_view header(reinterpret_cast<const char*>(bytes.data()), bytes.size());
   Array a;
   a.data = in.position();
   a.columns_first = Value(header, "fortran_order").starts_with("True");
   std::string_view descr = Value(header, "descr");
-  if (!ReadShape(Value(header, "shape"), &a.entry.shape)) return Bad("its header states no shape");
+  if (!ReadShape(Value(header, "shape"), &a.entry.shape))
+    return BadArray("its header states no shape");
   if (descr.size() < 2 || descr[0] != '\'') {
     a.entry.refused = "elements that are records";
   } else {

@@ -16,7 +16,7 @@ namespace {
 constexpr size_t kSizeBytes = 8;
 constexpr std::string_view kMetadata = "__metadata__";
 
-Status Bad(const std::string& what) {
+Status BadSafetensors(const std::string& what) {
   return Status(StatusCode::kInvalidModel, "safetensors: " + what);
 }
 
@@ -111,14 +111,15 @@ class Safetensors : public WeightFile {
     limits_ = source.limits, mapping_ = std::move(source.file);
     ByteReader in(mapping_.bytes());
     const uint64_t size = in.U64();
-    if (size > limits_.header_bytes) return Bad("a header of " + std::to_string(size) + " bytes");
+    if (size > limits_.header_bytes)
+      return BadSafetensors("a header of " + std::to_string(size) + " bytes");
     const auto bytes = in.Take(size);
-    if (!in.ok()) return Bad("its header of " + std::to_string(size) + " bytes is cut");
+    if (!in.ok()) return BadSafetensors("its header of " + std::to_string(size) + " bytes is cut");
     data_ = in.Rest();
     Header header(limits_);
     const auto* text = reinterpret_cast<const char*>(bytes.data());
     const bool parsed = nlohmann::json::sax_parse(text, text + bytes.size(), &header);
-    if (!parsed || !header.error.empty()) return Bad("its header has " + header.error);
+    if (!parsed || !header.error.empty()) return BadSafetensors("its header has " + header.error);
     for (auto& [key, value] : header.metadata) metadata_.emplace_back(ToUtf8(key), ToUtf8(value));
     for (const Stated& stated : header.tensors) WHIT_RETURN_IF_ERROR(Add(stated));
     return CheckPlaces();
@@ -138,19 +139,20 @@ class Safetensors : public WeightFile {
     if (!SafetensorsTypeNamed(stated.dtype, &entry.type))
       entry.refused = "elements of type " + ToUtf8(stated.dtype.substr(0, 40));
     for (const uint64_t d : stated.shape) {
-      if (d > INT64_MAX) return Bad(label + "a dimension of " + std::to_string(d));
+      if (d > INT64_MAX) return BadSafetensors(label + "a dimension of " + std::to_string(d));
       entry.shape.push_back(static_cast<int64_t>(d));
     }
     WHIT_RETURN_IF_ERROR(CheckEntry(entry, tensors_.size(), limits_));
     if (stated.offsets.size() != 2 || stated.offsets[0] > stated.offsets[1] ||
         stated.offsets[1] > data_.size()) {
-      return Bad(label + "its bytes do not lie in the file of " + std::to_string(data_.size()) +
-                 " bytes behind the header: it is cut, or the header is wrong");
+      return BadSafetensors(label + "its bytes do not lie in the file of " +
+                            std::to_string(data_.size()) +
+                            " bytes behind the header: it is cut, or the header is wrong");
     }
     const uint64_t has = stated.offsets[1] - stated.offsets[0];
     if (entry.refused.empty() && has != entry.bytes()) {
-      return Bad(label + entry.ShapeText() + " " + ElementName(entry.type) + " needs " +
-                 std::to_string(entry.bytes()) + " bytes, has " + std::to_string(has));
+      return BadSafetensors(label + entry.ShapeText() + " " + ElementName(entry.type) + " needs " +
+                            std::to_string(entry.bytes()) + " bytes, has " + std::to_string(has));
     }
     begin_.push_back(stated.offsets[0]), end_.push_back(stated.offsets[1]);
     tensors_.push_back(std::move(entry));
@@ -166,8 +168,8 @@ class Safetensors : public WeightFile {
     });
     for (size_t i = 1; i < order.size(); ++i) {
       if (begin_[order[i]] < end_[order[i - 1]]) {
-        return Bad("tensors '" + tensors_[order[i - 1]].name.substr(0, 80) + "' and '" +
-                   tensors_[order[i]].name.substr(0, 80) + "' share bytes");
+        return BadSafetensors("tensors '" + tensors_[order[i - 1]].name.substr(0, 80) + "' and '" +
+                              tensors_[order[i]].name.substr(0, 80) + "' share bytes");
       }
     }
     return OkStatus();

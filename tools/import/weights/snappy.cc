@@ -9,7 +9,7 @@ namespace whit::tools {
 
 namespace {
 
-Status Bad(const std::string& what) {
+Status BadSnappy(const std::string& what) {
   return Status(StatusCode::kInvalidModel, "compressed by Snappy: " + what);
 }
 
@@ -40,34 +40,34 @@ Element ReadElement(ByteReader& in) {
 Status Unsnap(std::span<const std::byte> in, uint64_t most, std::vector<std::byte>* out) {
   constexpr uint64_t kMostOfOne = 64 / 3 + 1;  // a copy: 64 bytes of 3
   uint64_t size = 0;
-  if (!TakeVarint(&in, &size)) return Bad("states no size");
+  if (!TakeVarint(&in, &size)) return BadSnappy("states no size");
   if (size > most || size > kMostOfOne * in.size()) {
-    return Bad("states " + std::to_string(size) + " bytes, of " + std::to_string(in.size()) +
-               " stored; at most " + std::to_string(most) + " are taken");
+    return BadSnappy("states " + std::to_string(size) + " bytes, of " + std::to_string(in.size()) +
+                     " stored; at most " + std::to_string(most) + " are taken");
   }
   out->clear();
   out->reserve(static_cast<size_t>(size));
   for (ByteReader bytes(in); bytes.left() > 0;) {
     const Element e = ReadElement(bytes);
     const auto literal = bytes.Take(e.literal ? e.size : 0);
-    if (!bytes.ok()) return Bad("is cut");
+    if (!bytes.ok()) return BadSnappy("is cut");
     if (e.size > size - out->size())
-      return Bad("has more than the " + std::to_string(size) + " bytes that it states");
+      return BadSnappy("has more than the " + std::to_string(size) + " bytes that it states");
     if (e.literal) {
       out->insert(out->end(), literal.begin(), literal.end());
       continue;
     }
     if (e.distance == 0 || e.distance > out->size()) {
-      return Bad("copies from " + std::to_string(e.distance) + " bytes before byte " +
-                 std::to_string(out->size()));
+      return BadSnappy("copies from " + std::to_string(e.distance) + " bytes before byte " +
+                       std::to_string(out->size()));
     }
     // One by one: a copy may reach into itself.
     for (uint64_t i = 0; i < e.size; ++i)
       out->push_back((*out)[out->size() - static_cast<size_t>(e.distance)]);
   }
   if (out->size() == size) return OkStatus();
-  return Bad("has " + std::to_string(out->size()) + " of the " + std::to_string(size) +
-             " bytes that it states");
+  return BadSnappy("has " + std::to_string(out->size()) + " of the " + std::to_string(size) +
+                   " bytes that it states");
 }
 
 }  // namespace whit::tools

@@ -15,7 +15,9 @@ constexpr size_t kTrailerBytes = 5;  // behind a block: its type and checksum
 
 using EntryFn = std::function<Status(const std::string&, std::span<const std::byte>)>;
 
-Status Bad(const std::string& what) { return Status(StatusCode::kInvalidModel, "table: " + what); }
+Status BadTable(const std::string& what) {
+  return Status(StatusCode::kInvalidModel, "table: " + what);
+}
 
 // Where a block lies, without its trailer.
 struct Handle {
@@ -36,14 +38,14 @@ class Table {
   Status Read(std::span<const std::byte> footer, const EntryFn& entry) {
     Handle meta, index;
     if (!TakeHandle(&footer, &meta) || !TakeHandle(&footer, &index))
-      return Bad("its footer names no index");
+      return BadTable("its footer names no index");
     uint64_t end = 0;  // of the last block: data blocks follow each other
     const auto visit = [&](const std::string&, std::span<const std::byte> value) -> Status {
       Handle data;
-      if (!TakeHandle(&value, &data)) return Bad("its index names no block");
+      if (!TakeHandle(&value, &data)) return BadTable("its index names no block");
       if (data.offset < end) {
-        return Bad("a block at " + std::to_string(data.offset) + " begins before the end of the " +
-                   "one before it, " + std::to_string(end));
+        return BadTable("a block at " + std::to_string(data.offset) +
+                        " begins before the end of the " + "one before it, " + std::to_string(end));
       }
       WHIT_ASSIGN_OR_RETURN(const auto block, Block(data, &data_));
       end = data.offset + data.size;
@@ -69,8 +71,8 @@ class Table {
     const std::string name = "block at " + std::to_string(at.offset);
     if (at.offset > blocks_.size() || at.size > blocks_.size() - at.offset ||
         kTrailerBytes > blocks_.size() - at.offset - at.size) {
-      return Bad(name + " of " + std::to_string(at.size) + " bytes reaches behind the " +
-                 std::to_string(blocks_.size()) + " bytes of blocks");
+      return BadTable(name + " of " + std::to_string(at.size) + " bytes reaches behind the " +
+                      std::to_string(blocks_.size()) + " bytes of blocks");
     }
     const auto whole = blocks_.subspan(static_cast<size_t>(at.offset),
                                        static_cast<size_t>(at.size) + kTrailerBytes);
@@ -80,8 +82,8 @@ class Table {
     const uint32_t stated = trailer.U32();
     const uint32_t found = MaskedCrc32c(Crc32c(whole.first(stored.size() + 1)));
     if (stated != found) {
-      return Bad(name + " has the checksum " + std::to_string(found) + ", not " +
-                 std::to_string(stated) + ": it is damaged");
+      return BadTable(name + " has the checksum " + std::to_string(found) + ", not " +
+                      std::to_string(stated) + ": it is damaged");
     }
     WHIT_RETURN_IF_ERROR(Charge(stored.size()));
     if (type == 0) return stored;
@@ -98,16 +100,16 @@ class Table {
   // Entries, each key behind what it has in common with the one before; then the offsets of those
   // that have nothing in common, which only a search needs, and their number.
   Status ReadBlock(std::span<const std::byte> block, std::string* key, const EntryFn& entry) {
-    if (block.size() < 4) return Bad("a block of " + std::to_string(block.size()) + " bytes");
+    if (block.size() < 4) return BadTable("a block of " + std::to_string(block.size()) + " bytes");
     const uint64_t restarts = ByteReader(block.last(4)).U32();
-    if (restarts > block.size() / 4 - 1) return Bad("a block has no room for its restarts");
+    if (restarts > block.size() / 4 - 1) return BadTable("a block has no room for its restarts");
     auto rest = block.first(block.size() - 4 * static_cast<size_t>(restarts + 1));
     bool first = true;
     while (!rest.empty()) {
       uint64_t shared = 0, fresh = 0, size = 0;
       if (!TakeVarint(&rest, &shared) || !TakeVarint(&rest, &fresh) || !TakeVarint(&rest, &size) ||
           fresh > rest.size() || size > rest.size() - fresh || shared > (first ? 0 : key->size())) {
-        return Bad("an entry behind the key '" + Printed(*key) + "' is damaged");
+        return BadTable("an entry behind the key '" + Printed(*key) + "' is damaged");
       }
       if (shared + fresh > limits_.name_bytes) {
         return Status(StatusCode::kOverBudget,
@@ -119,7 +121,7 @@ class Table {
       key->resize(static_cast<size_t>(shared));
       key->append(reinterpret_cast<const char*>(rest.data()), static_cast<size_t>(fresh));
       if (*key <= before && !(first && before.empty()))
-        return Bad("the key '" + Printed(*key) + "' stands behind '" + Printed(before) + "'");
+        return BadTable("the key '" + Printed(*key) + "' stands behind '" + Printed(before) + "'");
       rest = rest.subspan(static_cast<size_t>(fresh));
       WHIT_RETURN_IF_ERROR(entry(*key, rest.first(static_cast<size_t>(size))));
       rest = rest.subspan(static_cast<size_t>(size));
@@ -145,7 +147,7 @@ bool ClaimsSstable(std::span<const std::byte> file) {
 
 Status ReadSstable(std::span<const std::byte> file, const WeightLimits& limits,
                    const EntryFn& entry) {
-  if (!ClaimsSstable(file)) return Bad("does not end as one");
+  if (!ClaimsSstable(file)) return BadTable("does not end as one");
   return Table(file, limits).Read(file.last(kFooterBytes), entry);
 }
 

@@ -22,13 +22,13 @@ constexpr std::string_view kIndex = ".index", kShard = ".data-";
 constexpr int64_t kMostShards = 99'999;  // five digits in their names
 constexpr std::string_view kObjectGraph = "_CHECKPOINTABLE_OBJECT_GRAPH";
 
-Status Bad(const std::string& what) {
+Status BadCheckpoint(const std::string& what) {
   return Status(StatusCode::kInvalidModel, "TensorFlow checkpoint: " + what);
 }
 
 // DataType of types.proto; false: its elements cannot be had, *refused says why.
 bool TypeOf(int64_t type, ElementType* out, std::string* refused) {
-  static constexpr std::pair<int64_t, ElementType> kTypes[] = {
+  static constexpr std::pair<int64_t, ElementType> kDataTypes[] = {
       {1, ElementType::kFloat32},     {2, ElementType::kFloat64},
       {3, ElementType::kInt32},       {4, ElementType::kUint8},
       {5, ElementType::kInt16},       {6, ElementType::kInt8},
@@ -41,7 +41,7 @@ bool TypeOf(int64_t type, ElementType* out, std::string* refused) {
       {22, ElementType::kUint32},     {23, ElementType::kUint64},
       {24, ElementType::kFloat8E5M2}, {25, ElementType::kFloat8E4M3},
   };
-  for (const auto& [number, element] : kTypes) {
+  for (const auto& [number, element] : kDataTypes) {
     if (type == number) return *out = element, true;
   }
   *out = ElementType::kUint8;
@@ -106,15 +106,14 @@ class TfCheckpoint : public WeightFile {
     if (source.path.ends_with(kIndex))
       prefix_ = source.path.substr(0, source.path.size() - kIndex.size());
     bool begun = false;
-    WHIT_RETURN_IF_ERROR(ReadSstable(mapping_.bytes(), limits_,
-                                     [&](const std::string& key, std::span<const std::byte> value) {
-                                       if (begun) return Add(key, value);
-                                       begun = true;
-                                       if (!key.empty())
-                                         return Bad("its first key is not the header of a bundle");
-                                       return ReadHeader(value);
-                                     }));
-    return begun ? OkStatus() : Bad("has no header");
+    WHIT_RETURN_IF_ERROR(ReadSstable(
+        mapping_.bytes(), limits_, [&](const std::string& key, std::span<const std::byte> value) {
+          if (begun) return Add(key, value);
+          begun = true;
+          if (!key.empty()) return BadCheckpoint("its first key is not the header of a bundle");
+          return ReadHeader(value);
+        }));
+    return begun ? OkStatus() : BadCheckpoint("has no header");
   }
 
   Result<std::span<const std::byte>> ReadElements(size_t i,
@@ -123,8 +122,9 @@ class TfCheckpoint : public WeightFile {
     if (place.bytes.empty()) return place.bytes;
     const uint32_t found = MaskedCrc32c(Crc32c(place.bytes));
     if (found != place.crc) {
-      return Bad("'" + Shown(tensors_[i].name) + "' has the checksum " + std::to_string(found) +
-                 ", not " + std::to_string(place.crc) + ": its shard is damaged");
+      return BadCheckpoint("'" + Shown(tensors_[i].name) + "' has the checksum " +
+                           std::to_string(found) + ", not " + std::to_string(place.crc) +
+                           ": its shard is damaged");
     }
     if (!big_endian_) return place.bytes;
     scratch->assign(place.bytes.begin(), place.bytes.end());
@@ -158,8 +158,8 @@ class TfCheckpoint : public WeightFile {
                                                   "); checkpoints of version 1 are not read");
     }
     if (shard_count_ < 1 || shard_count_ > kMostShards) {
-      return Bad("states " + std::to_string(shard_count_) + " shards, there may be 1 to " +
-                 std::to_string(kMostShards));
+      return BadCheckpoint("states " + std::to_string(shard_count_) +
+                           " shards, there may be 1 to " + std::to_string(kMostShards));
     }
     metadata_.emplace_back("shards", std::to_string(shard_count_));
     return OkStatus();

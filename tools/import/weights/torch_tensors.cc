@@ -16,11 +16,11 @@ constexpr int kMaxDepth = 256;
 // A shared part of the pickle is walked once for every name that leads to it.
 constexpr uint64_t kMaxSteps = 20'000'000;
 
-struct TypeRow {
+struct TorchTypeRow {
   std::string_view storage, dtype;
   ElementType type;
 };
-constexpr TypeRow kTypes[] = {
+constexpr TorchTypeRow kTorchTypes[] = {
     {"DoubleStorage", "float64", ElementType::kFloat64},
     {"FloatStorage", "float32", ElementType::kFloat32},
     {"HalfStorage", "float16", ElementType::kFloat16},
@@ -384,7 +384,7 @@ class Finder {
 bool TorchType(std::string_view name, ElementType* type) {
   const size_t dot = name.rfind('.');
   if (dot != name.npos) name.remove_prefix(dot + 1);
-  for (const TypeRow& row : kTypes) {
+  for (const TorchTypeRow& row : kTorchTypes) {
     if (name.empty() || (name != row.storage && name != row.dtype)) continue;
     *type = row.type;
     return true;

@@ -43,7 +43,7 @@ class Record {
 
 uint32_t At32(uint64_t value) { return static_cast<uint32_t>(std::min(value, kMost32)); }
 
-std::string Header(const TensorEntry& entry) {
+std::string NpyHeader(const TensorEntry& entry) {
   std::string shape = "(";
   for (const int64_t d : entry.shape) shape += std::to_string(d) + ",";
   shape += ")";
@@ -145,7 +145,7 @@ Status WriteNpz(const WeightSelection& s, const std::string& path) {
     };
     for (size_t k = 0; k < s.tensors.size(); ++k) {
       WHIT_ASSIGN_OR_RETURN(const auto bytes, s.file->Read(s.tensors[k], &scratch));
-      const std::string header = Header(s.file->tensors()[s.tensors[k]]);
+      const std::string header = NpyHeader(s.file->tensors()[s.tensors[k]]);
       places.push_back(
           {s.names[k] + ".npy", header.size() + bytes.size(), at, Checksum(header, bytes)});
       WHIT_RETURN_IF_ERROR(put(LocalHeader(places.back()).bytes()));
