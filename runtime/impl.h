@@ -11,6 +11,7 @@
 #include "platform/thread_pool.h"
 #include "runtime/graph.h"
 #include "runtime/plan.h"
+#include "runtime/scrubber.h"
 #include "runtime/whit.h"
 #include "schema/page_checker.h"
 #include "schema/reader.h"
@@ -22,6 +23,7 @@ struct Model::Impl {
   OpenOptions options;
   Graph graph;                               // with the file's default dimensions
   std::unique_ptr<const PageChecker> pages;  // null: no hash tree, or integrity is off
+  std::unique_ptr<Scrubber> scrubber;        // null where `pages` is
 
   // What inputs() and outputs() hand out; the views borrow from the other members.
   std::vector<std::vector<int64_t>> input_shapes, output_shapes;
@@ -71,6 +73,7 @@ struct Runner::Impl {
 
   std::string tuning_note;
   bool looks_at_data = false;  // Runner::time_depends_on_data
+  ScrubBudget scrub;
 
   explicit Impl(Model m) : model(std::move(m)) {}
 
@@ -83,6 +86,7 @@ struct Runner::Impl {
   KernelCode RunStep(size_t i);
   Status CheckPages(size_t step);
   Status Run();
+  Status RunSteps();
   Status Failed(size_t step, KernelCode code) const;
 };
 

@@ -250,7 +250,18 @@ Status Runner::Impl::Failed(size_t step, KernelCode code) const {
   return Status(StatusCode::kRuntime, "node '" + s.name + "' (" + s.op + "): " + Describe(code));
 }
 
+// The scrubber before the run, from what runs before it have earned: where a page cannot be
+// repaired, nothing is computed with it.
 Status Runner::Impl::Run() {
+  if (!scrub.on()) return RunSteps();
+  WHIT_RETURN_IF_ERROR(scrub.Spend(model.impl()->scrubber.get()));
+  const uint64_t start = NowNs();
+  Status status = RunSteps();
+  scrub.Earn(NowNs() - start);
+  return status;
+}
+
+Status Runner::Impl::RunSteps() {
   FloatEnvGuard float_env;
   if (variable_snapshot != nullptr)
     std::memcpy(variable_snapshot, variable_bytes, plan.variable_bytes);
@@ -296,6 +307,13 @@ Result<Runner> Runner::Create(const Model& model, const RunnerOptions& options) 
     return Status(StatusCode::kInvalidArgument,
                   "threads must be at least 1, not " + std::to_string(options.threads));
   }
+  if (!(options.scrub_share >= 0 && options.scrub_share <= 1)) {
+    return Status(StatusCode::kInvalidArgument,
+                  "scrub_share is a share of a run's time, 0 to 1, "
+                  "not " +
+                      std::to_string(options.scrub_share));
+  }
+  if (model.impl()->scrubber != nullptr) impl->scrub = ScrubBudget(options.scrub_share);
   WHIT_ASSIGN_OR_RETURN(const simd::Tier* tier, SelectTier(options.isa));
   WHIT_ASSIGN_OR_RETURN(impl->graph, BuildGraph(*model.impl()->file, options.dims));
   PlanOptions plan;
