@@ -9,6 +9,7 @@
 
 #include "platform/aligned_buffer.h"
 #include "platform/thread_pool.h"
+#include "runtime/constant_sums.h"
 #include "runtime/graph.h"
 #include "runtime/plan.h"
 #include "runtime/scrubber.h"
@@ -75,6 +76,12 @@ struct Runner::Impl {
   bool looks_at_data = false;  // Runner::time_depends_on_data
   ScrubBudget scrub;
 
+  // Self-check: of every step; the step that failed, or kNoStep; runs that were repeated.
+  static constexpr size_t kNoStep = SIZE_MAX;
+  std::vector<ConstantSums> constants;
+  size_t wrong_step = kNoStep;
+  uint64_t repeated_runs = 0;
+
   explicit Impl(Model m) : model(std::move(m)) {}
 
   Status Allocate();
@@ -87,6 +94,9 @@ struct Runner::Impl {
   Status CheckPages(size_t step);
   Status Run();
   Status RunSteps();
+  Status RunChecked();
+  Status RecordConstants();
+  Status RepairStep(size_t step);
   Status Failed(size_t step, KernelCode code) const;
 };
 

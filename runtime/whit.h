@@ -187,6 +187,8 @@ class Runner {
   /// True where the tier looks at the data to choose among exact sums: noise is slower than
   /// pictures. RunnerOptions::any_data gives the bound.
   bool time_depends_on_data() const;
+  /// How often RunnerOptions::self_check found a run wrong and repeated it.
+  uint64_t repeated_runs() const;
   /// True when every output depends on integer arithmetic alone: the same bytes on every device.
   bool exact() const;
 
