@@ -20,6 +20,7 @@ using Json = nlohmann::ordered_json;
 using Action = std::function<Status()>;
 
 // Each adds its sub-command to `app`.
+void AddAttack(CLI::App& app, Action* action);
 void AddBench(CLI::App& app, Action* action);
 void AddClassify(CLI::App& app, Action* action);
 void AddImport(CLI::App& app, Action* action);

@@ -75,6 +75,7 @@ int Main(int argc, char** argv) {
   AddKeygen(app, &action);
   AddSign(app, &action);
   AddVerify(app, &action);
+  AddAttack(app, &action);
   AddWeights(app, &action);
   AddInspect(app, &action);
 
