@@ -137,6 +137,7 @@ Status RunAttack(const AttackFlags& flags) {
     return UsageError("--data is missing: what should the model see?");
   WHIT_ASSIGN_OR_RETURN(std::vector<Sample> samples, flags.samples.Read(opened.model));
   AttackOptions options = flags.attack;
+  options.seed = flags.samples.seed;
   if (!flags.labels.empty()) {
     WHIT_ASSIGN_OR_RETURN(options.classes, ReadClasses(flags.labels));
     if (options.classes.size() < samples.size()) {
