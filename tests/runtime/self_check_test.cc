@@ -46,7 +46,8 @@ TEST(SelfCheck, GivesTheSameBytesOnEveryTier) {
   std::vector<uint8_t> want, got;
   RunnerOptions oracle;
   oracle.plain = true;
-  ASSERT_TRUE(RunOnce(&*Runner::Create(*model, oracle), &want).ok());
+  auto plain = Runner::Create(*model, oracle);
+  ASSERT_TRUE(plain.ok() && RunOnce(&*plain, &want).ok());
   for (const std::string& isa : UsableTiers()) {
     for (int threads : {1, 2, 3}) {
       auto runner = Runner::Create(*model, Checked(isa, threads));

@@ -119,7 +119,8 @@ class Attacker {
     WHIT_RETURN_IF_ERROR(Undisturbed());
     // One attacker flips any bit, the other one the highest of a byte: of int8 its sign, of the
     // last byte of a float its sign too.
-    report_.curves = {{"random bits", {}, {}}, {"most significant bits", {}, {}}};
+    report_.curves.resize(2);
+    report_.curves[0].name = "random bits", report_.curves[1].name = "most significant bits";
     for (size_t i = 0; i < report_.curves.size(); ++i) {
       std::vector<std::vector<double>> all(static_cast<size_t>(options_.trials));
       for (size_t t = 0; t < all.size(); ++t) {
