@@ -122,7 +122,7 @@ struct Prepared {
   bool alias = false;  // out[0] is in[0] under another shape: no step at all
   // Of the file: a changed bit there that changes an output makes run return kCheckFailed
   // (PrepareContext::self_check).
-  std::vector<std::span<const std::byte>> proved;
+  std::span<const std::byte> proved;
 
   template <typename P>
   void SetParams(P p) {

@@ -305,9 +305,7 @@ Status Runner::Impl::RecordConstants() {
     ConstantSums& sums = constants.emplace_back();
     const auto add = [&](const void* data, size_t size) {
       const std::span bytes(static_cast<const std::byte*>(data), size);
-      const auto same = [&](std::span<const std::byte> p) { return p.data() == bytes.data(); };
-      if (std::none_of(step.prepared.proved.begin(), step.prepared.proved.end(), same))
-        sums.Add(bytes);
+      if (step.prepared.proved.data() != bytes.data()) sums.Add(bytes);
     };
     if (step.once) continue;  // read by the first run alone
     for (const BlobView& blob : step.reads) add(blob.data, blob.bytes);
