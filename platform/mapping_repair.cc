@@ -78,9 +78,8 @@ Pages PagesUnder(std::span<const std::byte> part) {
 
 void Mapping::Forget(std::span<const std::byte> part) const {
   if (base_ == nullptr || fd_ < 0) return;
-  // Pages at the borders too: the neighbours' bytes come back from the file as well.
-  const Pages pages = PagesUnder(part);
-  (void)madvise(pages.begin, pages.size, MADV_DONTNEED);
+  // Not the pages at the borders: the neighbours may have private copies there, repaired before.
+  Drop(part);
   ForgetCached(fd_, offset_ + static_cast<uint64_t>(part.data() - bytes_.data()), part.size());
 }
 
