@@ -73,7 +73,8 @@ enum class KernelCode : uint8_t {
   kIndexOutOfRange,
   kDivisionByZero,
   kNoMemory,
-  kBackendFailed
+  kBackendFailed,
+  kCheckFailed  // PrepareContext::self_check: the checksum channel does not fit
 };
 
 struct TaskRange {
@@ -119,6 +120,9 @@ struct Prepared {
   bool in_place = false;
   int in_place_input = 0;
   bool alias = false;  // out[0] is in[0] under another shape: no step at all
+  // Of the file: a changed bit there that changes an output makes run return kCheckFailed
+  // (PrepareContext::self_check).
+  std::span<const std::byte> proved;
 
   template <typename P>
   void SetParams(P p) {
@@ -175,6 +179,8 @@ struct PrepareContext {
   const OpenReads* open_reads = nullptr;
   /// For a prepare that reads weights itself, where others leave that to the run; null: no need.
   const CheckBytes* check_bytes = nullptr;
+  /// Whether implementations that can prove their sums shall do so.
+  bool self_check = false;
 
   size_t inputs() const { return in.size(); }
   bool has(size_t i) const { return i < in.size() && present_in[i]; }

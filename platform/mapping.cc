@@ -113,6 +113,9 @@ Result<Mapping> Mapping::MapFd(int fd, MapMode mode, uint64_t offset, uint64_t s
   WHIT_ASSIGN_OR_RETURN(const size_t bytes, CheckRange(file_size, offset, size, name));
 
   Mapping mapping;
+  mapping.fd_ = fcntl(fd, F_DUPFD_CLOEXEC, 0);
+  if (mapping.fd_ < 0) return IoError("cannot keep a descriptor of", name, errno);
+  mapping.offset_ = offset;
   if (mode == MapMode::kRead) {
     auto buffer = AlignedBuffer::Allocate(bytes);
     if (!buffer.ok()) return Status(buffer.status()).WithContext("'" + name + "'");
@@ -147,13 +150,17 @@ Mapping::Mapping(Mapping&& other) noexcept
     : bytes_(std::exchange(other.bytes_, {})),
       base_(std::exchange(other.base_, nullptr)),
       base_bytes_(std::exchange(other.base_bytes_, 0)),
-      owned_(std::move(other.owned_)) {}
+      owned_(std::move(other.owned_)),
+      fd_(std::exchange(other.fd_, -1)),
+      offset_(other.offset_) {}
 
 Mapping& Mapping::operator=(Mapping&& other) noexcept {
   std::swap(bytes_, other.bytes_);
   std::swap(base_, other.base_);
   std::swap(base_bytes_, other.base_bytes_);
   std::swap(owned_, other.owned_);
+  std::swap(fd_, other.fd_);
+  std::swap(offset_, other.offset_);
   return *this;
 }
 
@@ -172,6 +179,7 @@ void Mapping::Drop(std::span<const std::byte> part) const {
 
 Mapping::~Mapping() {
   if (base_ != nullptr) munmap(base_, base_bytes_);
+  if (fd_ >= 0) close(fd_);
 }
 
 Result<std::vector<std::byte>> ReadWholeFile(const std::string& path, uint64_t max_bytes) {

@@ -52,6 +52,20 @@ class Mapping {
   /// Gives the memory of `part` back until it is read again, where the file is mapped and not
   /// locked; else nothing happens. For passes over files larger than memory.
   void Drop(std::span<const std::byte> part) const;
+
+  // Repair of memory whose bits have flipped (mapping_repair.cc). `part` lies in bytes().
+
+  /// Whether there is a file behind the bytes to repair them from.
+  bool has_storage() const { return fd_ >= 0; }
+  /// Gives up the copy of `part` in memory, the page cache's too where nobody else uses it, so that
+  /// the next read comes from storage. Nothing happens where the file is not mapped, or is locked.
+  void Forget(std::span<const std::byte> part) const;
+  /// What storage has at `part`, read past the page cache where the system can do so. `into` is as
+  /// long as `part`.
+  Status ReadStored(std::span<const std::byte> part, std::span<std::byte> into) const;
+  /// Makes memory at the very same addresses hold `right`, as long as `part`; a mapped page becomes
+  /// a private copy. One call at a time; other threads may read meanwhile and see old or new bytes.
+  Status Overwrite(std::span<const std::byte> part, std::span<const std::byte> right) const;
   /// True if the bytes lie in a mapping of the file (kMap, kLock), so that pages are shared between
   /// processes.
   bool mapped() const { return base_ != nullptr; }
@@ -61,6 +75,8 @@ class Mapping {
   void* base_ = nullptr;  // start of the mmap (page-aligned, at or before bytes_), or null
   size_t base_bytes_ = 0;
   AlignedBuffer owned_;  // kRead
+  int fd_ = -1;          // of our own, to read storage again; -1: borrowed bytes
+  uint64_t offset_ = 0;  // of bytes_ in the file
 };
 
 /// A whole regular file; kOverBudget if it has more than max_bytes.

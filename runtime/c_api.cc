@@ -105,6 +105,8 @@ whit::RunnerOptions OptionsOf(const whit_runner_options* given) {
     options.dims.emplace_back(c.dims[i].name, c.dims[i].value);
   }
   if (c.tuning != nullptr) options.tuning = c.tuning;
+  options.scrub_share = c.scrub_share;
+  options.self_check = c.self_check != 0;
   if (c.arena != nullptr) options.arena = {static_cast<std::byte*>(c.arena), c.arena_size};
   return options;
 }
@@ -170,6 +172,15 @@ whit_status whit_model_open_bytes(const void* bytes, size_t size, whit_model** m
   return whit_model_open_bytes_with(bytes, size, nullptr, model, error);
 }
 
+whit_status whit_model_scrub(const whit_model* model, uint64_t max_pages, whit_scrub_report* report,
+                             whit_error* error) {
+  if (model == nullptr) return MissingArgument("model", error);
+  const auto done = model->model.Scrub(max_pages);
+  if (!done.ok()) return Report(done.status(), error);
+  if (report != nullptr) *report = {done->pages, done->repaired, done->passes};
+  return WHIT_OK;
+}
+
 void whit_model_free(whit_model* model) { delete model; }
 
 const char* whit_model_label(const whit_model* model, size_t output, size_t index) {
@@ -179,7 +190,8 @@ const char* whit_model_label(const whit_model* model, size_t output, size_t inde
 }
 
 void whit_runner_options_init(whit_runner_options* options) {
-  *options = {sizeof(whit_runner_options), 1, nullptr, 0, 1, nullptr, 0, nullptr, 0, nullptr};
+  *options = {
+      sizeof(whit_runner_options), 1, nullptr, 0, 1, nullptr, 0, nullptr, 0, nullptr, 0.01, 0};
 }
 
 whit_status whit_runner_create(const whit_model* model, const whit_runner_options* options,

@@ -9,8 +9,10 @@
 
 #include "platform/aligned_buffer.h"
 #include "platform/thread_pool.h"
+#include "runtime/constant_sums.h"
 #include "runtime/graph.h"
 #include "runtime/plan.h"
+#include "runtime/scrubber.h"
 #include "runtime/whit.h"
 #include "schema/page_checker.h"
 #include "schema/reader.h"
@@ -24,6 +26,7 @@ struct Model::Impl {
   Graph graph;                               // with the file's default dimensions
   std::unique_ptr<const PageChecker> pages;  // null: no hash tree, or integrity is off
   std::unique_ptr<SealedWeights> sealed;     // null: the weights are plain
+  std::unique_ptr<Scrubber> scrubber;        // null where `pages` is
 
   // What inputs() and outputs() hand out; the views borrow from the other members.
   std::vector<std::vector<int64_t>> input_shapes, output_shapes;
@@ -74,6 +77,13 @@ struct Runner::Impl {
 
   std::string tuning_note;
   bool looks_at_data = false;  // Runner::time_depends_on_data
+  ScrubBudget scrub;
+
+  // Self-check: of every step; the step that failed, or kNoStep; runs that were repeated.
+  static constexpr size_t kNoStep = SIZE_MAX;
+  std::vector<ConstantSums> constants;
+  size_t wrong_step = kNoStep;
+  uint64_t repeated_runs = 0;
 
   explicit Impl(Model m) : model(std::move(m)) {}
 
@@ -86,6 +96,10 @@ struct Runner::Impl {
   Status CheckPages(size_t step);
   Status OpenPages(size_t step, SealedWeights::Lease* lease);
   Status Run();
+  Status RunSteps();
+  Status RunChecked();
+  Status RecordConstants();
+  Status RepairStep(size_t step);
   Status Failed(size_t step, KernelCode code) const;
 };
 

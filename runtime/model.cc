@@ -124,6 +124,8 @@ Result<Model> OpenMapping(Mapping mapping, const OpenOptions& options, bool size
     WHIT_ASSIGN_OR_RETURN(impl->pages, PageChecker::Create(*impl->file));
     if (options.integrity == Integrity::kFull && impl->pages != nullptr)
       WHIT_RETURN_IF_ERROR(CheckAllPages(*impl->pages));
+    if (impl->pages != nullptr)
+      impl->scrubber = std::make_unique<Scrubber>(*impl->pages, options.log);
   }
   if (impl->file->sealed()) {
     WHIT_ASSIGN_OR_RETURN(impl->sealed, Unseal(*impl->file, options));
@@ -198,6 +200,19 @@ const Normalization& Model::input_normalization(size_t input) const {
   return impl_->normalizations[input];
 }
 std::span<const std::string> Model::labels(size_t output) const { return impl_->labels[output]; }
+
+Result<ScrubReport> Model::Scrub(uint64_t max_pages) const {
+  if (impl_->scrubber == nullptr) {
+    return Status(StatusCode::kUnsupported,
+                  "nothing to scrub against: the file has no hash tree, or it was opened with "
+                  "integrity off; whit import writes files with one");
+  }
+  return impl_->scrubber->Scrub(max_pages);
+}
+
+ScrubReport Model::scrubbed() const {
+  return impl_->scrubber == nullptr ? ScrubReport{} : impl_->scrubber->total();
+}
 
 std::string_view Model::name() const {
   const auto* name = impl_->file->graph().name();

@@ -26,6 +26,7 @@ struct PlanOptions {
   bool split_always = false;  // into all threads, whether it pays or not
   bool plain = false;
   bool allow_xnnpack = true;
+  bool self_check = false;
   std::string kernel;                // forces an implementation where it exists
   const simd::Tier* tier = nullptr;  // null: scalar
   const Tuning* tuning = nullptr;    // choices that were measured for this plan, or null

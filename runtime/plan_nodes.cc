@@ -159,6 +159,7 @@ Planner::NodeContext Planner::MakeContext(const NodeDef& node, const Step& step)
   c.ctx.tier = options_.tier;
   if (step.out.size() == 1) c.ctx.out_row_elems = RowElemsOf(step.out[0].tensor);
   c.ctx.allow_xnnpack = options_.allow_xnnpack;
+  c.ctx.self_check = options_.self_check;
   c.ctx.reads = c.reads.get();
   if (options_.open_blobs) {
     c.open_reads = std::make_unique<OpenReads>(

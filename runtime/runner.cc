@@ -35,11 +35,15 @@ const char* Describe(KernelCode code) {
       return "the backend library ran out of memory";
     case KernelCode::kBackendFailed:
       return "the backend library reported an error";
+    case KernelCode::kCheckFailed:
+      return "the sum of its products is not what its weights and inputs say";
     case KernelCode::kOk:
       break;
   }
   return "no error";
 }
+
+constexpr int kLogWarning = 1;
 
 // Of the first parallel step, per thread.
 constexpr int kPortionsOfLate = 8;
@@ -205,9 +209,8 @@ Status Runner::Impl::ResetVariables() {
 // Before the first run of a step, and never again: on all threads, as nobody else runs yet.
 Status Runner::Impl::CheckPages(size_t i) {
   BoundStep& step = steps[i];
-  const PageChecker& pages = *model.impl()->pages;
   for (const PageRange& range : step.unchecked) {
-    Status status = CheckInParallel(pages, range, pool.get());
+    Status status = CheckInParallel(*model.impl()->pages, range, pool.get());
     if (!status.ok()) return std::move(status).WithContext(NameOf(plan.steps[i]));
   }
   step.unchecked.clear();
@@ -243,10 +246,70 @@ KernelCode Runner::Impl::RunStep(size_t i) {
 
 Status Runner::Impl::Failed(size_t step, KernelCode code) const {
   const Step& s = plan.steps[step];
-  return Status(StatusCode::kRuntime, NameOf(s) + ": " + Describe(code));
+  const StatusCode status =
+      code == KernelCode::kCheckFailed ? StatusCode::kIntegrity : StatusCode::kRuntime;
+  return Status(status, NameOf(s) + ": " + Describe(code));
 }
 
+// The scrubber before the run, from what runs before it have earned: where a page cannot be
+// repaired, nothing is computed with it.
 Status Runner::Impl::Run() {
+  if (!scrub.on()) return options.self_check ? RunChecked() : RunSteps();
+  WHIT_RETURN_IF_ERROR(scrub.Spend(model.impl()->scrubber.get()));
+  const uint64_t start = NowNs();
+  Status status = options.self_check ? RunChecked() : RunSteps();
+  scrub.Earn(NowNs() - start);
+  return status;
+}
+
+// What is wrong may be a constant, which is repaired, or was an accident of one run. The whole run
+// is repeated: a step that works in place has no input any more.
+Status Runner::Impl::RunChecked() {
+  wrong_step = kNoStep;
+  Status first = RunSteps();
+  if (wrong_step == kNoStep) return first;
+  ++repeated_runs;
+  if (const auto& log = model.impl()->options.log; log) {
+    log(kLogWarning, first.message() + "; the run is repeated");
+  }
+  WHIT_RETURN_IF_ERROR(RepairStep(std::exchange(wrong_step, kNoStep)));
+  Status second = RunSteps();
+  if (wrong_step == kNoStep) return second;
+  return std::move(second).WithContext(
+      "self-check failed twice, so it is no passing accident; test this machine's memory");
+}
+
+Status Runner::Impl::RepairStep(size_t i) {
+  Scrubber* scrubber = model.impl()->scrubber.get();
+  if (scrubber == nullptr) return OkStatus();
+  for (const PageRange& range : PagesOf(plan.steps[i], *model.impl()->pages)) {
+    auto report = scrubber->ScrubRange(range);
+    if (!report.ok()) return Status(report.status()).WithContext(NameOf(plan.steps[i]));
+  }
+  return OkStatus();
+}
+
+// All pages are checked now: what is recorded must be right. What a step proves by its own sums is
+// left out.
+Status Runner::Impl::RecordConstants() {
+  for (size_t i = 0; i < plan.steps.size(); ++i) {
+    WHIT_RETURN_IF_ERROR(CheckPages(i));
+    const Step& step = plan.steps[i];
+    ConstantSums& sums = constants.emplace_back();
+    const auto add = [&](const void* data, size_t size) {
+      const std::span bytes(static_cast<const std::byte*>(data), size);
+      if (step.prepared.proved.data() != bytes.data()) sums.Add(bytes);
+    };
+    if (step.once) continue;  // read by the first run alone
+    for (const BlobView& blob : step.reads) add(blob.data, blob.bytes);
+    for (const Slot& slot : step.in) {
+      if (slot.place.kind == Place::Kind::kConstant) add(slot.place.constant, slot.view.bytes());
+    }
+  }
+  return OkStatus();
+}
+
+Status Runner::Impl::RunSteps() {
   FloatEnvGuard float_env;
   if (variable_snapshot != nullptr)
     std::memcpy(variable_snapshot, variable_bytes, plan.variable_bytes);
@@ -281,7 +344,14 @@ Status Runner::Impl::Run() {
     const KernelCode code = RunStep(i);
     if (code != KernelCode::kOk) {
       restore();
+      if (code == KernelCode::kCheckFailed) wrong_step = i;
       return Failed(i, code);
+    }
+    if (!constants.empty() && !constants[i].StillHold()) {
+      restore();
+      wrong_step = i;
+      return Status(StatusCode::kIntegrity,
+                    NameOf(plan.steps[i]) + ": a constant that it reads changed in memory");
     }
     if (options.profile) {
       const Step& step = plan.steps[i];
@@ -300,6 +370,18 @@ Result<Runner> Runner::Create(const Model& model, const RunnerOptions& options) 
     return Status(StatusCode::kInvalidArgument,
                   "threads must be at least 1, not " + std::to_string(options.threads));
   }
+  if (!(options.scrub_share >= 0 && options.scrub_share <= 1)) {
+    return Status(StatusCode::kInvalidArgument,
+                  "scrub_share is a share of a run's time, 0 to 1, not " +
+                      std::to_string(options.scrub_share));
+  }
+  if (options.self_check && model.impl()->sealed != nullptr) {
+    return Status(
+        StatusCode::kUnsupported,
+        "self_check reads all constants at any time, and those of a sealed model are open "
+        "for their step alone; leave one of the two");
+  }
+  if (model.impl()->scrubber != nullptr) impl->scrub = ScrubBudget(options.scrub_share);
   WHIT_ASSIGN_OR_RETURN(const simd::Tier* tier, SelectTier(options.isa));
   WHIT_ASSIGN_OR_RETURN(impl->graph, BuildGraph(*model.impl()->file, options.dims));
   PlanOptions plan;
@@ -313,9 +395,11 @@ Result<Runner> Runner::Create(const Model& model, const RunnerOptions& options) 
                           !plan.tier->kernels->any_data;
   }
   // XNNPACK copies weights into memory of its own, so it stays away where the caller counts bytes
-  // (decisions.md 22).
+  // or has them checked (decisions.md 22), and never has those of a sealed model.
   plan.allow_xnnpack = options.xnnpack == Xnnpack::kAuto && options.arena.empty() &&
-                       options.ram_budget == 0 && model.impl()->sealed == nullptr;
+                       options.ram_budget == 0 && !options.self_check &&
+                       model.impl()->sealed == nullptr;
+  plan.self_check = options.self_check;
   plan.kernel = options.kernel;
   plan.budgets = model.impl()->options.budgets;
   plan.ram_budget = options.ram_budget;
@@ -348,6 +432,7 @@ Result<Runner> Runner::Create(const Model& model, const RunnerOptions& options) 
   WHIT_RETURN_IF_ERROR(impl->Allocate());
   WHIT_RETURN_IF_ERROR(impl->Bind());
   impl->BindInterface();
+  if (options.self_check) WHIT_RETURN_IF_ERROR(impl->RecordConstants());
   return Runner(std::move(impl));
 }
 
@@ -393,6 +478,7 @@ uint64_t Runner::peak_arena_bytes() const {
   return impl_->plan.peak_bytes + impl_->plan.heap_bytes;
 }
 bool Runner::time_depends_on_data() const { return impl_->looks_at_data; }
+uint64_t Runner::repeated_runs() const { return impl_->repeated_runs; }
 bool Runner::exact() const { return impl_->plan.exact; }
 
 }  // namespace whit

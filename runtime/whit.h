@@ -67,7 +67,14 @@ struct OpenOptions {
   /// of the largest step. What fits stays open from run to run, the rest is opened anew in every
   /// run.
   uint64_t window_bytes = 0;
+  /// Level 1: a page was repaired; called by the thread that found it.
   std::function<void(int level, std::string_view message)> log;
+};
+
+/// What the scrubber did: looked again at pages of weights (16 KiB each), found flipped bits and
+/// repaired them from storage, came to the end of the weights.
+struct ScrubReport {
+  uint64_t pages = 0, repaired = 0, passes = 0;
 };
 
 /// One executed step as seen by the profile callback.
@@ -118,7 +125,8 @@ struct RunnerOptions {
   uint64_t ram_budget = 0;     // refuse plans above this many bytes; 0: Budgets::max_arena_bytes
   std::string tuning;  // what Tune() returned; of another model, CPU or thread limit: not used
   std::vector<std::pair<std::string, uint32_t>> dims;  // values of named dimensions (batch)
-  bool self_check = false;                             // reserved
+  bool self_check = false;    // prove every run's constants and integer products (docs/trust.md)
+  double scrub_share = 0.01;  // of the runs' time, for looking again at weights in RAM; 0: never
   std::function<void(const StepProfile&)> profile;
   const bool* cancel = nullptr;  // polled between steps
 };
@@ -140,6 +148,15 @@ class Model {
   const Normalization& input_normalization(size_t input) const;
   std::span<const std::string> labels(size_t output) const;  // empty: none in the file
   std::string_view name() const;
+
+  /// For idle time: looks again at the next `max_pages` pages of weights, at most all of them once,
+  /// and repairs those whose bits have flipped in memory, at the same addresses. Pages that no run
+  /// has read yet are left to their first use. kIntegrity where storage is wrong too, or there is
+  /// none (OpenBytes); kUnsupported without a hash tree or with integrity off. While runs go on in
+  /// other threads too; they do the same in small portions (RunnerOptions::scrub_share).
+  Result<ScrubReport> Scrub(uint64_t max_pages = UINT64_MAX) const;
+  /// All that was scrubbed since Open, by runs too.
+  ScrubReport scrubbed() const;
 
   struct Impl;
   const std::shared_ptr<const Impl>& impl() const { return impl_; }
@@ -175,6 +192,8 @@ class Runner {
   /// True where the tier looks at the data to choose among exact sums: noise is slower than
   /// pictures. RunnerOptions::any_data gives the bound.
   bool time_depends_on_data() const;
+  /// How often RunnerOptions::self_check found a run wrong and repeated it.
+  uint64_t repeated_runs() const;
   /// True when every output depends on integer arithmetic alone: the same bytes on every device.
   bool exact() const;
 

@@ -110,6 +110,8 @@ typedef struct whit_runner_options {
   const whit_dim* dims; /* NULL: every named dimension as the file says */
   size_t dim_count;
   const char* tuning; /* text that `whit tune` has stored; NULL: none */
+  double scrub_share; /* of the runs' time, for looking again at weights in RAM; default 0.01 */
+  int self_check;     /* not 0: prove every run's constants and integer products */
 } whit_runner_options;
 
 /* A model input or output. Borrowed: valid while the runner lives. real = scale * (stored -
@@ -144,6 +146,17 @@ whit_status whit_model_open_fd_with(int fd, uint64_t offset, uint64_t size,
 whit_status whit_model_open_bytes_with(const void* bytes, size_t size,
                                        const whit_open_options* options, whit_model** model,
                                        whit_error* error);
+/* What the scrubber did: pages of weights looked at again, pages repaired, passes over all. */
+typedef struct whit_scrub_report {
+  uint64_t pages, repaired, passes;
+} whit_scrub_report;
+
+/* For idle time: looks again at the next `max_pages` pages of weights (at most all of them once)
+ * and repairs flipped bits from storage. WHIT_INTEGRITY where storage is wrong too or there is
+ * none, WHIT_UNSUPPORTED without a hash tree. `report` may be NULL. */
+whit_status whit_model_scrub(const whit_model* model, uint64_t max_pages, whit_scrub_report* report,
+                             whit_error* error);
+
 void whit_model_free(whit_model* model); /* NULL is fine */
 
 /* Label `index` of output `output`, or NULL. Borrowed from the model. */

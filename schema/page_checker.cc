@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <string>
+#include <vector>
 
 #include "schema/hash_tree.h"
 
@@ -27,7 +28,11 @@ PageChecker::PageChecker(const ModelFile& file) : model_(file) {
   leaves_ = BytesOf(tree.leaves());
   page_bytes_ = tree.leaf_size();
   pages_ = leaves_.size() / kDigestBytes;
+  const std::span<const std::byte> weights = file.weights_section();
+  first_weights_ =
+      weights.empty() ? pages_ : static_cast<uint64_t>(weights.data() - file_.data()) / page_bytes_;
   done_ = std::make_unique<std::atomic<uint8_t>[]>(static_cast<size_t>(pages_));
+  sums_ = std::make_unique<std::atomic<uint64_t>[]>(static_cast<size_t>(2 * pages_));
 }
 
 Result<std::unique_ptr<PageChecker>> PageChecker::Create(const ModelFile& file) {
@@ -88,20 +93,32 @@ std::span<const std::byte> PageChecker::Page(uint64_t page) const {
                        static_cast<size_t>(std::min(page_bytes_, covered_ - begin)));
 }
 
-Status PageChecker::Compare(uint64_t page, const Digest& found) const {
-  const auto expected = leaves_.subspan(static_cast<size_t>(page) * kDigestBytes, kDigestBytes);
-  if (std::ranges::equal(found, expected)) {
-    if (done_[page].exchange(1, std::memory_order_acq_rel) == 0)
-      checked_.fetch_add(1, std::memory_order_relaxed);
-    return OkStatus();
-  }
-  const std::span<const std::byte> bytes = Page(page), weights = model_.weights_section();
+bool PageChecker::Passes(uint64_t page, const Digest& digest) const {
+  return std::ranges::equal(
+      digest, leaves_.subspan(static_cast<size_t>(page) * kDigestBytes, kDigestBytes));
+}
+
+// "weights, page 1 (bytes 16384 to 32767 of the file): digest 0123456789abcdef expected".
+std::string PageChecker::NameOf(uint64_t page) const {
+  const std::span<const std::byte> bytes = Page(page);
   const auto begin = static_cast<uint64_t>(bytes.data() - file_.data());
-  const bool of_weights = !weights.empty() && bytes.data() >= weights.data();
-  return Integrity(std::string(of_weights ? "weights" : "header and graph") + ", page " +
-                   to_string(page) + " (bytes " + to_string(begin) + " to " +
-                   to_string(begin + bytes.size() - 1) + " of the file): digest " +
-                   Short(expected) + " expected, found " + Short(found));
+  return std::string(page >= first_weights_ ? "weights" : "header and graph") + ", page " +
+         to_string(page) + " (bytes " + to_string(begin) + " to " +
+         to_string(begin + bytes.size() - 1) + " of the file): digest " +
+         Short(leaves_.subspan(static_cast<size_t>(page) * kDigestBytes, kDigestBytes)) +
+         " expected";
+}
+
+Status PageChecker::Compare(uint64_t page, const Digest& found) const {
+  if (!Passes(page, found)) return Integrity(NameOf(page) + ", found " + Short(found));
+  if (done_[page].exchange(1, std::memory_order_acq_rel) == 0)
+    checked_.fetch_add(1, std::memory_order_relaxed);
+  return OkStatus();
+}
+
+void PageChecker::Record(uint64_t page, const PageSum& sum) const {
+  sums_[2 * page].store(sum.words, std::memory_order_relaxed);
+  sums_[2 * page + 1].store(sum.running, std::memory_order_relaxed);
 }
 
 PageRange PageChecker::PagesOf(std::span<const std::byte> bytes) const {
@@ -113,13 +130,54 @@ PageRange PageChecker::PagesOf(std::span<const std::byte> bytes) const {
           std::min<uint64_t>(pages_, (offset + bytes.size() + page_bytes_ - 1) / page_bytes_)};
 }
 
+// The sum before the digest: a bit that flips between the two makes the digest wrong, the other way
+// round it would be recorded as right.
 Status PageChecker::Check(uint64_t page) const {
-  return IsChecked(page) ? OkStatus() : Compare(page, LeafDigest(page, Page(page)));
+  if (IsChecked(page)) return OkStatus();
+  Record(page, SumOf(Page(page)));
+  return Compare(page, LeafDigest(page, Page(page)));
 }
 
 Status PageChecker::CheckRange(PageRange range) const {
   for (uint64_t page = range.begin; page < range.end; ++page) WHIT_RETURN_IF_ERROR(Check(page));
   return OkStatus();
+}
+
+bool PageChecker::StillHolds(uint64_t page) const {
+  if (!IsChecked(page)) return true;
+  const PageSum recorded{sums_[2 * page].load(std::memory_order_relaxed),
+                         sums_[2 * page + 1].load(std::memory_order_relaxed)};
+  return SumOf(Page(page)) == recorded;
+}
+
+Result<bool> PageChecker::Repair(uint64_t page) const {
+  const std::lock_guard lock(repair_);
+  const std::span<const std::byte> bytes = Page(page);
+  const auto passes = [&] {
+    const PageSum sum = SumOf(bytes);
+    const bool right = Passes(page, LeafDigest(page, bytes));
+    if (right) Record(page, sum);
+    return right;
+  };
+  if (passes()) return false;
+  const Digest found = LeafDigest(page, bytes);
+  const Mapping& mapping = model_.mapping();
+  mapping.Forget(bytes);
+  if (passes()) return true;
+  std::vector<std::byte> stored(bytes.size());
+  Status status = mapping.ReadStored(bytes, stored);
+  if (!status.ok()) {
+    return Integrity(NameOf(page) + ", found " + Short(found) +
+                     " in memory, and no repair: " + status.message());
+  }
+  const Digest digest = LeafDigest(page, stored);
+  if (!Passes(page, digest)) {
+    return Integrity(NameOf(page) + ", found " + Short(found) + " in memory and " + Short(digest) +
+                     " in storage");
+  }
+  WHIT_RETURN_IF_ERROR(mapping.Overwrite(bytes, stored));
+  if (passes()) return true;
+  return Integrity(NameOf(page) + ", and memory does not hold it though storage has it");
 }
 
 }  // namespace whit

@@ -7,11 +7,14 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <mutex>
 #include <span>
+#include <string>
 
 #include "platform/crypto.h"
 #include "platform/status.h"
 #include "schema/page_range.h"
+#include "schema/page_sum.h"
 #include "schema/reader.h"
 
 namespace whit {
@@ -41,6 +44,17 @@ class PageChecker {
   /// The same for any bytes of the file.
   Status CheckBytes(std::span<const std::byte> bytes) const { return CheckRange(PagesOf(bytes)); }
 
+  /// Pages that are read where they are mapped, so that a bit that flips there matters: the
+  /// weights. Header and graph are read from copies.
+  PageRange weight_pages() const { return {first_weights_, pages_}; }
+  /// Whether the bytes of a page of weights still have the sum that they had when it passed the
+  /// tree; true where it was not checked yet, as its first use will do that.
+  bool StillHolds(uint64_t page) const;
+  /// For a page that does not: makes it right again where it lies, from storage, and proves that
+  /// by the tree. True if bytes had changed, false if only the sum had. kIntegrity with the page,
+  /// the expected digest and the found one where storage is wrong too, or there is none.
+  Result<bool> Repair(uint64_t page) const;
+
  private:
   PageChecker(const ModelFile& file);
   Status CheckRoot() const;
@@ -48,11 +62,17 @@ class PageChecker {
   Status CheckHead() const;
   std::span<const std::byte> Page(uint64_t page) const;
   Status Compare(uint64_t page, const Digest& found) const;
+  bool Passes(uint64_t page, const Digest& digest) const;
+  std::string NameOf(uint64_t page) const;
+  void Record(uint64_t page, const PageSum& sum) const;
 
   std::span<const std::byte> file_, leaves_;
   const ModelFile& model_;
   uint64_t covered_ = 0, page_bytes_ = 0, pages_ = 0;
+  uint64_t first_weights_ = 0;
   std::unique_ptr<std::atomic<uint8_t>[]> done_;
+  std::unique_ptr<std::atomic<uint64_t>[]> sums_;  // two a page: of one that has passed
+  mutable std::mutex repair_;
   mutable std::atomic<uint64_t> checked_{0};
 };
 

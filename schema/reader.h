@@ -79,6 +79,8 @@ class ModelFile {
   std::span<const std::byte> trust_copy() const { return trust_bytes_.bytes(); }
   /// Whether the weights are shared pages of the file.
   bool mapped() const { return mapping_.mapped(); }
+  /// For the repair of flipped bits: file() lies in its bytes.
+  const Mapping& mapping() const { return mapping_; }
 
   bool has_hash_tree() const;
   bool has_signature() const;

@@ -40,6 +40,7 @@ void RunColumnRange(const ColumnRange& r) { RangeColumns<Ymm>(r); }
 void RunSubtractColumns(const SubtractColumns& s) { SubtractFromRows<Ymm>(s); }
 void RunQuadMaxima(const QuadMaxima& m) { MaximaOfFour<Ymm>(m.x, m.steps, m.out); }
 void RunRowSums(const RowSums& s) { SumRows<Ymm>(s); }
+uint32_t RunRowDots(const RowDots& d) { return DotOfRows<Ymm>(d); }
 
 void RunDepthwiseI8(const DepthwiseI8& p) {
   int64_t c = p.channel_begin;
@@ -70,6 +71,8 @@ const Kernels kAvx2 = {
     .subtract_columns = &RunSubtractColumns,
     .quad_maxima = &RunQuadMaxima,
     .row_sums = &RunRowSums,
+    .row_dots = &RunRowDots,
+    .dot_bytes = 32,
     .depthwise_i8 = &RunDepthwiseI8,
     .depthwise_flat_i8 = &RunDepthwiseFlatI8,
     .flat_channels = 16,

@@ -42,6 +42,7 @@ void RunProductI8(const ProductI8& p) {
 }
 
 void RunRowSums(const RowSums& s) { SumRows<Ymm>(s); }
+uint32_t RunRowDots(const RowDots& d) { return DotOfRows<Ymm>(d); }
 
 void RunDepthwiseI8(const DepthwiseI8& p) {
   int64_t c = p.channel_begin;
@@ -69,6 +70,8 @@ const Kernels kAvx512Vnni = {
     .product_i8 = &RunProductI8,
     .wide_product = &RunWideProduct,
     .row_sums = &RunRowSums,
+    .row_dots = &RunRowDots,
+    .dot_bytes = 32,
     .depthwise_i8 = &RunDepthwiseI8,
     .depthwise_flat_i8 = &RunDepthwiseFlatI8,
     .flat_channels = 16,

@@ -74,6 +74,9 @@ struct ProductI8 {
   const Dequantize* dequantize = nullptr;  // floats instead of bytes; no residual
   uint8_t* out = nullptr;  // row i at out + i * out_stride, channel 0 of the group first
   int64_t out_stride = 0;
+  // [16], 64-aligned, or null: to its entries, whichever, all accumulators of real channels are
+  // added before they are rounded (kernels/product_check.h).
+  int32_t* total = nullptr;
 
   // Tiers that sum in 16 bits: bounds of this block's activations and of the weights
   // (docs/layout.md, 5), arrays padded with 64 zeros. centre: what was subtracted from the
@@ -144,6 +147,17 @@ struct RowSums {
   int32_t* sums = nullptr;  // [count rounded up to 4]
 };
 
+/// The sum over all rows and runs of activations times a table (kernels/product_check.h), modulo
+/// 2^32; a run is table_run bytes at rows[i] + shift + offsets[r], a multiple of
+/// Kernels::dot_bytes, of which those behind its own meet zeros.
+struct RowDots {
+  const uint8_t* const* rows = nullptr;
+  int64_t count = 0, shift = 0;
+  const int32_t* offsets = nullptr;  // [runs]
+  int64_t runs = 0, table_run = 0;
+  const int16_t* table = nullptr;  // [runs][table_run]
+};
+
 /// Depthwise convolution of some output lines and channels of one image (docs/layout.md, 4).
 struct DepthwiseI8 {
   const uint8_t* x = nullptr;  // the image's first pixel
@@ -188,6 +202,8 @@ struct Kernels {
   void (*subtract_columns)(const SubtractColumns&) = nullptr;
   void (*quad_maxima)(const QuadMaxima&) = nullptr;
   void (*row_sums)(const RowSums&) = nullptr;
+  uint32_t (*row_dots)(const RowDots&) = nullptr;
+  int64_t dot_bytes = 0;  // that row_dots takes at once
   void (*depthwise_i8)(const DepthwiseI8&) = nullptr;
   // The same where an output pixel fills no registers (depthwise_flat.inl); multiplier 1,
   // out_stride == in_c, all channels in one call.

@@ -4,6 +4,7 @@
 #include <array>
 #include <cmath>
 #include <cstring>
+#include <span>
 
 #include "kernels/simd/tiers.h"
 
@@ -118,13 +119,18 @@ bool ProductIsRight(const Kernels& k, int32_t act_bias) {
   p.step_max = step_max.data(), p.pair_max = pair_max.data();
   p.limit1 = limit1.data(), p.limit2 = limit2.data(), p.lists = lists.data();
   p.zipped = zipped.data();
+  alignas(64) int32_t total[16];
+  p.total = total;
   Residual8 r;
   r.b = b.data(), r.b_stride = kN, r.ma = 0.7f, r.mb = 1.3f, r.b_zero_point = act_bias - 5;
   r.zero_point = act_bias + 1, r.lo = -129.0f, r.hi = 126.0f;
   for (const bool joined : {false, true}) {
     p.residual = joined ? &r : nullptr;
     p.pair_flags = joined ? pair_flags.data() : nullptr;
+    std::memset(total, 0, sizeof total);
     k.product_i8(p);
+    uint32_t sum = 0;
+    for (const int32_t lane : total) sum += static_cast<uint32_t>(lane);
     for (int i = 0; i < kRows; ++i) {
       for (int n = 0; n < kN; ++n) {
         int32_t acc = StartOf(p.quant, n) + row_start[static_cast<size_t>(i)];
@@ -134,6 +140,7 @@ bool ProductIsRight(const Kernels& k, int32_t act_bias) {
             acc += Stored(stored, act_bias) * w[static_cast<size_t>(place(n, run, j))];
           }
         }
+        sum -= static_cast<uint32_t>(acc);
         const Requantize8& q = p.quant;
         int32_t y = Round(static_cast<float>(acc) * kMultiplier, q.lo, q.hi, q.zero_point);
         if (joined) {
@@ -145,6 +152,7 @@ bool ProductIsRight(const Kernels& k, int32_t act_bias) {
         if (out[static_cast<size_t>(i * kN + n)] != static_cast<uint8_t>(y)) return false;
       }
     }
+    if (sum != 0) return false;
   }
   return true;
 }
@@ -295,6 +303,27 @@ bool DepthwiseIsRight(void (*depthwise)(const DepthwiseI8&), int32_t act_bias,
   return true;
 }
 
+/// Rows of 64 bytes times a table at both ends of its range.
+bool RowDotsAreRight(const Kernels& k, int32_t act_bias, std::span<const uint8_t* const> rows) {
+  constexpr int kRun = 64;
+  Numbers numbers;
+  std::array<int16_t, kRun> table;
+  Fill(&table, &numbers, -32768, 32767);
+  const int32_t offset = 0;
+  RowDots d;
+  d.rows = rows.data(), d.count = static_cast<int64_t>(rows.size());
+  d.offsets = &offset, d.runs = 1, d.table_run = kRun, d.table = table.data();
+  uint32_t want = 0;
+  const auto chunk = static_cast<int>(k.dot_bytes);
+  for (const uint8_t* row : rows) {
+    for (int i = 0; i < kRun; ++i) {
+      const int place = i / chunk * chunk + i % 2 * (chunk / 2) + i % chunk / 2;
+      want += static_cast<uint32_t>(Stored(row[i], act_bias) * table[static_cast<size_t>(place)]);
+    }
+  }
+  return k.row_dots(d) == want;
+}
+
 /// Ranges, differences and sums of three rows of 71 bytes.
 bool RowsAreRight(const Kernels& k, int32_t act_bias) {
   constexpr int kRows = 3, kK = 71, kStride = 80;
@@ -338,7 +367,7 @@ bool RowsAreRight(const Kernels& k, int32_t act_bias) {
     }
     if (sums[i] != -3 * sum) return false;
   }
-  return true;
+  return k.row_dots == nullptr || RowDotsAreRight(k, act_bias, rows);
 }
 
 }  // namespace

@@ -37,6 +37,7 @@ void RunProductI8(const ProductI8& p) {
 
 void RunWideProduct(const WideProduct& p) { WidePanel(p); }
 void RunRowSums(const RowSums& s) { SumRows(s); }
+uint32_t RunRowDots(const RowDots& d) { return DotOfRows(d); }
 
 void RunDepthwiseI8(const DepthwiseI8& p) {
   for (int64_t c = p.channel_begin; c < p.channel_end; c += 16) {
@@ -55,6 +56,8 @@ const Kernels kNeonI8mm = {
     .product_i8 = &RunProductI8,
     .wide_product = &RunWideProduct,
     .row_sums = &RunRowSums,
+    .row_dots = &RunRowDots,
+    .dot_bytes = 16,
     .depthwise_i8 = &RunDepthwiseI8,
     .depthwise_flat_i8 = &RunDepthwiseFlatI8,
     .flat_channels = 8,

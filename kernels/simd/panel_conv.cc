@@ -7,6 +7,7 @@
 
 #include "kernels/binary.h"
 #include "kernels/pack.h"
+#include "kernels/product_check.h"
 #include "kernels/row_product.h"
 #include "kernels/simd/quantized_rows.h"
 #include "kernels/simd/row_blocks.h"
@@ -31,6 +32,8 @@ struct PanelConv {
   int64_t out_stride = 0;  // between output pixels
   bool joins_add = false;
   simd::Residual8 residual;  // but for its address
+
+  ProductCheck check;
 
   Part centred, row_sums, smallest, largest, step_max, pair_max, lists, zipped;
   int64_t scratch_bytes = 0;
@@ -58,6 +61,7 @@ class Worker {
     }
     group_ = -1;
     centred_ = false;
+    if (p_.check.on && d_.groups == 1) Expect(0);               // before anything is derived
     if (weight_zero_point_ != 0 && d_.groups == 1) SumRows(0);  // before centring
     if (p_.kernels->sums_in_16_bits) FindRange();
   }
@@ -65,9 +69,31 @@ class Worker {
   void RunPanels(int64_t group, int64_t begin, int64_t end) {
     if (group != group_) BeginGroup(group);
     RunGroup(group, begin, end);
+    if (p_.check.on && Total() != expected_) failed_ = true;
   }
 
+  KernelCode code() const { return failed_ ? KernelCode::kCheckFailed : KernelCode::kOk; }
+
  private:
+  /// What all accumulators of the block will sum to. Panels are one task (PrepareCheck).
+  void Expect(int64_t group) {
+    simd::RowDots dots;
+    dots.rows = rows_.rows(), dots.count = rows_.count(), dots.shift = group * p_.blocks.cin;
+    dots.offsets = p_.blocks.run_offsets.data();
+    dots.runs = d_.runs, dots.table_run = p_.check.run_elems;
+    dots.table = p_.check.Low(d_, group);
+    expected_ = static_cast<uint32_t>(dots.count) * p_.check.start[static_cast<size_t>(group)] +
+                p_.kernels->row_dots(dots);
+    dots.table = p_.check.High(d_, group);
+    if (dots.table != nullptr) expected_ += 65536u * p_.kernels->row_dots(dots);
+  }
+
+  uint32_t Total() const {
+    uint32_t total = 0;
+    for (int32_t lane : total_) total += static_cast<uint32_t>(lane);
+    return total;
+  }
+
   /// Smallest and largest activation of every channel of the block; flat rows are centred.
   void FindRange() {
     simd::ColumnRange range;
@@ -160,6 +186,7 @@ class Worker {
 
   void BeginGroup(int64_t group) {
     group_ = group;
+    if (p_.check.on && d_.groups > 1) Expect(group);
     if (weight_zero_point_ != 0 && d_.groups > 1) SumRows(group);
     if (p_.kernels->sums_in_16_bits) StepMaxima(group);
   }
@@ -244,6 +271,10 @@ class Worker {
     }
     if (p_.product.pair_flags != nullptr) a.pair_flags = p_.product.pair_flags + first_panel;
     if (rows_.count() >= p_.kernels->zips_rows) a.zipped = p_.zipped.In<void>(scratch_);
+    if (p_.check.on) {
+      std::memset(total_, 0, sizeof(total_));
+      a.total = total_;
+    }
     p_.kernels->product_i8(a);
   }
 
@@ -267,12 +298,15 @@ class Worker {
   const int32_t weight_zero_point_;
   int64_t group_ = -1;
   bool centred_ = false;
+  bool failed_ = false;
+  uint32_t expected_ = 0;
+  alignas(64) int32_t total_[16];
 };
 
 KernelCode Run(const RunContext& ctx) {
   Worker worker(ctx);
   RunBlockTasks(ctx.As<PanelConv>().blocks, ctx.tasks, &worker);
-  return KernelCode::kOk;
+  return worker.code();
 }
 
 /// Why this step is left to another implementation, or null.
@@ -333,6 +367,28 @@ void SetScratch(PanelConv* p) {
     p->zipped = parts.Take(128 * d.runs * CeilDiv(d.run_steps(), 2));
   }
   p->scratch_bytes = parts.bytes;
+}
+
+/// The checksum channel, of weights that were checked. Panels become one task, whose sum is over
+/// all channels: threads share the rows alone.
+Status PrepareCheck(const PrepareContext& ctx, PanelConv* p, Prepared* prepared) {
+  if (!ctx.self_check || p->is_float() || p->kernels->row_dots == nullptr) return OkStatus();
+  const WeightDims& d = p->product.dims;
+  const auto bytes = [](const void* data, int64_t size) {
+    return std::span(static_cast<const std::byte*>(data), static_cast<size_t>(size));
+  };
+  const auto weights = bytes(p->product.weights, WeightDataBytes(d));
+  if (ctx.check_bytes != nullptr) {
+    WHIT_RETURN_IF_ERROR((*ctx.check_bytes)(weights));
+    WHIT_RETURN_IF_ERROR((*ctx.check_bytes)(bytes(p->product.sums, WeightSumsBytes(d))));
+    if (p->product.out.bias != nullptr)
+      WHIT_RETURN_IF_ERROR((*ctx.check_bytes)(bytes(p->product.out.bias, 4 * d.n)));
+  }
+  // Not bias and sums: 2^31 more in an even number of rows is nothing, modulo 2^32.
+  prepared->proved = weights;
+  p->check = MakeProductCheck(p->product, ctx.act_bias, p->kernels->dot_bytes);
+  p->blocks.panel_tasks = 1;
+  return OkStatus();
 }
 
 /// Takes a joined Add over. Not where channels end inside a register: the addend is read past them,
@@ -396,6 +452,7 @@ Status PreparePanelConv(const PrepareContext& ctx, Prepared* prepared, bool* acc
       p.is_float() ? ElementBytes{.source = 4, .read = 1, .out = 4} : ElementBytes{};
   p.blocks = MakeRowBlocks(p.product, bytes, BlockLimits{}.Shifted(ctx.block_shift),
                            std::max(1, ctx.max_threads));
+  WHIT_RETURN_IF_ERROR(PrepareCheck(ctx, &p, prepared));
   SetOffsets(&p);
   SetScratch(&p);
   prepared->scratch_per_thread = static_cast<size_t>(p.scratch_bytes);

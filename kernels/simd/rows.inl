@@ -96,3 +96,25 @@ WHIT_INLINE void SumRows(const RowSums& s) {
     Xmm::Store(s.sums + i, Xmm::Mul32(four, scale));
   }
 }
+
+/// Two sums, so that additions do not wait for each other.
+template <class T>
+WHIT_INLINE uint32_t DotOfRows(const RowDots& d) {
+  constexpr int kBytes = 4 * T::kLanes;
+  typename T::V even = T::Zero(), odd = T::Zero();
+  for (int64_t i = 0; i < d.count; ++i) {
+    const int16_t* w = d.table;
+    for (int64_t r = 0; r < d.runs; ++r, w += d.table_run) {
+      const uint8_t* const a = d.rows[i] + d.shift + d.offsets[r];
+      for (int64_t j = 0; j < d.table_run; j += kBytes) {
+        const typename T::V x = T::Load(a + j);
+        even = T::Add32(even, T::MulAdd16(T::EvenU8(x), T::Load(w + j)));
+        odd = T::Add32(odd, T::MulAdd16(T::OddU8(x), T::Load(w + j + kBytes / 2)));
+      }
+    }
+  }
+  uint32_t lanes[T::kLanes], sum = 0;
+  T::Store(lanes, T::Add32(even, odd));
+  for (uint32_t lane : lanes) sum += lane;
+  return sum;
+}

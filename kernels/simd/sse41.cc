@@ -37,6 +37,7 @@ void RunColumnRange(const ColumnRange& r) { RangeColumns<Xmm>(r); }
 void RunSubtractColumns(const SubtractColumns& s) { SubtractFromRows<Xmm>(s); }
 void RunQuadMaxima(const QuadMaxima& m) { MaximaOfFour<Xmm>(m.x, m.steps, m.out); }
 void RunRowSums(const RowSums& s) { SumRows<Xmm>(s); }
+uint32_t RunRowDots(const RowDots& d) { return DotOfRows<Xmm>(d); }
 
 void RunDepthwiseI8(const DepthwiseI8& p) {
   int64_t c = p.channel_begin;
@@ -56,6 +57,8 @@ const Kernels kSse41 = {
     .subtract_columns = &RunSubtractColumns,
     .quad_maxima = &RunQuadMaxima,
     .row_sums = &RunRowSums,
+    .row_dots = &RunRowDots,
+    .dot_bytes = 16,
     .depthwise_i8 = &RunDepthwiseI8,
     .depthwise_flat_i8 = &RunDepthwiseFlatI8,
     .flat_channels = 8,

@@ -31,7 +31,7 @@ import tflite_builder  # needs numpy
 
 WHIT, CLASSIFY, MAKE_MODEL = (pathlib.Path(word).resolve() for word in sys.argv[1:4])
 COMMANDS = ["import", "info", "run", "classify", "bench", "plan", "tune", "ops", "verify", "weights", "keygen", "sign",
-            "golden", "quantize", "inspect", "seal", "unseal"]
+            "golden", "quantize", "inspect", "seal", "unseal", "attack"]
 
 
 def whit(*args, **environment):
@@ -745,6 +745,45 @@ class CommandTest(unittest.TestCase):
         copy.chmod(0o600)
         return copy
 
+    # ---- attack ----
+    def test_attack(self):
+        shape = [d if d > 0 else 1 for d in self.json("info", self.model)["inputs"][0]["shape"]]
+        kind = {"uint8": np.uint8, "int8": np.int8, "float32": np.float32}[self.json("info", self.model)["inputs"][0]["type"]]
+        rng = np.random.default_rng(1)
+        data, page = self.folder / "seen.npy", self.folder / "attack.html"
+        np.save(data, rng.integers(0, 100, [12] + shape[1:]).astype(kind))
+        before = self.model.read_bytes()
+        args = ["attack", self.model, "--data", data, "--trials", 2, "--most-flips", 256, "--campaign", 300]
+        report = self.json(*args, "--report", page)
+        self.assertEqual(set(report), {"file", "seed", "samples", "classes", "own_answers", "accuracy", "chance", "curves",
+                                       "sites"})
+        self.assertEqual((report["samples"], report["accuracy"], report["own_answers"]), (12, 1, True))
+        for curve in report["curves"]:
+            self.assertEqual(curve["pages_repaired"], curve["pages_hit"])
+            self.assertEqual((curve["accuracy_repaired"], curve["bytes_restored"]), (1, True))
+            self.assertEqual((curve["points"][0]["flips"], curve["points"][0]["accuracy"]), (0, 1))
+            self.assertEqual(len(curve["flips_to_chance"]), 2)
+        self.assertGreaterEqual(sum(site["flips"] for site in report["sites"]), 298)
+        self.assertGreater(sum(site["changed_output"] for site in report["sites"]), 0)
+        for site in report["sites"]:
+            self.assertEqual((site["found_by_scrub"], site["restored"]), (site["flips"], site["flips"]), site)
+            self.assertEqual((site["found_in_run"], site["wrong_answers"]), (site["changed_output"], 0), site)
+        self.assertEqual(self.model.read_bytes(), before)
+        text = page.read_text()
+        for word in ("<svg", "polyline", "random bits", "found in the same run"):
+            self.assertIn(word, text)
+        self.assertEqual(self.json(*args), report)  # the seed decides
+        self.assertNotEqual(self.json(*args, "--seed", 2)["curves"], report["curves"])
+        classes = self.folder / "classes.txt"
+        classes.write_text("0\n" * 12)
+        self.assertLess(self.json(*args, "--labels", classes)["accuracy"], 1)
+        classes.write_text("0\nx\n")
+        self.fails(2, "line 2 is not a class number", *args, "--labels", classes)
+        classes.write_text("0\n")
+        self.fails(2, "1 classes for 12 samples", *args, "--labels", classes)
+        self.fails(1, "whit import", "attack", self.tflite, "--data", data)
+        self.fails(1, "--data", "attack", self.model)
+
     # ---- run ----
     def test_run(self):
         source, out = self.input(), self.folder / "out.npy"
@@ -757,6 +796,13 @@ class CommandTest(unittest.TestCase):
             self.assertTrue(np.array_equal(np.load(out), first), variant)
         self.ok("run", self.tflite, "--in", f"image={source}", "--out", f"probabilities={out}")
         self.assertTrue(np.array_equal(np.load(out), first))
+
+    def test_run_checks_itself(self):
+        source, out, checked = self.input(), self.folder / "out.npy", self.folder / "checked.npy"
+        self.ok("run", self.model, "--in", source, "--out", out)
+        self.ok("run", self.model, "--in", source, "--out", checked, "--self-check", "--scrub", 1)
+        self.assertEqual(out.read_bytes(), checked.read_bytes())
+        self.fails(1, "--scrub", "run", self.model, "--in", source, "--scrub", 1.5)
 
     def test_run_says_its_tier(self):
         self.assertIn("scalar", whit("run", self.model, "--in", self.input(), "--isa", "scalar", "-v").stderr)

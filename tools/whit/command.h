@@ -24,6 +24,7 @@ inline Json Number(double value) { return std::isfinite(value) ? Json(value) : J
 using Action = std::function<Status()>;
 
 // Each adds its sub-command to `app`.
+void AddAttack(CLI::App& app, Action* action);
 void AddBench(CLI::App& app, Action* action);
 void AddClassify(CLI::App& app, Action* action);
 void AddGolden(CLI::App& app, Action* action);

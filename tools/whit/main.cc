@@ -78,6 +78,7 @@ int Main(int argc, char** argv) {
   AddSeal(app, &action);
   AddUnseal(app, &action);
   AddVerify(app, &action);
+  AddAttack(app, &action);
   AddWeights(app, &action);
   AddInspect(app, &action);
 

@@ -105,6 +105,11 @@ void RunFlags::AddTo(CLI::App* cli) {
   cli->add_option("--xnnpack", xnnpack, "May XNNPACK serve float operators")
       ->check(CLI::IsMember({"on", "off"}))
       ->capture_default_str();
+  cli->add_flag("--self-check", self_check,
+                "Prove constants and integer products in every run (docs/trust.md)");
+  cli->add_option("--scrub", scrub_share, "Share of the time for looking again at weights in RAM")
+      ->check(CLI::Range(0.0, 1.0))
+      ->capture_default_str();
   AddDims(cli);
   trust.AddTo(cli);
 }
@@ -150,6 +155,8 @@ Result<RunnerOptions> RunFlags::ToOptions(const std::string& file) const {
   options.split_always = split_always;
   options.isa = isa;
   options.plain = plain;
+  options.self_check = self_check;
+  options.scrub_share = scrub_share;
   options.xnnpack = xnnpack == "off" ? Xnnpack::kOff : Xnnpack::kAuto;
   for (const std::string& word : dims) {
     std::pair<std::string, uint32_t> dim;

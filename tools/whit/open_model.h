@@ -44,6 +44,8 @@ struct RunFlags {
   std::string isa;
   bool plain = false;
   std::string xnnpack = "on";
+  bool self_check = false;
+  double scrub_share = RunnerOptions{}.scrub_share;
   std::string tuning;             // a file of `whit tune`; empty: MODEL.tune if it is there
   std::vector<std::string> dims;  // NAME=VALUE, checked by AddDims
   TrustFlags trust;               // of the model file

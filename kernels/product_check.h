@@ -1,0 +1,38 @@
+// The checksum channel of an integer matrix product (docs/trust.md, Self-check): the sum over the
+// rows of a block and all output channels of a group of the accumulators, known in two ways. The
+// kernel adds up what it computed; beforehand one further channel, whose weights are the sums of
+// all others, is computed alone. Both are exact modulo 2^32, so they are equal.
+#ifndef WHIT_KERNELS_PRODUCT_CHECK_H_
+#define WHIT_KERNELS_PRODUCT_CHECK_H_
+
+#include <cstdint>
+#include <vector>
+
+#include "kernels/row_product.h"
+
+namespace whit {
+
+struct ProductCheck {
+  bool on = false;
+  int64_t chunk_bytes = 16;  // activations that a kernel takes at once
+  int64_t run_elems = 0;     // of one run in the tables: activations, rounded up to chunks
+  // [groups][runs][run_elems], chunk by chunk: those of even bytes, then those of odd ones. A sum
+  // over channels is low + 65536 * high; high is empty where all are 0, as in nearly every layer.
+  std::vector<int16_t> low, high;
+  std::vector<uint32_t> start;  // [groups]: sum of the channels' start values
+
+  const int16_t* Low(const WeightDims& d, int64_t group) const {
+    return low.data() + group * d.runs * run_elems;
+  }
+  const int16_t* High(const WeightDims& d, int64_t group) const {
+    return high.empty() ? nullptr : high.data() + group * d.runs * run_elems;
+  }
+};
+
+/// Reads the weights, so the caller has had them checked. `act_bias`: stored activations are
+/// canonical + act_bias. REQUIRES kInt8 and sums.
+ProductCheck MakeProductCheck(const RowProduct& product, int32_t act_bias, int64_t chunk_bytes);
+
+}  // namespace whit
+
+#endif  // WHIT_KERNELS_PRODUCT_CHECK_H_

@@ -1,0 +1,179 @@
+#include "tools/whit/attack_page.h"
+
+#include <algorithm>
+#include <cmath>
+#include <cstdarg>
+#include <cstdio>
+
+namespace whit::tools {
+
+namespace {
+
+constexpr int kWidth = 760, kHeight = 360, kLeft = 56, kRight = 16, kTop = 16, kBottom = 44;
+constexpr const char* kColours[] = {"#c0392b", "#8e44ad"};
+constexpr const char* kProtectedColour = "#1e8449";
+
+std::string Format(const char* format, ...) __attribute__((format(printf, 1, 2)));
+std::string Format(const char* format, ...) {
+  char text[512];
+  va_list arguments;
+  va_start(arguments, format);
+  std::vsnprintf(text, sizeof text, format, arguments);
+  va_end(arguments);
+  return text;
+}
+
+std::string Escaped(const std::string& text) {
+  std::string out;
+  for (char c : text) {
+    if (c == '<') {
+      out += "&lt;";
+    } else if (c == '&') {
+      out += "&amp;";
+    } else {
+      out += c;
+    }
+  }
+  return out;
+}
+
+// 0 flips, then powers of two, at equal distances.
+class Plot {
+ public:
+  explicit Plot(const AttackReport& report) : report_(report) {
+    for (const AttackCurve& c : report.curves) points_ = std::max(points_, c.points.size());
+  }
+
+  std::string Svg() const {
+    std::string svg = Format(
+        "<svg viewBox='0 0 %d %d' width='%d' role='img' aria-label='accuracy against flips'>\n",
+        kWidth, kHeight, kWidth);
+    svg += Axes();
+    for (size_t i = 0; i < report_.curves.size(); ++i)
+      svg += Curve(report_.curves[i], kColours[i % 2], static_cast<int>(i));
+    svg += Protected();
+    return svg + "</svg>\n";
+  }
+
+ private:
+  double X(size_t point) const {
+    const double last = static_cast<double>(std::max<size_t>(2, points_) - 1);
+    return kLeft + (kWidth - kLeft - kRight) * static_cast<double>(point) / last;
+  }
+  static double Y(double accuracy) { return kTop + (kHeight - kTop - kBottom) * (1 - accuracy); }
+
+  std::string Axes() const {
+    std::string svg;
+    for (int p = 0; p <= 100; p += 25) {
+      const double y = Y(p / 100.0);
+      svg += Format("<line x1='%d' x2='%d' y1='%.1f' y2='%.1f' stroke='#ddd'/>", kLeft,
+                    kWidth - kRight, y, y);
+      svg += Format("<text x='%d' y='%.1f' text-anchor='end'>%d %%</text>\n", kLeft - 6, y + 4, p);
+    }
+    for (size_t i = 0; i < points_; ++i) {
+      const auto flips = i == 0 ? 0ull : 1ull << (i - 1);
+      svg += Format("<text x='%.1f' y='%d' text-anchor='middle'>%llu</text>", X(i),
+                    kHeight - kBottom + 18, flips);
+    }
+    svg += Format("\n<text x='%d' y='%d' text-anchor='middle'>flipped bits of the weights</text>\n",
+                  (kLeft + kWidth - kRight) / 2, kHeight - 8);
+    const double y = Y(report_.chance);
+    svg += Format("<line x1='%d' x2='%d' y1='%.1f' y2='%.1f' stroke='#888' stroke-dasharray='4'/>",
+                  kLeft, kWidth - kRight, y, y);
+    return svg + Format("<text x='%d' y='%.1f' text-anchor='end'>chance</text>\n", kWidth - kRight,
+                        y - 5);
+  }
+
+  // The mean over the trials inside of the band from the worst to the best.
+  std::string Curve(const AttackCurve& curve, const char* colour, int index) const {
+    std::string band, line;
+    for (size_t i = 0; i < curve.points.size(); ++i) {
+      band += Format("%.1f,%.1f ", X(i), Y(curve.points[i].most));
+      line += Format("%.1f,%.1f ", X(i), Y(curve.points[i].accuracy));
+    }
+    for (size_t i = curve.points.size(); i-- > 0;)
+      band += Format("%.1f,%.1f ", X(i), Y(curve.points[i].least));
+    return "<polygon fill='" + std::string(colour) + "' fill-opacity='.13' points='" + band +
+           "'/>\n<polyline fill='none' stroke-width='2' stroke='" + colour + "' points='" + line +
+           "'/>\n" +
+           Format("<text x='%d' y='%.1f' fill='%s'>%s, unprotected</text>\n", kLeft + 12,
+                  Y(0.3) + 18 * index, colour, curve.name.c_str());
+  }
+
+  std::string Protected() const {
+    if (report_.curves.empty()) return "";
+    double accuracy = 1;
+    for (const AttackCurve& c : report_.curves) accuracy = std::min(accuracy, c.accuracy_repaired);
+    const double y = Y(accuracy);
+    return Format("<line x1='%d' x2='%d' y1='%.1f' y2='%.1f' stroke='%s' stroke-width='2'/>", kLeft,
+                  kWidth - kRight, y, y, kProtectedColour) +
+           Format("<text x='%d' y='%.1f' fill='%s'>scrubbed: repaired from storage</text>\n",
+                  kLeft + 12, Y(0.3) + 18.0 * static_cast<double>(report_.curves.size()),
+                  kProtectedColour);
+  }
+
+  const AttackReport& report_;
+  size_t points_ = 0;
+};
+
+std::string ToChance(const AttackCurve& curve) {
+  std::vector<uint64_t> reached;
+  for (uint64_t flips : curve.to_chance) {
+    if (flips > 0) reached.push_back(flips);
+  }
+  if (reached.empty()) return "never";
+  std::sort(reached.begin(), reached.end());
+  return Format("%llu to %llu (%zu of %zu trials)", static_cast<unsigned long long>(reached[0]),
+                static_cast<unsigned long long>(reached.back()), reached.size(),
+                curve.to_chance.size());
+}
+
+std::string CurveTable(const AttackReport& report) {
+  std::string html =
+      "<table><tr><th>attacker</th><th>flips to chance</th><th>pages hit</th><th>pages "
+      "repaired</th><th>accuracy after repair</th><th>bytes</th></tr>\n";
+  for (const AttackCurve& c : report.curves) {
+    html += "<tr><td>" + Escaped(c.name) + "</td><td>" + ToChance(c) + "</td>" +
+            Format("<td>%llu</td><td>%llu</td><td>%.1f %%</td><td>%s</td></tr>\n",
+                   static_cast<unsigned long long>(c.pages_hit),
+                   static_cast<unsigned long long>(c.pages_repaired), 100 * c.accuracy_repaired,
+                   c.bytes_restored ? "the original's" : "DIFFER");
+  }
+  return html + "</table>\n";
+}
+
+std::string SiteTable(const AttackReport& report) {
+  std::string html =
+      "<table><tr><th>site</th><th>single flips</th><th>found by the next scrub</th><th>changed an "
+      "output</th><th>of those found in the same run</th><th>wrong answers given out</th>"
+      "<th>restored</th></tr>\n";
+  const auto n = [](uint64_t v) { return "<td>" + std::to_string(v) + "</td>"; };
+  for (const AttackSite& s : report.sites) {
+    html += "<tr><td>" + Escaped(s.name) + "</td>" + n(s.flips) + n(s.found_by_scrub) +
+            n(s.changed_output) + n(s.found_in_run) + n(s.wrong_answers) + n(s.restored) +
+            "</tr>\n";
+  }
+  return html + "</table>\n";
+}
+
+}  // namespace
+
+std::string AttackPage(const AttackReport& report) {
+  std::string html =
+      "<!doctype html><html lang='en'><meta charset='utf-8'><title>whit attack</title><style>"
+      "body{font:15px/1.5 sans-serif;max-width:800px;margin:2em auto;padding:0 1em}"
+      "svg text{font:12px sans-serif}table{border-collapse:collapse;margin:1em 0}"
+      "td,th{border:1px solid #ccc;padding:.3em .7em;text-align:right}"
+      "td:first-child,th:first-child{text-align:left}</style>\n<h1>" +
+      Escaped(report.file) + "</h1>\n";
+  html += Format(
+      "<p>%zu samples, %zu classes, accuracy %.1f %% undisturbed%s; chance is taken as "
+      "%.1f %%. Seed %llu.</p>\n",
+      report.samples, report.classes, 100 * report.accuracy,
+      report.own_answers ? " (right is what the undisturbed model says)" : "", 100 * report.chance,
+      static_cast<unsigned long long>(report.seed));
+  return html + Plot(report).Svg() + "<h2>Flips that stay</h2>\n" + CurveTable(report) +
+         "<h2>Single flips, site by site</h2>\n" + SiteTable(report) + "</html>\n";
+}
+
+}  // namespace whit::tools
