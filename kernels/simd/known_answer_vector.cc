@@ -166,6 +166,26 @@ bool ConversionsAreRight(const VectorKernels& k, uint8_t flip) {
   return true;
 }
 
+bool WordConversionsAreRight(const VectorKernels& k, uint8_t flip) {
+  const auto reals = Floats(16);
+  std::array<int16_t, kCount> codes{};
+  k.quantize_i16({reals.data(), codes.data(), kCount, 0.0002f, kWordStore});
+  for (size_t i = 0; i < kCount; ++i) {
+    if (codes[i] != StoredWord(reals[i] / 0.0002f)) return false;
+  }
+  std::array<float, kCount> back{};
+  k.dequantize_i16({codes.data(), back.data(), kCount, 5, 0.0002f, -INFINITY, INFINITY});
+  for (size_t i = 0; i < kCount; ++i) {
+    if (back[i] != static_cast<float>(codes[i] - 5) * 0.0002f) return false;
+  }
+  const auto bytes = Bytes(17), stored = Flipped(bytes, flip);
+  k.rescale_u8_to_i16({stored.data(), codes.data(), kCount, 117, 250.0f, kWordStore});
+  for (size_t i = 0; i < kCount; ++i) {
+    if (codes[i] != StoredWord(static_cast<float>(bytes[i] - 117) * 250.0f)) return false;
+  }
+  return true;
+}
+
 /// Averages and maxima of 2 x 3 pixels of 21 channels out of 2 x 4 pixels.
 bool PoolsAreRight(const VectorKernels& k, uint8_t flip) {
   constexpr int64_t kC = 21, kW = 4, kFilter = 3;
@@ -193,6 +213,31 @@ bool PoolsAreRight(const VectorKernels& k, uint8_t flip) {
   return true;
 }
 
+/// The same of floats; averages may be summed in any order.
+bool PoolsOfFloatsAreRight(const VectorKernels& k) {
+  constexpr int64_t kC = 21, kW = 4, kFilter = 3;
+  const auto x = Floats(18);
+  for (const bool average : {true, false}) {
+    std::array<float, 2 * kC> out{};
+    PoolF32 p;
+    p.average = average;
+    p.x = x.data(), p.rows = 2, p.row_stride = kW * kC, p.pixel_stride = kC, p.channels = kC;
+    p.w = {kW, 2, kFilter, 1, 0};
+    p.lo = -7.0f, p.hi = 7.0f, p.out = out.data();
+    k.pool_f32(p);
+    for (int64_t i = 0; i < 2 * kC; ++i) {
+      double sum = 0, most = -8;
+      for (int64_t tap = 0; tap < 2 * kFilter; ++tap) {
+        const double v = x[static_cast<size_t>(tap / kFilter * kW * kC + tap % kFilter * kC + i)];
+        sum += v, most = std::max(most, v);
+      }
+      const double want = std::clamp(average ? sum / (2 * kFilter) : most, -7.0, 7.0);
+      if (std::fabs(out[static_cast<size_t>(i)] - want) > (average ? 1e-5 : 0)) return false;
+    }
+  }
+  return true;
+}
+
 /// Two output pixels of 21 channels, with weights of 2^-11 and of 2^-4.
 bool ResizingIsRight(const VectorKernels& k, uint8_t flip) {
   constexpr int64_t kC = 21;
@@ -212,6 +257,22 @@ bool ResizingIsRight(const VectorKernels& k, uint8_t flip) {
       const int want = (top * (2048 - down) + bottom * down + (1 << 21)) >> 22;
       if (out[static_cast<size_t>(i)] != want) return false;
     }
+  }
+  return true;
+}
+
+bool ResizingOfFloatsIsRight(const VectorKernels& k) {
+  constexpr int64_t kC = 21;
+  const auto x = Floats(19);
+  const ResizeColumn columns[2] = {{0, kC, 0, 0.375f}, {kC, kC, 0, 0}};
+  std::array<float, 2 * kC> out{};
+  k.resize_f32({x.data(), x.data() + 2 * kC, columns, 2, kC, 0.25f, out.data()});
+  for (int64_t i = 0; i < 2 * kC; ++i) {
+    const ResizeColumn& c = columns[i / kC];
+    const auto at = [&](int64_t from) { return double{x[static_cast<size_t>(from + i % kC)]}; };
+    const double top = at(c.low) + (at(c.high) - at(c.low)) * c.share;
+    const double bottom = at(2 * kC + c.low) + (at(2 * kC + c.high) - at(2 * kC + c.low)) * c.share;
+    if (std::fabs(out[static_cast<size_t>(i)] - (top + (bottom - top) * 0.25)) > 1e-5) return false;
   }
   return true;
 }
@@ -371,8 +432,13 @@ const char* FirstWrongKernel(const VectorKernels& k, int32_t act_bias) {
   if (!TablesAreRight(k)) return "table_u8";
   if (!FloatsAreRight(k)) return "binary_f32 or unary_f32";
   if (!ConversionsAreRight(k, flip)) return "quantize_u8 or dequantize_u8";
+  if (!WordConversionsAreRight(k, flip)) {
+    return "quantize_i16, dequantize_i16 or rescale_u8_to_i16";
+  }
   if (!PoolsAreRight(k, flip)) return "pool_u8";
+  if (!PoolsOfFloatsAreRight(k)) return "pool_f32";
   if (!ResizingIsRight(k, flip)) return "resize_u8";
+  if (!ResizingOfFloatsIsRight(k)) return "resize_f32";
   if (!SoftmaxOfBytesIsRight(k, flip)) return "softmax_u8";
   if (!RowsOfFloatsAreRight(k)) return "softmax_f32 or column_sums_f32";
   if (!PlacesAreRight(k, flip)) return "arg_u8";
