@@ -2,8 +2,8 @@
 """Instructions of whole models on an emulated ARM CPU, beside TensorFlow Lite's with its packaged XNNPACK. One thread, noise.
 
 Both programs run in qemu-user with a plugin that counts (bench/instructions/plugin.c). A count is the difference of a run of 2 and
-one of 12 inferences, over 10, so that loading and planning cancel; of small models 102, as what a program does beside them varies. Instructions are no time: loads wait, and one product
-instruction is as good as another here. Where the same multiplications take fewer, though, fewer have to be fetched and issued.
+one of 12 inferences, over 10, so that loading and planning cancel; of small models 102, as what a program does beside them varies.
+Instructions are no time: loads wait, and one product instruction is as good as another here. Where the same multiplications take fewer, though, fewer have to be fetched and issued.
 
 XNNPACK asks /proc/cpuinfo which CPU it is; the emulator shows the PC's, so a file of that name lies in the root that it gets.
 Needs g++-aarch64-linux-gnu's build (./run cross-test or ./run pi), qemu-user, and a network the first time; says what is missing."""
