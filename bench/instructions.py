@@ -1,9 +1,9 @@
 #!/usr/bin/env python3
 """Instructions of whole models on an emulated ARM CPU, beside TensorFlow Lite's with its packaged XNNPACK. One thread, noise.
 
-Both programs run in qemu-user with a plugin that counts (bench/instructions/plugin.c). A count is the difference of a run of 2
-and one of 12 inferences, over 10, so that loading and planning cancel. Instructions are no time: loads wait, and one product
-instruction is as good as another here. Where the same multiplications take fewer, though, fewer have to be fetched and issued.
+Both programs run in qemu-user with a plugin that counts (bench/instructions/plugin.c). A count is the difference of a run of 2 and
+one of 12 inferences, over 10, so that loading and planning cancel; of small models 102, as what a program does beside them varies.
+Instructions are no time: loads wait, and one product instruction is as good as another here. Where the same multiplications take fewer, though, fewer have to be fetched and issued.
 
 XNNPACK asks /proc/cpuinfo which CPU it is; the emulator shows the PC's, so a file of that name lies in the root that it gets.
 Needs g++-aarch64-linux-gnu's build (./run cross-test or ./run pi), qemu-user, and a network the first time; says what is missing."""
@@ -24,7 +24,8 @@ WHEELS = ["tflite-runtime==2.14.0", "numpy<2"]
 # Emulated CPU: its part number (ARM's Main ID Register) and what Linux calls its features.
 CPUS = {"cortex-a53": ("0xd03", "fp asimd crc32 cpuid"), "cortex-a72": ("0xd08", "fp asimd crc32 cpuid"),
         "cortex-a76": ("0xd0b", "fp asimd crc32 atomics fphp asimdhp cpuid asimdrdm lrcpc dcpop asimddp")}
-RUNS = (2, 12)
+FEW, MANY = 2, 12
+MANY_OF_SMALL, SMALL_MACS = 102, 50e6
 
 
 def run(*command, **options):
@@ -63,17 +64,19 @@ def instructions(plugin, cpu, root, command):
         return int(pathlib.Path(out.name).read_text())
 
 
-def per_inference(plugin, cpu, root, command):
-    few, many = (instructions(plugin, cpu, root, [*command, runs]) for runs in RUNS)
-    return (many - few) / (RUNS[1] - RUNS[0])
+def per_inference(plugin, cpu, root, command, most):
+    few, many = (instructions(plugin, cpu, root, [*command, runs]) for runs in (FEW, most))
+    return (many - few) / (most - FEW)
 
 
 def measure(model, cpu, plugin):
     whit = BUILD / "aarch64/tools/whit/whit"
     told = json.loads(run("qemu-aarch64", "-cpu", cpu, "-L", OURS, whit, "plan", model, "--json", capture_output=True, text=True).stdout)
-    ours = per_inference(plugin, cpu, OURS, [whit, "bench", model, "--warmup", "0", "--runs"])
-    theirs = per_inference(plugin, cpu, RIVAL, [RIVAL / "usr/bin/python3.11", HERE / "tflite.py", RIVAL / "packages", model])
-    return {"model": model.stem, "cpu": cpu, "macs": sum(s["macs"] for s in told["steps"]), "whit": ours, "tflite": theirs, "tflite_over_whit": theirs / ours}
+    macs = sum(s["macs"] for s in told["steps"])
+    most = MANY_OF_SMALL if macs < SMALL_MACS else MANY
+    ours = per_inference(plugin, cpu, OURS, [whit, "bench", model, "--warmup", "0", "--runs"], most)
+    theirs = per_inference(plugin, cpu, RIVAL, [RIVAL / "usr/bin/python3.11", HERE / "tflite.py", RIVAL / "packages", model], most)
+    return {"model": model.stem, "cpu": cpu, "macs": macs, "whit": ours, "tflite": theirs, "tflite_over_whit": theirs / ours}
 
 
 def main():

@@ -38,7 +38,7 @@ endfunction()
 # whit_unity(TARGET FILES): compiles that many source files as one, for parts where most of the time goes into the same large
 # headers in every file. Their unnamed namespaces become one: what helps several files belongs into a header anyway.
 # -DWHIT_UNITY=OFF compiles every file by itself, which an edited file is quicker with.
-option(WHIT_UNITY "Compile the tools' and tests' sources several at a time" ON)
+option(WHIT_UNITY "Compile sources of schema, runtime, tools and tests several at a time" ON)
 function(whit_unity target files)
   set_target_properties(${target} PROPERTIES UNITY_BUILD ${WHIT_UNITY} UNITY_BUILD_BATCH_SIZE ${files})
 endfunction()

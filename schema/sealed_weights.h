@@ -25,9 +25,8 @@ namespace whit {
 class SealedWeights {
  public:
   /// `window_bytes` of plaintext there may be, rounded down to pages, of which there is one at
-  /// least; 0: what Fit is asked for. The
-  /// key is tried on the first page: kIntegrity where it is not the one. kOverBudget where so much
-  /// memory cannot be locked.
+  /// least; 0: what Fit is asked for. The key is tried on the first page: kIntegrity where it is
+  /// not the one. kOverBudget where so much memory cannot be locked.
   static Result<std::unique_ptr<SealedWeights>> Create(const ModelFile& file, const SealKey& key,
                                                        uint64_t window_bytes);
   ~SealedWeights();

@@ -4,6 +4,7 @@
 #include <array>
 #include <cmath>
 #include <cstring>
+#include <limits>
 
 #include "kernels/simd/tiers.h"
 #include "platform/cpu.h"
@@ -186,9 +187,26 @@ bool WordConversionsAreRight(const VectorKernels& k, uint8_t flip) {
   return true;
 }
 
-/// Averages and maxima of 2 x 3 pixels of 21 channels out of 2 x 4 pixels.
+// Pools: averages and maxima of 2 x 3 pixels of 21 channels out of 2 x 4 pixels.
+constexpr int64_t kC = 21, kW = 4, kFilter = 3;
+
+template <typename T>
+struct Pooled {
+  T sum, most;
+};
+
+/// Of the window of output element i.
+template <typename T, typename Pixels>
+Pooled<T> PooledAt(const Pixels& x, int64_t i) {
+  Pooled<T> p{0, std::numeric_limits<T>::lowest()};
+  for (int64_t tap = 0; tap < 2 * kFilter; ++tap) {
+    const T v = x[static_cast<size_t>(tap / kFilter * kW * kC + tap % kFilter * kC + i)];
+    p.sum += v, p.most = std::max(p.most, v);
+  }
+  return p;
+}
+
 bool PoolsAreRight(const VectorKernels& k, uint8_t flip) {
-  constexpr int64_t kC = 21, kW = 4, kFilter = 3;
   const auto x = Bytes(7), stored = Flipped(x, flip);
   for (const bool average : {true, false}) {
     std::array<uint8_t, 2 * kC> out{};
@@ -200,11 +218,7 @@ bool PoolsAreRight(const VectorKernels& k, uint8_t flip) {
     k.pool_u8(p);
     out = Flipped(out, flip);
     for (int64_t i = 0; i < 2 * kC; ++i) {
-      int sum = 0, most = 0;
-      for (int64_t tap = 0; tap < 2 * kFilter; ++tap) {
-        const int v = x[static_cast<size_t>(tap / kFilter * kW * kC + tap % kFilter * kC + i)];
-        sum += v, most = std::max(most, v);
-      }
+      const auto [sum, most] = PooledAt<int>(x, i);
       const float scaled = average ? static_cast<float>(sum - 6 * 90) * static_cast<float>(0.8 / 6)
                                    : static_cast<float>(most - 90) * 0.8f;
       if (out[static_cast<size_t>(i)] != Stored(scaled, kStore)) return false;
@@ -215,7 +229,6 @@ bool PoolsAreRight(const VectorKernels& k, uint8_t flip) {
 
 /// The same of floats; averages may be summed in any order.
 bool PoolsOfFloatsAreRight(const VectorKernels& k) {
-  constexpr int64_t kC = 21, kW = 4, kFilter = 3;
   const auto x = Floats(18);
   for (const bool average : {true, false}) {
     std::array<float, 2 * kC> out{};
@@ -226,11 +239,7 @@ bool PoolsOfFloatsAreRight(const VectorKernels& k) {
     p.lo = -7.0f, p.hi = 7.0f, p.out = out.data();
     k.pool_f32(p);
     for (int64_t i = 0; i < 2 * kC; ++i) {
-      double sum = 0, most = -8;
-      for (int64_t tap = 0; tap < 2 * kFilter; ++tap) {
-        const double v = x[static_cast<size_t>(tap / kFilter * kW * kC + tap % kFilter * kC + i)];
-        sum += v, most = std::max(most, v);
-      }
+      const auto [sum, most] = PooledAt<double>(x, i);
       const double want = std::clamp(average ? sum / (2 * kFilter) : most, -7.0, 7.0);
       if (std::fabs(out[static_cast<size_t>(i)] - want) > (average ? 1e-5 : 0)) return false;
     }
@@ -240,7 +249,6 @@ bool PoolsOfFloatsAreRight(const VectorKernels& k) {
 
 /// Two output pixels of 21 channels, with weights of 2^-11 and of 2^-4.
 bool ResizingIsRight(const VectorKernels& k, uint8_t flip) {
-  constexpr int64_t kC = 21;
   const auto x = Bytes(8), stored = Flipped(x, flip);
   for (const int unit : {1, 128}) {
     const int across = 5 * unit, down = 3 * unit;
@@ -262,7 +270,6 @@ bool ResizingIsRight(const VectorKernels& k, uint8_t flip) {
 }
 
 bool ResizingOfFloatsIsRight(const VectorKernels& k) {
-  constexpr int64_t kC = 21;
   const auto x = Floats(19);
   const ResizeColumn columns[2] = {{0, kC, 0, 0.375f}, {kC, kC, 0, 0}};
   std::array<float, 2 * kC> out{};

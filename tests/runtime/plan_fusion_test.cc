@@ -13,13 +13,13 @@ namespace {
 
 using Spec = ModelBuilder::TensorSpec;
 
-Model Open(const std::vector<std::byte>& bytes) {
+Model Opened(const std::vector<std::byte>& bytes) {
   auto model = Model::OpenBytes(bytes);
   EXPECT_TRUE(model.ok()) << model.status().message();
   return std::move(model).value();
 }
 
-std::vector<std::vector<uint8_t>> RunOn(const Model& model, const RunnerOptions& options) {
+std::vector<std::vector<uint8_t>> OutputsOn(const Model& model, const RunnerOptions& options) {
   auto runner = Runner::Create(model, options);
   EXPECT_TRUE(runner.ok()) << runner.status().message();
   if (!runner.ok()) return {};
@@ -43,7 +43,7 @@ std::vector<std::vector<uint8_t>> RunOn(const Model& model, const RunnerOptions&
 void ExpectPlainBytes(const Model& model) {
   RunnerOptions plain;
   plain.plain = true;
-  const auto want = RunOn(model, plain);
+  const auto want = OutputsOn(model, plain);
   for (size_t i = 0; i < simd::Tiers().size(); ++i) {
     if (!simd::StateOf(i).usable) continue;
     for (int threads : {1, 3}) {
@@ -51,7 +51,7 @@ void ExpectPlainBytes(const Model& model) {
       options.isa = simd::Tiers()[i].name;
       options.threads = threads;
       options.split_always = true;
-      EXPECT_EQ(RunOn(model, options), want) << options.isa << ", " << threads << " threads";
+      EXPECT_EQ(OutputsOn(model, options), want) << options.isa << ", " << threads << " threads";
     }
   }
 }
@@ -94,7 +94,7 @@ TEST(PlanFusion, AddJoinsTheProductBeforeIt) {
       b.Input(x, fbs::DType::int8);
       b.Output(sum, fbs::DType::int8);
       const auto bytes = b.Finish();
-      const Model model = Open(bytes);
+      const Model model = Opened(bytes);
       ExpectPlainBytes(model);
       if (!HasSimd()) continue;
       const auto ops = OpsOf(model);
@@ -116,7 +116,7 @@ TEST(PlanFusion, AddOfATensorWithAnotherReaderDoesNotJoin) {
   b.Output(sum, fbs::DType::int8);
   b.Output(y, fbs::DType::int8);  // must be there by itself
   const auto bytes = b.Finish();
-  const Model model = Open(bytes);
+  const Model model = Opened(bytes);
   ExpectPlainBytes(model);
   EXPECT_EQ(Count(OpsOf(model), "Conv2D+Add"), 0);
 }
@@ -144,7 +144,7 @@ TEST(PlanFusion, ConcatenationOfChannelsIsLayout) {
   b.Input(x, fbs::DType::int8);
   b.Output(y, fbs::DType::int8);
   const auto bytes = b.Finish();
-  const Model model = Open(bytes);
+  const Model model = Opened(bytes);
   ExpectPlainBytes(model);
   EXPECT_EQ(Count(OpsOf(model), "Concatenation"), 1);  // the input's own channels
 }
@@ -170,7 +170,7 @@ TEST(PlanFusion, ConcatenationOfBlocksDisappears) {
   b.Input(x, fbs::DType::int8);
   b.Output(whole, fbs::DType::uint8);
   const auto bytes = b.Finish();
-  const Model model = Open(bytes);
+  const Model model = Opened(bytes);
   ExpectPlainBytes(model);
   EXPECT_EQ(Count(OpsOf(model), "Concatenation"), 0);
 }
@@ -190,7 +190,7 @@ TEST(PlanFusion, SharedPiecesAreCopied) {
   b.Input(x, fbs::DType::int8);
   b.Output(whole, fbs::DType::int8);
   const auto bytes = b.Finish();
-  ExpectPlainBytes(Open(bytes));
+  ExpectPlainBytes(Opened(bytes));
 }
 
 // A table is gathered as the file has it; another constant is shifted by the first run.
@@ -221,7 +221,7 @@ TEST(PlanConstants, AreNotShiftedInEveryRun) {
     b.Output(rows, fbs::DType::int8);
     b.Output(addend, fbs::DType::int8);
     const auto bytes = b.Finish();
-    const Model model = Open(bytes);
+    const Model model = Opened(bytes);
     ExpectPlainBytes(model);
     RunnerOptions options;
     int64_t moves[2] = {0, 0};

@@ -9,7 +9,6 @@ namespace {
 
 constexpr int64_t kMaxDepthTaps = 64;  // every tap of a third axis is a convolution
 
-// The sizes behind batch and channels.
 // Weights [O,I,k..] of one or two axes as [O,I,kh,kw].
 Value Kernel2D(GraphBuilder& g, Value w) {
   const Ints d = DimsOf(g, w);

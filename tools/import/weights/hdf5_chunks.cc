@@ -49,14 +49,12 @@ class ChunkReader {
  private:
   static constexpr char kArray[] = "fixed array";
 
-  Status Bad(const std::string& what) { return Status(StatusCode::kInvalidModel, what); }
-
   // The size of a chunk, and the grid that chunks make.
   Status Measure() {
     chunk_bytes_ = dataset_.type.size;
     for (size_t a = 0; a < dims_.size(); ++a) {
       if (chunk_[a] > (uint64_t{1} << 40) / chunk_bytes_)
-        return Bad("chunks of 2^40 bytes or more");
+        return BadHdf5("chunks of 2^40 bytes or more");
       chunk_bytes_ *= chunk_[a];
     }
     // Arrays have a place for each chunk of the largest shape that the dataset may grow to.
@@ -67,7 +65,7 @@ class ChunkReader {
                                 : std::max(dims_[a], dataset_.space.max_dims[a]);
       grid_.push_back(most / chunk_[a] + (most % chunk_[a] != 0 ? 1 : 0));
       if (grid_[a] != 0 && cells_ > (uint64_t{1} << 40) / grid_[a])
-        return Bad("2^40 chunks or more");
+        return BadHdf5("2^40 chunks or more");
       cells_ *= grid_[a];
     }
     return OkStatus();
@@ -96,8 +94,9 @@ class ChunkReader {
                           for (size_t a = 0; a < origin.size(); ++a) {
                             origin[a] = in.U64();
                             if (origin[a] % chunk_[a] != 0)
-                              return Bad("a chunk begins at " + std::to_string(origin[a]) +
-                                         ", which is no multiple of " + std::to_string(chunk_[a]));
+                              return BadHdf5("a chunk begins at " + std::to_string(origin[a]) +
+                                             ", which is no multiple of " +
+                                             std::to_string(chunk_[a]));
                             // Left over from when the dataset was larger.
                             if (origin[a] >= dims_[a]) return OkStatus();
                           }
@@ -111,7 +110,7 @@ class ChunkReader {
     for (uint64_t i = 0; i < cells_; ++i) {
       if (CellAt(i, &origin)) WHIT_RETURN_IF_ERROR(ReadChunk(origin, address, chunk_bytes_, 0));
       // What is too large for the file was refused before it could overflow.
-      if (address > reader_.file_bytes()) return Bad("chunks leave the file");
+      if (address > reader_.file_bytes()) return BadHdf5("chunks leave the file");
       address += chunk_bytes_;
     }
     return OkStatus();
@@ -179,8 +178,8 @@ class ChunkReader {
   Status ReadChunk(const std::vector<uint64_t>& origin, uint64_t address, uint64_t size,
                    uint32_t mask) {
     if (size == 0 || size > stored_left_) {
-      return Bad("the chunks of one dataset take more bytes than the file has (" +
-                 std::to_string(reader_.file_bytes()) + "), or none");
+      return BadHdf5("the chunks of one dataset take more bytes than the file has (" +
+                     std::to_string(reader_.file_bytes()) + "), or none");
     }
     stored_left_ -= size;
     WHIT_ASSIGN_OR_RETURN(const Bytes stored, reader_.Data("chunk", address, size));

@@ -10,14 +10,12 @@ namespace {
 using Bytes = std::span<const std::byte>;
 using LayoutKind = Hdf5Layout::Kind;
 
-Status BadDataset(const std::string& what) { return Status(StatusCode::kInvalidModel, what); }
-
 // Versions 1 and 2: a rank, and where the elements lie before their shape.
 Status ParseOldLayout(const Hdf5Reader& reader, ByteReader& in, Hdf5Layout* layout) {
   const int rank = in.U8();
   const int kind = in.U8();
   in.Skip(5);
-  if (kind > 2) return BadDataset("layout class " + std::to_string(kind));
+  if (kind > 2) return BadHdf5("layout class " + std::to_string(kind));
   layout->kind = static_cast<LayoutKind>(kind);
   if (layout->kind != LayoutKind::kCompact) layout->address = reader.Offset(in);
   for (int i = 0; i < rank; ++i) layout->chunk.push_back(in.U32());
@@ -38,7 +36,7 @@ Status ParseIndexed(const Hdf5Reader& reader, ByteReader& in, Hdf5Dataset* datas
   const uint8_t flags = in.U8();
   const int rank = in.U8();
   const size_t dim_bytes = in.U8();
-  if (dim_bytes < 1 || dim_bytes > 8) return BadDataset("a chunk's shape is cut off");
+  if (dim_bytes < 1 || dim_bytes > 8) return BadHdf5("a chunk's shape is cut off");
   layout.plain_edges = (flags & 1) != 0;
   for (int i = 0; i < rank; ++i) layout.chunk.push_back(in.Uint(dim_bytes));
   const int index = in.U8();
@@ -61,7 +59,7 @@ Status ParseIndexed(const Hdf5Reader& reader, ByteReader& in, Hdf5Dataset* datas
       dataset->refused = "chunks in a B-tree of version 2";
       return OkStatus();
     default:
-      return BadDataset("chunk index " + std::to_string(index));
+      return BadHdf5("chunk index " + std::to_string(index));
   }
   layout.index = static_cast<Hdf5Layout::Index>(index);
   layout.address = reader.Offset(in);
@@ -84,7 +82,7 @@ Status ParseLayout(const Hdf5Reader& reader, Bytes message, Hdf5Dataset* dataset
       dataset->refused = "a virtual dataset, made of others";
       return OkStatus();
     }
-    if (kind > 3) return BadDataset("layout class " + std::to_string(kind));
+    if (kind > 3) return BadHdf5("layout class " + std::to_string(kind));
     layout.kind = static_cast<LayoutKind>(kind);
     if (layout.kind == LayoutKind::kCompact) {
       layout.compact = in.Take(in.U16());
@@ -96,7 +94,7 @@ Status ParseLayout(const Hdf5Reader& reader, Bytes message, Hdf5Dataset* dataset
                                         : ParseIndexed(reader, in, dataset));
     }
   }
-  if (!in.ok()) return BadDataset("a layout message is cut off");
+  if (!in.ok()) return BadHdf5("a layout message is cut off");
   return OkStatus();
 }
 
@@ -104,18 +102,17 @@ Status ParseLayout(const Hdf5Reader& reader, Bytes message, Hdf5Dataset* dataset
 Status CheckChunkShape(Hdf5Dataset* dataset) {
   std::vector<uint64_t>& chunk = dataset->layout.chunk;
   if (chunk.size() != dataset->space.dims.size() + 1 || chunk.size() < 2) {
-    return BadDataset("chunks of " + std::to_string(chunk.size()) +
-                      " numbers in a dataset of rank " +
-                      std::to_string(dataset->space.dims.size()));
+    return BadHdf5("chunks of " + std::to_string(chunk.size()) + " numbers in a dataset of rank " +
+                   std::to_string(dataset->space.dims.size()));
   }
   if (chunk.back() != dataset->type.size) {
-    return BadDataset("chunks have elements of " + std::to_string(chunk.back()) +
-                      " bytes, the type of " + std::to_string(dataset->type.size));
+    return BadHdf5("chunks have elements of " + std::to_string(chunk.back()) +
+                   " bytes, the type of " + std::to_string(dataset->type.size));
   }
   chunk.pop_back();
   for (uint64_t d : chunk) {
     if (d == 0 || d > std::numeric_limits<uint32_t>::max())
-      return BadDataset("chunks have a side of " + std::to_string(d) + " elements");
+      return BadHdf5("chunks have a side of " + std::to_string(d) + " elements");
   }
   return OkStatus();
 }
@@ -181,14 +178,14 @@ Result<Bytes> ReadHdf5Elements(Hdf5Reader& reader, const Hdf5Dataset& dataset,
   Bytes stored;
   if (layout.kind == LayoutKind::kCompact) {
     if (layout.compact.size() < size) {
-      return BadDataset(std::to_string(size) + " bytes needed, " +
-                        std::to_string(layout.compact.size()) + " lie in the header");
+      return BadHdf5(std::to_string(size) + " bytes needed, " +
+                     std::to_string(layout.compact.size()) + " lie in the header");
     }
     stored = layout.compact.first(static_cast<size_t>(size));
   } else if (layout.kind == LayoutKind::kContiguous && layout.address != Hdf5Reader::kUndefined) {
     if (layout.size < size) {
-      return BadDataset(std::to_string(size) + " bytes needed, " + std::to_string(layout.size) +
-                        " are stored");
+      return BadHdf5(std::to_string(size) + " bytes needed, " + std::to_string(layout.size) +
+                     " are stored");
     }
     WHIT_ASSIGN_OR_RETURN(stored, reader.Data("data", layout.address, size));
   }

@@ -13,8 +13,6 @@ using Bytes = std::span<const std::byte>;
 
 constexpr size_t kChecksumBytes = 4;
 
-Status BadFiltered(const std::string& what) { return Status(StatusCode::kInvalidModel, what); }
-
 // The k-th bytes of all elements lay together; what is no whole element lies behind.
 void Unshuffle(Bytes in, uint32_t element, std::vector<std::byte>* out) {
   out->resize(in.size());
@@ -46,7 +44,7 @@ bool SameSum(uint32_t a, uint32_t b) {
 }
 
 Result<Bytes> WithoutChecksum(Bytes in) {
-  if (in.size() < kChecksumBytes) return BadFiltered("a chunk is shorter than its checksum");
+  if (in.size() < kChecksumBytes) return BadHdf5("a chunk is shorter than its checksum");
   const Bytes data = in.first(in.size() - kChecksumBytes);
   const uint32_t stored = ByteReader(in.last(kChecksumBytes)).U32();
   if (!SameSum(Fletcher32(data), stored))
@@ -62,8 +60,8 @@ Result<std::vector<Hdf5Filter>> ParseHdf5Filters(std::span<const std::byte> mess
   const int count = in.U8();
   constexpr int kMaxFilters = 32;  // bits of a chunk's mask
   if (version < 1 || version > 2 || count > kMaxFilters)
-    return BadFiltered("a filter message of version " + std::to_string(version) + " with " +
-                       std::to_string(count) + " filters");
+    return BadHdf5("a filter message of version " + std::to_string(version) + " with " +
+                   std::to_string(count) + " filters");
   if (version == 1) in.Skip(6);
   std::vector<Hdf5Filter> filters(static_cast<size_t>(count));
   for (Hdf5Filter& filter : filters) {
@@ -77,7 +75,7 @@ Result<std::vector<Hdf5Filter>> ParseHdf5Filters(std::span<const std::byte> mess
     for (int i = 0; i < parameters && in.ok(); ++i) filter.parameters.push_back(in.U32());
     if (version == 1 && parameters % 2 == 1) in.Skip(4);
   }
-  if (!in.ok()) return BadFiltered("a filter message is cut off");
+  if (!in.ok()) return BadHdf5("a filter message is cut off");
   return filters;
 }
 
@@ -118,8 +116,8 @@ Result<Bytes> DecodeHdf5Chunk(const std::vector<Hdf5Filter>& filters, Bytes stor
     }
     if (filter.id == Hdf5Filter::kDeflate) {
       if (size > MostInflated(data.size())) {
-        return BadFiltered("a chunk of " + std::to_string(size) + " bytes cannot come from " +
-                           std::to_string(data.size()) + " deflated ones");
+        return BadHdf5("a chunk of " + std::to_string(size) + " bytes cannot come from " +
+                       std::to_string(data.size()) + " deflated ones");
       }
       WHIT_RETURN_IF_ERROR(Inflate(data, Wrapping::kZlib, most, &other));
     } else {
@@ -129,8 +127,8 @@ Result<Bytes> DecodeHdf5Chunk(const std::vector<Hdf5Filter>& filters, Bytes stor
     data = *out;
   }
   if (data.size() != size) {
-    return BadFiltered("a chunk has " + std::to_string(data.size()) + " bytes, " +
-                       std::to_string(size) + " expected");
+    return BadHdf5("a chunk has " + std::to_string(data.size()) + " bytes, " +
+                   std::to_string(size) + " expected");
   }
   return data;
 }

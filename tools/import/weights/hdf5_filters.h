@@ -10,6 +10,9 @@
 
 namespace whit::tools {
 
+/// A file that breaks a rule, which `what` names.
+inline Status BadHdf5(const std::string& what) { return Status(StatusCode::kInvalidModel, what); }
+
 struct Hdf5Filter {
   enum Id : uint16_t { kDeflate = 1, kShuffle = 2, kFletcher32 = 3 };
   uint16_t id = 0;
