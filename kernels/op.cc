@@ -73,6 +73,11 @@ Result<const PackedWeights*> PrepareContext::Weights(int index) const {
   return &weights[static_cast<size_t>(index)];
 }
 
+Status PrepareContext::CheckRead(const void* data, size_t size) const {
+  if (check_bytes == nullptr || data == nullptr) return OkStatus();
+  return (*check_bytes)(std::span(static_cast<const std::byte*>(data), size));
+}
+
 Result<const void*> PrepareContext::RawBlob(int index, size_t bytes, const char* what,
                                             bool optional) const {
   if (index == -1 && optional) return static_cast<const void*>(nullptr);

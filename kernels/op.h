@@ -120,8 +120,9 @@ struct Prepared {
   bool in_place = false;
   int in_place_input = 0;
   bool alias = false;  // out[0] is in[0] under another shape: no step at all
-  // Of the file: a changed bit there that changes an output makes run return kCheckFailed
-  // (PrepareContext::self_check).
+  // PrepareContext::self_check: run returns kCheckFailed where its sums are wrong.
+  bool checks_itself = false;
+  // Of the file: a changed bit there that changes an output is found by that.
   std::span<const std::byte> proved;
 
   template <typename P>
@@ -205,6 +206,8 @@ struct PrepareContext {
     return static_cast<const T*>(*raw);
   }
   Result<const void*> RawBlob(int index, size_t bytes, const char* what, bool optional) const;
+  /// Has `size` bytes of the file at `data` checked (check_bytes); null: fine.
+  Status CheckRead(const void* data, size_t size) const;
 };
 
 /// Clamp range of an output in its storage type: intersects fbs lo/hi (canonical) with the type's

@@ -36,11 +36,6 @@ uint32_t SumOfStarts(const RowProduct& p, int32_t act_bias, int64_t group) {
   return start;
 }
 
-// Of element `i` of a run.
-int64_t PlaceOf(int64_t i, int64_t chunk) {
-  return i / chunk * chunk + i % 2 * (chunk / 2) + i % chunk / 2;
-}
-
 }  // namespace
 
 ProductCheck MakeProductCheck(const RowProduct& product, int32_t act_bias, int64_t chunk_bytes) {
@@ -60,7 +55,7 @@ ProductCheck MakeProductCheck(const RowProduct& product, int32_t act_bias, int64
       for (int64_t i = 0; i < d.run_length; ++i) {
         const int32_t sum = sums[static_cast<size_t>(run * run_k + i)] - zeros;
         const auto low = static_cast<int16_t>(sum);
-        const auto at = static_cast<size_t>(base + PlaceOf(i, chunk_bytes));
+        const auto at = static_cast<size_t>(base + PlaceInTable(i, chunk_bytes));
         check.low[at] = low;
         check.high[at] = static_cast<int16_t>((sum - low) / 65536);
       }

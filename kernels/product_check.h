@@ -29,6 +29,18 @@ struct ProductCheck {
   }
 };
 
+/// Of simd::ProductI8::total or simd::DepthwiseI8::total, modulo 2^32.
+inline uint32_t TotalOf(const int32_t (&lanes)[16]) {
+  uint32_t sum = 0;
+  for (const int32_t lane : lanes) sum += static_cast<uint32_t>(lane);
+  return sum;
+}
+
+/// Where element `i` of a run is in a table of chunks of `chunk`: even ones first, then odd ones.
+constexpr int64_t PlaceInTable(int64_t i, int64_t chunk) {
+  return i / chunk * chunk + i % 2 * (chunk / 2) + i % chunk / 2;
+}
+
 /// Reads the weights, so the caller has had them checked. `act_bias`: stored activations are
 /// canonical + act_bias. REQUIRES kInt8 and sums.
 ProductCheck MakeProductCheck(const RowProduct& product, int32_t act_bias, int64_t chunk_bytes);

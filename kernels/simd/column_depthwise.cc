@@ -5,6 +5,8 @@
 #include <utility>
 
 #include "kernels/depthwise.h"
+#include "kernels/product_check.h"
+#include "kernels/simd/depthwise_check.h"
 #include "kernels/simd/depthwise_tasks.h"
 #include "kernels/simd/row_blocks.h"
 #include "kernels/simd/tiers.h"
@@ -27,6 +29,7 @@ struct ColumnDepthwise {
   DepthwiseTasks tasks;
   int64_t out_stride = 0;  // between output pixels
   bool flat = false;       // registers span pixels
+  DepthwiseCheck check;
 };
 
 KernelCode Run(const RunContext& ctx) {
@@ -46,15 +49,25 @@ KernelCode Run(const RunContext& ctx) {
   a.out_w = g.out_w, a.out_stride = p.out_stride;
   a.scratch = ctx.scratch;
   const auto run = p.flat ? p.kernels->depthwise_flat_i8 : p.kernels->depthwise_i8;
+  alignas(64) int32_t total[16];
+  if (p.check.on) a.total = total;
+  bool failed = false;
   for (int64_t t = ctx.tasks.begin; t < ctx.tasks.end; ++t) {
     const DepthwiseTasks::Range range = p.tasks.At(t, g);
     a.x = ctx.in[0].as<uint8_t>() + range.image * g.in_h * g.in_w * g.in_c;
     a.out = ctx.out[0].mut<uint8_t>() + range.image * g.out_h * g.out_w * p.out_stride;
     a.line_begin = range.line_begin, a.line_end = range.line_end;
     a.channel_begin = range.channel_begin, a.channel_end = range.channel_end;
+    if (!p.check.on) {
+      run(a);
+      continue;
+    }
+    const uint32_t expected = p.check.Expected(*p.kernels, t % p.tasks.image_tasks, a.x);
+    std::fill_n(total, 16, 0);
     run(a);
+    failed |= TotalOf(total) != expected;
   }
-  return KernelCode::kOk;
+  return failed ? KernelCode::kCheckFailed : KernelCode::kOk;
 }
 
 /// Padding, weights of two lines in two sets, and columns: sized for the widest registers (a column
@@ -124,6 +137,33 @@ DepthwiseTasks TasksOf(const ConvGeometry& g, int64_t threads, int64_t input_byt
   return MakeDepthwiseTasks(g, threads, input_bytes / line_bytes / 2 * 2, 2);
 }
 
+/// Tasks of all channels, as many as the threads.
+DepthwiseTasks BandsOfLines(const ConvGeometry& g, int64_t threads) {
+  DepthwiseTasks tasks;
+  tasks.lines = CeilDiv(g.out_h, std::min(threads, g.out_h));
+  tasks.image_tasks = CeilDiv(g.out_h, tasks.lines);
+  return tasks;
+}
+
+/// The checksum channel, of weights that were checked. Threads share the lines alone.
+Status PrepareCheck(const PrepareContext& ctx, ColumnDepthwise* p, Prepared* prepared) {
+  if (!ctx.self_check || p->kernels->row_dots == nullptr) return OkStatus();
+  const ConvGeometry& g = p->dw.g;
+  const size_t panels = static_cast<size_t>(CeilDiv(g.out_c, kPanelChannels) * kPanelChannels);
+  const auto channels = static_cast<size_t>(g.out_c);
+  WHIT_RETURN_IF_ERROR(
+      ctx.CheckRead(p->dw.weights, panels * static_cast<size_t>(g.kernel_h * g.kernel_w)));
+  WHIT_RETURN_IF_ERROR(ctx.CheckRead(p->dw.sums, 4 * channels));
+  WHIT_RETURN_IF_ERROR(ctx.CheckRead(p->dw.out.bias, 4 * channels));
+  DepthwiseTasks tasks = p->tasks;
+  if (tasks.channel_tasks > 1) tasks = BandsOfLines(g, std::max(1, ctx.max_threads));
+  p->check = MakeDepthwiseCheck(p->dw, tasks, ctx.act_bias, p->kernels->dot_bytes);
+  if (!p->check.on) return OkStatus();
+  p->tasks = tasks;
+  prepared->checks_itself = true;
+  return OkStatus();
+}
+
 }  // namespace
 
 Status PrepareColumnDepthwise(const PrepareContext& ctx, Prepared* prepared, bool* accepted,
@@ -154,6 +194,7 @@ Status PrepareColumnDepthwise(const PrepareContext& ctx, Prepared* prepared, boo
   p.out_stride = prepared->strided_out ? ctx.out_row_elems : p.dw.g.out_c;
   p.tasks =
       TasksOf(p.dw.g, std::max(1, ctx.max_threads), ShiftedBytes(kTaskInputBytes, ctx.block_shift));
+  WHIT_RETURN_IF_ERROR(PrepareCheck(ctx, &p, prepared));
   p.flat = IsFlat(p);
   prepared->scratch_per_thread =
       static_cast<size_t>(p.flat ? FlatScratchBytes(p.dw.g) : ScratchBytes(p.dw.g));

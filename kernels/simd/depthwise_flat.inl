@@ -205,9 +205,29 @@ struct FlatDepthwise {
     }
   }
 
+  /// The first `count` bytes' sums to DepthwiseI8::total.
+  template <int kLines>
+  WHIT_INLINE void AddToTotal(const V (&acc)[kLines][4], int count) const {
+    for (int k = 0; k < 4; ++k) {
+      V sum = acc[0][k];
+      if constexpr (kLines > 1) sum = T::Add32(sum, acc[kLines - 1][k]);
+      if (count < kBytes) sum = T::And(sum, RealOf(k, count));
+      T::Store(p.total, T::Add32(T::Load(p.total), sum));
+    }
+  }
+
+  /// -1 for elements of sum `k` that are among the first `count` bytes, else 0.
+  static WHIT_INLINE V RealOf(int k, int count) {
+    alignas(64) int32_t real[T::kLanes];
+    for (int i = 0; i < T::kLanes; ++i) real[i] = i / 4 * 16 + 4 * k + i % 4 < count ? -1 : 0;
+    return T::Load(real);
+  }
+
   template <int kLines>
   WHIT_INLINE void Store(const V (&acc)[kLines][4], const float* m, const Rounding<T>& rounding,
                          uint8_t* out, int64_t stride, int count) const {
+    WHIT_USUAL(p.total == nullptr);
+    if (p.total != nullptr) AddToTotal(acc, count);
 #pragma GCC unroll 2
     for (int l = 0; l < kLines; ++l) {
       V y[4];

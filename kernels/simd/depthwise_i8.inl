@@ -68,6 +68,7 @@ struct DepthwiseUnit {
   uint8_t* columns;  // [columns of a stretch][groups]
   alignas(64) int32_t start[kChannels];
   alignas(64) float multiplier[kChannels];
+  alignas(64) int32_t real[kChannels];  // -1, or 0 behind the last channel; with DepthwiseI8::total
 
   WHIT_INLINE const int8_t* Tap(int64_t tap) const {
     return p.weights + (channel / 16 * p.kernel_h * p.kernel_w + tap) * 16;
@@ -112,6 +113,25 @@ struct DepthwiseUnit {
       T::Store(start + k * T::kLanes, T::Sub32(bias, T::Mul32(beta, sums)));
       T::Store(multiplier + k * T::kLanes, T::LoadLanes(q.multiplier + at, lane_stride));
     }
+    if (p.total == nullptr) return;
+    for (int i = 0; i < kChannels; ++i) {
+      // Element i % kLanes of register i / kLanes: channel 4 * register of its 128-bit lane's 16.
+      const int lane = i % T::kLanes;
+      real[i] = lane / 4 * 16 + i / T::kLanes * 4 + lane % 4 < count ? -1 : 0;
+    }
+  }
+
+  /// The real channels of register `k` to DepthwiseI8::total.
+  template <int kLines, int kX>
+  WHIT_INLINE void AddToTotal(const V (&acc)[kLines][kX], int k) const {
+    V sum = T::Zero();
+#pragma GCC unroll 2
+    for (int l = 0; l < kLines; ++l) {
+#pragma GCC unroll 8
+      for (int i = 0; i < kX; ++i) sum = T::Add32(sum, acc[l][i]);
+    }
+    sum = T::And(sum, T::Load(real + k * T::kLanes));
+    T::Store(p.total, T::Add32(T::Load(p.total), sum));
   }
 
   /// Input row `y` or, outside the image, a pixel of padding that is read again and again.
@@ -218,6 +238,8 @@ struct DepthwiseUnit {
         }
       }
     }
+    WHIT_USUAL(p.total == nullptr);
+    if (p.total != nullptr) AddToTotal(acc, k);
     const typename T::F m = T::LoadF(multiplier + k * T::kLanes);
     WHIT_USUAL(!p.quant.large_multipliers);
     if (p.quant.large_multipliers) {
@@ -323,7 +345,7 @@ __attribute__((noinline)) void DepthwiseChannels(const DepthwiseI8& p, int64_t c
   using Unit = DepthwiseUnit<T, Rows>;
   const bool pairs = p.dilation_h == 1 && p.line_end - p.line_begin > 1 &&
                      RowGroups<kRows>(p, 2) == RowGroups<kRows>(p, 1);
-  Unit u{p, channel, 0, 0, 1, nullptr, nullptr, {}, {}};
+  Unit u{p, channel, 0, 0, 1, nullptr, nullptr, {}, {}, {}};
   u.count = static_cast<int>(Min<int64_t>(p.channel_end - channel, Unit::kChannels));
   u.groups = RowGroups<kRows>(p, 1);
   u.sets = kRows == 4 && p.weight_zero_point != 0 ? 2 : 1;

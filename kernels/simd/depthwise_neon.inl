@@ -110,10 +110,22 @@ struct TapUnit {
     for (int k = 0; k < 4; ++k) acc[k] = Neon::Load(start + 4 * k);
   }
 
+  /// The real channels to DepthwiseI8::total.
+  WHIT_INLINE void AddToTotal(const int32x4_t (&acc)[4]) const {
+    int32x4_t total = Neon::Load(p.total);
+    for (int k = 0; k < 4; ++k) {
+      alignas(16) int32_t real[4];
+      for (int i = 0; i < 4; ++i) real[i] = 4 * k + i < count ? -1 : 0;
+      total = Neon::Add32(total, Neon::And(acc[k], Neon::Load(real)));
+    }
+    Neon::Store(p.total, total);
+  }
+
   WHIT_INLINE void Finish(const int32x4_t (&acc)[4], const Rounding<Neon>& r, uint8_t* out) const {
     int32x4_t y[4];
     const bool large = p.quant.large_multipliers;
-    WHIT_USUAL(!large);
+    WHIT_USUAL(!large && p.total == nullptr);
+    if (p.total != nullptr) AddToTotal(acc);
 #pragma GCC unroll 4
     for (int k = 0; k < 4; ++k) {
       const float32x4_t m = Neon::LoadF(multiplier + 4 * k);

@@ -176,6 +176,7 @@ struct DepthwiseI8 {
   int64_t line_begin = 0, line_end = 0;
   int64_t channel_begin = 0, channel_end = 0;  // begin is a multiple of 16
   uint8_t* scratch = nullptr;                  // column_depthwise.cc has the size
+  int32_t* total = nullptr;                    // as in ProductI8 (kernels/simd/depthwise_check.h)
 };
 
 /// Interleaved columns of one stretch of a depthwise line: a part of L1 beside the input's lines.

@@ -6,6 +6,7 @@
 #include <cstring>
 #include <span>
 
+#include "kernels/product_check.h"
 #include "kernels/simd/tiers.h"
 
 namespace whit::simd {
@@ -129,8 +130,7 @@ bool ProductIsRight(const Kernels& k, int32_t act_bias) {
     p.pair_flags = joined ? pair_flags.data() : nullptr;
     std::memset(total, 0, sizeof total);
     k.product_i8(p);
-    uint32_t sum = 0;
-    for (const int32_t lane : total) sum += static_cast<uint32_t>(lane);
+    uint32_t rest = TotalOf(total);
     for (int i = 0; i < kRows; ++i) {
       for (int n = 0; n < kN; ++n) {
         int32_t acc = StartOf(p.quant, n) + row_start[static_cast<size_t>(i)];
@@ -140,7 +140,7 @@ bool ProductIsRight(const Kernels& k, int32_t act_bias) {
             acc += Stored(stored, act_bias) * w[static_cast<size_t>(place(n, run, j))];
           }
         }
-        sum -= static_cast<uint32_t>(acc);
+        rest -= static_cast<uint32_t>(acc);
         const Requantize8& q = p.quant;
         int32_t y = Round(static_cast<float>(acc) * kMultiplier, q.lo, q.hi, q.zero_point);
         if (joined) {
@@ -152,7 +152,7 @@ bool ProductIsRight(const Kernels& k, int32_t act_bias) {
         if (out[static_cast<size_t>(i * kN + n)] != static_cast<uint8_t>(y)) return false;
       }
     }
-    if (sum != 0) return false;
+    if (rest != 0) return false;
   }
   return true;
 }
@@ -281,10 +281,14 @@ bool DepthwiseIsRight(void (*depthwise)(const DepthwiseI8&), int32_t act_bias,
   p.quant = Quantizer(bias.data(), sums.data(), multiplier.data(), act_bias);
   p.out = out.data(), p.out_stride = kC, p.channel_end = kC;
   p.scratch = scratch.data();
+  alignas(64) int32_t total[16];
+  p.total = total;
   for (const int stride : {1, 2}) {
     const int out_h = (kH - 1) / stride + 1, out_w = (kW - 1) / stride + 1;
     p.stride_h = p.stride_w = stride, p.out_w = out_w, p.line_end = out_h;
+    std::memset(total, 0, sizeof total);
     depthwise(p);
+    uint32_t rest = TotalOf(total);
     for (int i = 0; i < out_h * out_w * kC; ++i) {
       const int c = i % kC, ox = i / kC % out_w, oy = i / kC / out_w;
       int32_t acc = StartOf(p.quant, c);
@@ -295,10 +299,12 @@ bool DepthwiseIsRight(void (*depthwise)(const DepthwiseI8&), int32_t act_bias,
         acc += Stored(v, act_bias) *
                (w[static_cast<size_t>((c / 16 * kTaps + tap) * 16 + c % 16)] - weight_zero_point);
       }
+      rest -= static_cast<uint32_t>(acc);
       const Requantize8& q = p.quant;
       const int32_t want = Round(static_cast<float>(acc) * kMultiplier, q.lo, q.hi, q.zero_point);
       if (out[static_cast<size_t>(i)] != static_cast<uint8_t>(want)) return false;
     }
+    if (rest != 0) return false;
   }
   return true;
 }

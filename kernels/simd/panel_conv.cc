@@ -69,7 +69,7 @@ class Worker {
   void RunPanels(int64_t group, int64_t begin, int64_t end) {
     if (group != group_) BeginGroup(group);
     RunGroup(group, begin, end);
-    if (p_.check.on && Total() != expected_) failed_ = true;
+    if (p_.check.on && TotalOf(total_) != expected_) failed_ = true;
   }
 
   KernelCode code() const { return failed_ ? KernelCode::kCheckFailed : KernelCode::kOk; }
@@ -86,12 +86,6 @@ class Worker {
                 p_.kernels->row_dots(dots);
     dots.table = p_.check.High(d_, group);
     if (dots.table != nullptr) expected_ += 65536u * p_.kernels->row_dots(dots);
-  }
-
-  uint32_t Total() const {
-    uint32_t total = 0;
-    for (int32_t lane : total_) total += static_cast<uint32_t>(lane);
-    return total;
   }
 
   /// Smallest and largest activation of every channel of the block; flat rows are centred.
@@ -374,18 +368,13 @@ void SetScratch(PanelConv* p) {
 Status PrepareCheck(const PrepareContext& ctx, PanelConv* p, Prepared* prepared) {
   if (!ctx.self_check || p->is_float() || p->kernels->row_dots == nullptr) return OkStatus();
   const WeightDims& d = p->product.dims;
-  const auto bytes = [](const void* data, int64_t size) {
-    return std::span(static_cast<const std::byte*>(data), static_cast<size_t>(size));
-  };
-  const auto weights = bytes(p->product.weights, WeightDataBytes(d));
-  if (ctx.check_bytes != nullptr) {
-    WHIT_RETURN_IF_ERROR((*ctx.check_bytes)(weights));
-    WHIT_RETURN_IF_ERROR((*ctx.check_bytes)(bytes(p->product.sums, WeightSumsBytes(d))));
-    if (p->product.out.bias != nullptr)
-      WHIT_RETURN_IF_ERROR((*ctx.check_bytes)(bytes(p->product.out.bias, 4 * d.n)));
-  }
+  const auto weight_bytes = static_cast<size_t>(WeightDataBytes(d));
+  WHIT_RETURN_IF_ERROR(ctx.CheckRead(p->product.weights, weight_bytes));
+  WHIT_RETURN_IF_ERROR(ctx.CheckRead(p->product.sums, static_cast<size_t>(WeightSumsBytes(d))));
+  WHIT_RETURN_IF_ERROR(ctx.CheckRead(p->product.out.bias, 4 * static_cast<size_t>(d.n)));
+  prepared->checks_itself = true;
   // Not bias and sums: 2^31 more in an even number of rows is nothing, modulo 2^32.
-  prepared->proved = weights;
+  prepared->proved = {reinterpret_cast<const std::byte*>(p->product.weights), weight_bytes};
   p->check = MakeProductCheck(p->product, ctx.act_bias, p->kernels->dot_bytes);
   p->blocks.panel_tasks = 1;
   return OkStatus();

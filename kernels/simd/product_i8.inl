@@ -8,9 +8,7 @@
 // channels of a panel, so a tile may span half a panel, a panel, or several.
 
 /// Steps of a run; where nothing is said of runs there is one.
-WHIT_INLINE int64_t RunSteps(const ProductI8& p) {
-  return p.run_steps > 0 ? p.run_steps : p.steps;
-}
+WHIT_INLINE int64_t RunSteps(const ProductI8& p) { return p.run_steps > 0 ? p.run_steps : p.steps; }
 
 /// The channels of a tile, made once a block and used for all its rows.
 template <class T, int kV>
@@ -211,8 +209,8 @@ WHIT_INLINE void AddToTotal(const ProductI8& p, const Channels<T, kV>& c,
     T::Store(lanes, column);
     T::Store(p.total, total);
     for (int l = 0; l < left; ++l) {
-      p.total[l] = static_cast<int32_t>(static_cast<uint32_t>(p.total[l]) +
-                                        static_cast<uint32_t>(lanes[l]));
+      p.total[l] =
+          static_cast<int32_t>(static_cast<uint32_t>(p.total[l]) + static_cast<uint32_t>(lanes[l]));
     }
     total = T::Load(p.total);
   }

@@ -23,6 +23,7 @@ struct Zmm {
   static WHIT_INLINE V Add32(V a, V b) { return _mm512_add_epi32(a, b); }
   static WHIT_INLINE V Sub32(V a, V b) { return _mm512_sub_epi32(a, b); }
   static WHIT_INLINE V Mul32(V a, V b) { return _mm512_mullo_epi32(a, b); }
+  static WHIT_INLINE V And(V a, V b) { return _mm512_and_si512(a, b); }
   static WHIT_INLINE V Max8(V a, V b) { return _mm512_max_epu8(a, b); }
   static WHIT_INLINE V Min8(V a, V b) { return _mm512_min_epu8(a, b); }
   static WHIT_INLINE void Dot(V& acc, V a, V b) {

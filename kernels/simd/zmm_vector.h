@@ -4,7 +4,6 @@ struct ZmmVector : Zmm {
   static constexpr int kBytes = 64;
 
   static WHIT_INLINE V SubSaturating8(V a, V b) { return _mm512_subs_epi8(a, b); }
-  static WHIT_INLINE V And(V a, V b) { return _mm512_and_si512(a, b); }
   static WHIT_INLINE V Xor(V a, V b) { return _mm512_xor_si512(a, b); }
   static WHIT_INLINE V Or(V a, V b) { return _mm512_or_si512(a, b); }
   static WHIT_INLINE V ShuffleBytes(V table, V index) { return _mm512_shuffle_epi8(table, index); }

@@ -20,19 +20,12 @@ std::shared_ptr<XnnRecipe> WithWeights(const PrepareContext& ctx, const Options&
   }
   *weights = *found;
   auto bias = ctx.Blob<float>(options.bias(), (*weights)->n, "bias", /*optional=*/true);
-  if (ctx.check_bytes != nullptr) {
-    const auto bytes_of = [](const void* data, size_t size) {
-      return std::span(static_cast<const std::byte*>(data), size);
-    };
-    Status status = (*ctx.check_bytes)(bytes_of((*weights)->data, (*weights)->data_bytes));
-    if (status.ok() && bias.ok() && *bias != nullptr) {
-      status =
-          (*ctx.check_bytes)(bytes_of(*bias, static_cast<size_t>((*weights)->n) * sizeof(float)));
-    }
-    if (!status.ok()) {  // the run, which reads them too, ends with it
-      *why_not = status.message();
-      return nullptr;
-    }
+  Status status = ctx.CheckRead((*weights)->data, (*weights)->data_bytes);
+  if (status.ok() && bias.ok())
+    status = ctx.CheckRead(*bias, static_cast<size_t>((*weights)->n) * sizeof(float));
+  if (!status.ok()) {  // the run, which reads them too, ends with it
+    *why_not = status.message();
+    return nullptr;
   }
   auto recipe = std::make_shared<XnnRecipe>();
   recipe->weights = UnpackF32(**weights);

@@ -235,6 +235,7 @@ Status OpTester::Prepare(Buffers* b, int32_t act_bias) {
   ctx.in_variable = in_variable;
   ctx.act_bias = act_bias;
   ctx.tier = tier_;
+  ctx.self_check = self_check_;
   prepared_ = Prepared{};
   WHIT_RETURN_IF_ERROR(PrepareKernel(ctx));
   EXPECT_TRUE(prepared_.run != nullptr || prepared_.alias) << "prepare set no kernel";
@@ -395,16 +396,20 @@ void OpTester::CompareAlternatives() {
     for (const simd::Tier* tier : RunnableTiers()) {
       alternative_ = &alternative, tier_ = tier;
       CompareAlternative(alternative, *tier);
-      alternative_ = nullptr, tier_ = nullptr;
+      self_check_ = true;
+      CompareAlternative(alternative, *tier);
+      alternative_ = nullptr, tier_ = nullptr, self_check_ = false;
     }
   }
   prepared_ = reference;
 }
 
 void OpTester::CompareAlternative(const Implementation& alternative, const simd::Tier& tier) {
-  SCOPED_TRACE(std::string(alternative.name) + " on " + tier.name);
+  SCOPED_TRACE(std::string(alternative.name) + " on " + tier.name +
+               (self_check_ ? ", self-check" : ""));
   Buffers b;
   if (!Prepare(&b, shift_ ? tier.act_bias : 0).ok()) return;
+  if (self_check_ != prepared_.checks_itself) return;  // the same as without
   if (std::find(alternatives_run_.begin(), alternatives_run_.end(), alternative.name) ==
       alternatives_run_.end()) {
     alternatives_run_.emplace_back(alternative.name);

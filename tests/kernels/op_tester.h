@@ -16,7 +16,8 @@
 //
 // Then every alternative of ours that accepts the node runs on every tier this CPU has, in memory
 // that ends at unreadable pages: integers must equal the reference in every byte, floats within
-// FloatTolerance, and no byte may depend on the split.
+// FloatTolerance, and no byte may depend on the split. With self-check it runs once more: the same
+// bytes, and its sums must fit.
 #ifndef WHIT_TESTS_KERNELS_OP_TESTER_H_
 #define WHIT_TESTS_KERNELS_OP_TESTER_H_
 
@@ -188,6 +189,7 @@ class OpTester {
   std::string kernel_;                           // empty: the reference
   const Implementation* alternative_ = nullptr;  // being compared, on tier_
   const simd::Tier* tier_ = nullptr;
+  bool self_check_ = false;
   float float_tolerance_ = 2e-5f;
   std::vector<std::string> alternatives_run_;
   Prepared prepared_;

@@ -68,9 +68,13 @@ TEST(SelfCheck, ProductsProveTheirSumsWhereATierHasKernels) {
   for (const std::string& isa : UsableTiers()) {
     const auto runner = Runner::Create(*model, Checked(isa));
     ASSERT_TRUE(runner.ok());
-    size_t proved = 0;
-    for (const Step& step : runner->impl().plan.steps) proved += !step.prepared.proved.empty();
+    size_t proved = 0, checked = 0;
+    for (const Step& step : runner->impl().plan.steps) {
+      proved += !step.prepared.proved.empty();
+      checked += step.prepared.checks_itself;
+    }
     EXPECT_EQ(proved, isa == "scalar" ? 0u : 3u) << isa;
+    EXPECT_EQ(checked, proved) << isa;
   }
 }
 
