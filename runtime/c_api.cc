@@ -92,7 +92,7 @@ whit::Result<whit::OpenOptions> OptionsOf(const whit_open_options* given) {
   return options;
 }
 
-whit::RunnerOptions OptionsOf(const whit_runner_options* given) {
+whit::Result<whit::RunnerOptions> OptionsOf(const whit_runner_options* given) {
   whit_runner_options c;
   whit_runner_options_init(&c);
   if (given != nullptr) std::memcpy(&c, given, std::min(given->size, sizeof c));
@@ -102,6 +102,10 @@ whit::RunnerOptions OptionsOf(const whit_runner_options* given) {
   options.plain = c.plain != 0;
   options.xnnpack = c.xnnpack == 0 ? whit::Xnnpack::kOff : whit::Xnnpack::kAuto;
   for (size_t i = 0; c.dims != nullptr && i < c.dim_count; ++i) {
+    if (c.dims[i].name == nullptr) {
+      return whit::Status(whit::StatusCode::kInvalidArgument,
+                          "whit_runner_options: dims[" + std::to_string(i) + "].name is NULL");
+    }
     options.dims.emplace_back(c.dims[i].name, c.dims[i].value);
   }
   if (c.tuning != nullptr) options.tuning = c.tuning;
@@ -184,7 +188,7 @@ whit_status whit_model_scrub(const whit_model* model, uint64_t max_pages, whit_s
 void whit_model_free(whit_model* model) { delete model; }
 
 const char* whit_model_label(const whit_model* model, size_t output, size_t index) {
-  if (output >= model->model.outputs().size()) return nullptr;
+  if (model == nullptr || output >= model->model.outputs().size()) return nullptr;
   const auto labels = model->model.labels(output);
   return index < labels.size() ? labels[index].c_str() : nullptr;
 }
@@ -198,7 +202,9 @@ whit_status whit_runner_create(const whit_model* model, const whit_runner_option
                                whit_runner** runner, whit_error* error) {
   if (model == nullptr || runner == nullptr)
     return MissingArgument(model ? "runner" : "model", error);
-  auto created = whit::Runner::Create(model->model, OptionsOf(options));
+  const auto given = OptionsOf(options);
+  if (!given.ok()) return Report(given.status(), error);
+  auto created = whit::Runner::Create(model->model, *given);
   if (!created.ok()) return Report(created.status(), error);
   auto* out = new whit_runner{std::move(created).value(), {}, {}};
   for (size_t i = 0; i < out->runner.input_count(); ++i)
@@ -211,27 +217,33 @@ whit_status whit_runner_create(const whit_model* model, const whit_runner_option
 
 void whit_runner_free(whit_runner* runner) { delete runner; }
 
-size_t whit_runner_input_count(const whit_runner* runner) { return runner->runner.input_count(); }
-size_t whit_runner_output_count(const whit_runner* runner) { return runner->runner.output_count(); }
+size_t whit_runner_input_count(const whit_runner* runner) {
+  return runner == nullptr ? 0 : runner->runner.input_count();
+}
+size_t whit_runner_output_count(const whit_runner* runner) {
+  return runner == nullptr ? 0 : runner->runner.output_count();
+}
 
 whit_status whit_runner_input(const whit_runner* runner, size_t index, whit_tensor* tensor) {
-  if (index >= runner->runner.input_count()) return WHIT_INVALID_ARGUMENT;
+  if (tensor == nullptr || index >= whit_runner_input_count(runner)) return WHIT_INVALID_ARGUMENT;
   return View(runner->runner.input(index), runner->input_names[index], tensor);
 }
 
 whit_status whit_runner_output(const whit_runner* runner, size_t index, whit_tensor* tensor) {
-  if (index >= runner->runner.output_count()) return WHIT_INVALID_ARGUMENT;
+  if (tensor == nullptr || index >= whit_runner_output_count(runner)) return WHIT_INVALID_ARGUMENT;
   return View(runner->runner.output(index), runner->output_names[index], tensor);
 }
 
 whit_status whit_runner_run(whit_runner* runner, whit_error* error) {
+  if (runner == nullptr) return MissingArgument("runner", error);
   return Report(runner->runner.Run(), error);
 }
 whit_status whit_runner_reset(whit_runner* runner, whit_error* error) {
+  if (runner == nullptr) return MissingArgument("runner", error);
   return Report(runner->runner.Reset(), error);
 }
 uint64_t whit_runner_peak_arena_bytes(const whit_runner* runner) {
-  return runner->runner.peak_arena_bytes();
+  return runner == nullptr ? 0 : runner->runner.peak_arena_bytes();
 }
 
 }  // extern "C"

@@ -8,6 +8,7 @@
  *   whit_runner_run(runner, &error);
  *   whit_runner_output(runner, 0, &out);
  *
+ * A NULL where something is needed is WHIT_INVALID_ARGUMENT, 0 or NULL, never a crash.
  * Threads: a model may be shared by any number of threads; a runner is used by one at a time.
  * Runners keep what they need of their model alive, so the two may be freed in any order. */
 #ifndef WHIT_WHIT_C_H_

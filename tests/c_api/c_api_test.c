@@ -69,6 +69,7 @@ static void TestErrors(whit_model* model) {
   whit_model* other = NULL;
   whit_runner* runner = NULL;
   whit_runner_options options;
+  whit_tensor tensor;
   whit_error error;
   char arena[64];
   EXPECT(whit_model_open("/nowhere/at/all.whit", &other, &error) == WHIT_IO && other == NULL);
@@ -89,6 +90,15 @@ static void TestErrors(whit_model* model) {
   EXPECT(whit_runner_create(model, &options, &runner, &error) != WHIT_OK && runner == NULL);
   whit_model_free(NULL);
   whit_runner_free(NULL);
+  EXPECT(whit_runner_create(NULL, NULL, &runner, NULL) == WHIT_INVALID_ARGUMENT);
+  EXPECT(whit_runner_run(NULL, &error) == WHIT_INVALID_ARGUMENT);
+  EXPECT(strcmp(error.message, "runner is NULL") == 0);
+  EXPECT(whit_runner_reset(NULL, NULL) == WHIT_INVALID_ARGUMENT);
+  EXPECT(whit_runner_input(NULL, 0, &tensor) == WHIT_INVALID_ARGUMENT);
+  EXPECT(whit_runner_output(NULL, 0, NULL) == WHIT_INVALID_ARGUMENT);
+  EXPECT(whit_runner_input_count(NULL) == 0 && whit_runner_output_count(NULL) == 0);
+  EXPECT(whit_runner_peak_arena_bytes(NULL) == 0 && whit_model_label(NULL, 0, 0) == NULL);
+  EXPECT(whit_model_scrub(NULL, 1, NULL, NULL) == WHIT_INVALID_ARGUMENT);
 }
 
 static char* ReadAll(const char* path, size_t* size) {
@@ -238,6 +248,29 @@ static void TestSealed(const char* path) {
   whit_model_free(model);
 }
 
+/* A library without a hash has no tree to scrub against, and says so. */
+static void TestSelfCheckAndScrub(const char* path) {
+  whit_model* model = NULL;
+  whit_runner* runner = NULL;
+  whit_runner_options options;
+  whit_scrub_report report;
+  whit_status scrubbed;
+  whit_error error;
+  EXPECT(whit_model_open(path, &model, &error) == WHIT_OK);
+  whit_runner_options_init(&options);
+  options.scrub_share = -1;
+  EXPECT(whit_runner_create(model, &options, &runner, &error) == WHIT_INVALID_ARGUMENT);
+  options.scrub_share = 0.5;
+  options.self_check = 1;
+  EXPECT(whit_runner_create(model, &options, &runner, &error) == WHIT_OK);
+  EXPECT(whit_runner_run(runner, &error) == WHIT_OK);
+  scrubbed = whit_model_scrub(model, 1000000, &report, &error);
+  EXPECT(scrubbed == WHIT_UNSUPPORTED || (scrubbed == WHIT_OK && report.pages > 0));
+  if (scrubbed == WHIT_OK) EXPECT(report.repaired == 0 && report.passes == 1);
+  whit_runner_free(runner);
+  whit_model_free(model);
+}
+
 static void TestOpenOptions(const char* path) {
   whit_open_options options;
   whit_error error;
@@ -270,6 +303,7 @@ int main(int argc, char** argv) {
   whit_model_free(model);
   TestOtherSources(argv[1]);
   TestDims(argv[2]);
+  TestSelfCheckAndScrub(argv[1]);
   TestOpenOptions(argv[1]);
   TestKeys(argv[3], argv[2]);
   TestIntegrity(argv[3]);

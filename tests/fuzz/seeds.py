@@ -19,6 +19,7 @@ import struct
 import subprocess
 import sys
 import zipfile
+import zlib
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / "fixtures"))
 import tf_checkpoint
@@ -46,7 +47,7 @@ def archive(entries, method=zipfile.ZIP_STORED):
     out = io.BytesIO()
     with zipfile.ZipFile(out, "w", method) as z:
         for name, data in entries.items():
-            z.writestr(name, data)
+            z.writestr(zipfile.ZipInfo(name), data, method)  # of 1980, so that the same bytes come every time
     return out.getvalue()
 
 
@@ -244,17 +245,63 @@ def onnx_models():
     }
 
 
+def png(width, height, colour, rows):
+    def chunk(kind, body):
+        return struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(kind + body))
+    head = struct.pack(">IIBBBBB", width, height, 8, colour, 0, 0, 0)
+    return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", head) + chunk(b"IDAT", zlib.compress(rows)) + chunk(b"IEND", b"")
+
+
+def bmp(width, height, pixels):
+    head = struct.pack("<IiiHHIIiiII", 40, width, height, 1, 24, 0, len(pixels), 2835, 2835, 0, 0)
+    return b"BM" + struct.pack("<IHHI", 54 + len(pixels), 0, 0, 54) + head + pixels
+
+
+def jpeg():
+    """8 x 8 grey pixels, all in one block: tables of one code each."""
+    def segment(kind, body):
+        return b"\xff" + bytes([kind]) + struct.pack(">H", len(body) + 2) + body
+    one = bytes([1] + 15 * [0])  # one code of one bit
+    return (b"\xff\xd8" + segment(0xDB, bytes([0]) + bytes(64 * [1])) + segment(0xC0, struct.pack(">BHHB3B", 8, 8, 8, 1, 1, 0x11, 0)) +
+            segment(0xC4, bytes([0x00]) + one + b"\0") + segment(0xC4, bytes([0x10]) + one + b"\0") +
+            segment(0xDA, bytes([1, 1, 0, 0, 63, 0])) + b"\x3f\xff\xd9")
+
+
+def images():
+    return {
+        "grey.png": png(5, 3, 0, b"".join(b"\0" + bytes(range(5)) for _ in range(3))),
+        "rgb.png": png(4, 4, 2, b"".join(bytes([filter]) + bytes(range(12)) for filter in range(1, 5))),
+        "alpha.png": png(3, 2, 6, b"".join(b"\2" + bytes(range(12)) for _ in range(2))),
+        "rgb.bmp": bmp(4, -3, bytes(range(36))),
+        "grey.jpg": jpeg(),
+    }
+
+
+def arrays():
+    return {
+        "floats.npy": npy("<f4", (2, 3), struct.pack("<6f", *range(6))),
+        "bytes.npy": npy("|u1", (1, 4, 2), bytes(range(8))),
+        "truths.npy": npy("|b1", (3,), b"\0\1\1"),
+        "turned.npy": npy("<i8", (2, 1), struct.pack("<2q", -1, 5), True),
+        "empty.npy": npy("<f8", (0, 3), b""),
+    }
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--corpus", required=True, type=pathlib.Path)
     parser.add_argument("--whit", required=True)
     parser.add_argument("--shared", default="../shared", type=pathlib.Path)
     args = parser.parse_args()
-    folders = {t: args.corpus / t for t in ("fuzz_weights", "fuzz_tflite", "fuzz_onnx", "fuzz_whit")}
+    folders = {t: args.corpus / t for t in ("fuzz_weights", "fuzz_tflite", "fuzz_onnx", "fuzz_whit", "fuzz_image", "fuzz_npy")}
     for folder in folders.values():
         folder.mkdir(parents=True, exist_ok=True)
     for name, data in weights().items():
         (folders["fuzz_weights"] / name).write_bytes(data)
+    for name, data in images().items():
+        (folders["fuzz_image"] / name).write_bytes(data)
+    for name, data in arrays().items():
+        (folders["fuzz_npy"] / name).write_bytes(data)
     for name, data in onnx_models().items():
         (folders["fuzz_onnx"] / name).write_bytes(data)
         (folders["fuzz_weights"] / name).write_bytes(data)
@@ -274,6 +321,11 @@ def main():
         shutil.copy(path, folders["fuzz_tflite"] / path.name)
         out = folders["fuzz_whit"] / (path.stem + ".whit")
         subprocess.run([args.whit, "import", path, "-o", out], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    for folder in sorted(pathlib.Path("tests/data/bad").glob("fuzz_*")):
+        seeds_of = args.corpus / folder.name
+        seeds_of.mkdir(exist_ok=True)
+        for path in folder.iterdir():
+            shutil.copy(path, seeds_of / ("bad_" + path.name))
     for target, folder in folders.items():
         print(f"{target}: {len(os.listdir(folder))} seeds")
 

@@ -10,8 +10,8 @@ namespace whit::tools {
 namespace {
 
 constexpr int kWidth = 760, kHeight = 360, kLeft = 56, kRight = 16, kTop = 16, kBottom = 44;
-constexpr const char* kColours[] = {"#c0392b", "#8e44ad"};
-constexpr const char* kProtectedColour = "#1e8449";
+constexpr const char* kColours[] = {"#d9534f", "#a566cc"};
+constexpr const char* kProtectedColour = "#2e9e5b";
 
 std::string Format(const char* format, ...) __attribute__((format(printf, 1, 2)));
 std::string Format(const char* format, ...) {
@@ -66,7 +66,7 @@ class Plot {
     std::string svg;
     for (int p = 0; p <= 100; p += 25) {
       const double y = Y(p / 100.0);
-      svg += Format("<line x1='%d' x2='%d' y1='%.1f' y2='%.1f' stroke='#ddd'/>", kLeft,
+      svg += Format("<line x1='%d' x2='%d' y1='%.1f' y2='%.1f' stroke='#8884'/>", kLeft,
                     kWidth - kRight, y, y);
       svg += Format("<text x='%d' y='%.1f' text-anchor='end'>%d %%</text>\n", kLeft - 6, y + 4, p);
     }
@@ -96,7 +96,7 @@ class Plot {
     return "<polygon fill='" + std::string(colour) + "' fill-opacity='.13' points='" + band +
            "'/>\n<polyline fill='none' stroke-width='2' stroke='" + colour + "' points='" + line +
            "'/>\n" +
-           Format("<text x='%d' y='%.1f' fill='%s'>%s, unprotected</text>\n", kLeft + 12,
+           Format("<text x='%d' y='%.1f' style='fill:%s'>%s, unprotected</text>\n", kLeft + 12,
                   Y(0.3) + 18 * index, colour, curve.name.c_str());
   }
 
@@ -107,7 +107,7 @@ class Plot {
     const double y = Y(accuracy);
     return Format("<line x1='%d' x2='%d' y1='%.1f' y2='%.1f' stroke='%s' stroke-width='2'/>", kLeft,
                   kWidth - kRight, y, y, kProtectedColour) +
-           Format("<text x='%d' y='%.1f' fill='%s'>scrubbed: repaired from storage</text>\n",
+           Format("<text x='%d' y='%.1f' style='fill:%s'>scrubbed: repaired from storage</text>\n",
                   kLeft + 12, Y(0.3) + 18.0 * static_cast<double>(report_.curves.size()),
                   kProtectedColour);
   }
@@ -130,7 +130,7 @@ std::string ToChance(const AttackCurve& curve) {
 
 std::string CurveTable(const AttackReport& report) {
   std::string html =
-      "<table><tr><th>attacker</th><th>flips to chance</th><th>pages hit</th><th>pages "
+      "<div><table><tr><th>attacker</th><th>flips to chance</th><th>pages hit</th><th>pages "
       "repaired</th><th>accuracy after repair</th><th>bytes</th></tr>\n";
   for (const AttackCurve& c : report.curves) {
     html += "<tr><td>" + Escaped(c.name) + "</td><td>" + ToChance(c) + "</td>" +
@@ -139,12 +139,13 @@ std::string CurveTable(const AttackReport& report) {
                    static_cast<unsigned long long>(c.pages_repaired), 100 * c.accuracy_repaired,
                    c.bytes_restored ? "the original's" : "DIFFER");
   }
-  return html + "</table>\n";
+  return html + "</table></div>\n";
 }
 
 std::string SiteTable(const AttackReport& report) {
   std::string html =
-      "<table><tr><th>site</th><th>single flips</th><th>found by the next scrub</th><th>changed an "
+      "<div><table><tr><th>site</th><th>single flips</th><th>found by the next "
+      "scrub</th><th>changed an "
       "output</th><th>of those found in the same run</th><th>wrong answers given out</th>"
       "<th>restored</th></tr>\n";
   const auto n = [](uint64_t v) { return "<td>" + std::to_string(v) + "</td>"; };
@@ -153,17 +154,19 @@ std::string SiteTable(const AttackReport& report) {
             n(s.changed_output) + n(s.found_in_run) + n(s.wrong_answers) + n(s.restored) +
             "</tr>\n";
   }
-  return html + "</table>\n";
+  return html + "</table></div>\n";
 }
 
 }  // namespace
 
 std::string AttackPage(const AttackReport& report) {
   std::string html =
-      "<!doctype html><html lang='en'><meta charset='utf-8'><title>whit attack</title><style>"
+      "<!doctype html><html lang='en'><meta charset='utf-8'><title>whit attack</title>"
+      "<meta name='viewport' content='width=device-width'><style>:root{color-scheme:light dark}"
       "body{font:15px/1.5 sans-serif;max-width:800px;margin:2em auto;padding:0 1em}"
-      "svg text{font:12px sans-serif}table{border-collapse:collapse;margin:1em 0}"
-      "td,th{border:1px solid #ccc;padding:.3em .7em;text-align:right}"
+      "svg{max-width:100%;height:auto}svg text{font:12px sans-serif;fill:currentColor}"
+      "div{overflow-x:auto}table{border-collapse:collapse;margin:1em 0}"
+      "td,th{border:1px solid #8888;padding:.3em .7em;text-align:right}"
       "td:first-child,th:first-child{text-align:left}</style>\n<h1>" +
       Escaped(report.file) + "</h1>\n";
   html += Format(

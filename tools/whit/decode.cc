@@ -64,12 +64,16 @@ struct FreePixels {
 
 Result<Image> ReadImage(const std::string& path, int channels) {
   WHIT_ASSIGN_OR_RETURN(const std::vector<std::byte> file, ReadWholeFile(path, kMaxFileBytes));
+  return DecodeImage(file, path, channels);
+}
+
+Result<Image> DecodeImage(std::span<const std::byte> file, const std::string& name, int channels) {
   const auto* bytes = reinterpret_cast<const stbi_uc*>(file.data());
   const int length = static_cast<int>(file.size());
   int width = 0, height = 0, stored = 0;
   auto refuse = [&](const std::string& why) {
     return Status(StatusCode::kRuntime,
-                  path + ": not a JPEG, PNG or BMP picture that can be read (" + why + ")");
+                  name + ": not a JPEG, PNG or BMP picture that can be read (" + why + ")");
   };
   if (stbi_info_from_memory(bytes, length, &width, &height, &stored) == 0)
     return refuse(stbi_failure_reason());

@@ -2,8 +2,10 @@
 #ifndef WHIT_TOOLS_WHIT_IMAGE_H_
 #define WHIT_TOOLS_WHIT_IMAGE_H_
 
+#include <cstddef>
 #include <cstdint>
 #include <optional>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -29,6 +31,8 @@ using Image = Pixels<uint8_t>;
 /// A JPEG, PNG or BMP file with 1 (grey) or 3 (RGB) channels. Any bytes give an image or a message;
 /// dimensions are limited before anything is decoded.
 Result<Image> ReadImage(const std::string& path, int channels);
+/// The same of bytes in memory; `name` is what messages call them.
+Result<Image> DecodeImage(std::span<const std::byte> file, const std::string& name, int channels);
 
 enum class Fit : uint8_t { kStretch, kCrop };
 
