@@ -17,6 +17,7 @@ function(whit_target_properties target)
     target_compile_options(${target} PUBLIC -fsanitize=${WHIT_SANITIZE} -fno-omit-frame-pointer
                            -fno-sanitize-recover=all)
     target_link_options(${target} PUBLIC -fsanitize=${WHIT_SANITIZE})
+    target_compile_definitions(${target} PRIVATE WHIT_SANITIZED=1)
   endif()
   if(WHIT_SANITIZE OR CMAKE_CROSSCOMPILING)
     target_compile_definitions(${target} PRIVATE WHIT_SLOW=1)  # sanitizers, emulators: tests do less

@@ -14,6 +14,17 @@ using std::to_string;
 
 namespace {
 
+// Addresses that are shown and not hidden again are a mapping each, of which a process has some
+// 65,000.
+constexpr uint64_t kMostShownPages = 8192;
+
+// Builds for finding mistakes hide what is not open, so that reading it ends the process.
+#if defined(NDEBUG) && !defined(WHIT_SANITIZED)
+constexpr bool kHideAlways = false;
+#else
+constexpr bool kHideAlways = true;
+#endif
+
 uint64_t CountPages(std::span<const PageRange> ranges) {
   uint64_t pages = 0;
   for (const PageRange& range : ranges) pages += range.end - range.begin;
@@ -32,6 +43,8 @@ SealedWeights::SealedWeights(const ModelFile& file, const SealKey& key)
       page_bytes_(file.trust()->seal()->leaf_size()),
       pages_((sealed_.size() + page_bytes_ - 1) / page_bytes_) {
   slot_of_.assign(static_cast<size_t>(pages_), -1);
+  shown_at_.assign(static_cast<size_t>(pages_), -1);
+  keeps_shown_ = !kHideAlways && pages_ <= kMostShownPages;
   wanted_.assign(static_cast<size_t>(pages_), 0);
   resident_.reserve(static_cast<size_t>(pages_));
   missing_.reserve(static_cast<size_t>(pages_));
@@ -72,11 +85,16 @@ Status SealedWeights::SetSlots(uint64_t slots) {
   window_.reset();
   slots_ = 0;
   std::ranges::fill(slot_of_, -1);
+  std::ranges::fill(shown_at_, -1);
   resident_.clear();
   WHIT_ASSIGN_OR_RETURN(window_, SecretMemory::Create(slots * page_bytes_));
   slots_ = slots;
   free_.resize(static_cast<size_t>(slots));
-  for (size_t i = 0; i < free_.size(); ++i) free_[i] = static_cast<int32_t>(free_.size() - 1 - i);
+  free_place_.resize(static_cast<size_t>(slots));
+  for (size_t i = 0; i < free_.size(); ++i) {
+    free_[i] = static_cast<int32_t>(free_.size() - 1 - i);
+    free_place_[static_cast<size_t>(free_[i])] = static_cast<int32_t>(i);
+  }
   return OkStatus();
 }
 
@@ -139,20 +157,50 @@ Status SealedWeights::MakeRoom() {
     uint64_t begin = resident_.back(), end = begin + 1;
     do {  // neighbours in one call
       begin = resident_.back();
-      free_.push_back(std::exchange(slot_of_[begin], -1));
+      FreeSlot(begin);
       resident_.pop_back();
     } while (free_.size() < missing_.size() && !resident_.empty() && resident_.back() + 1 == begin);
-    WHIT_RETURN_IF_ERROR(
-        SecretMemory::Hide(base_ + begin * page_bytes_, (end - begin) * page_bytes_));
+    if (!keeps_shown_) WHIT_RETURN_IF_ERROR(HidePages(begin, end));
   }
   return OkStatus();
 }
 
-Status SealedWeights::OpenMissing(ThreadPool* pool) {
+Status SealedWeights::HidePages(uint64_t begin, uint64_t end) {
+  for (uint64_t page = begin; page < end; ++page) shown_at_[page] = -1;
+  return SecretMemory::Hide(base_ + begin * page_bytes_, (end - begin) * page_bytes_);
+}
+
+void SealedWeights::FreeSlot(uint64_t page) {
+  const int32_t slot = std::exchange(slot_of_[page], -1);
+  free_place_[static_cast<size_t>(slot)] = static_cast<int32_t>(free_.size());
+  free_.push_back(slot);
+}
+
+// `at`: place in free_.
+void SealedWeights::TakeSlot(uint64_t page, size_t at) {
+  const int32_t slot = free_[at];
+  free_[at] = free_.back();
+  free_place_[static_cast<size_t>(free_[at])] = static_cast<int32_t>(at);
+  free_.pop_back();
+  free_place_[static_cast<size_t>(slot)] = -1;
+  slot_of_[page] = slot;
+}
+
+// The slot that a page had last is shown at its addresses already: runs that ask for the same pages
+// in the same order soon map nothing any more.
+void SealedWeights::TakeSlots() {
   for (const uint64_t page : missing_) {
-    slot_of_[page] = free_.back();
-    free_.pop_back();
+    const int32_t last = shown_at_[page];
+    const int32_t place = last < 0 ? -1 : free_place_[static_cast<size_t>(last)];
+    if (place >= 0) TakeSlot(page, static_cast<size_t>(place));
   }
+  for (const uint64_t page : missing_) {
+    if (slot_of_[page] < 0) TakeSlot(page, free_.size() - 1);
+  }
+}
+
+Status SealedWeights::OpenMissing(ThreadPool* pool) {
+  TakeSlots();
   Opening opening{this};
   const auto count = static_cast<int64_t>(missing_.size());
   if (pool == nullptr) {
@@ -174,9 +222,9 @@ Status SealedWeights::OpenMissing(ThreadPool* pool) {
   }
   if (status.ok()) return status;
   for (const uint64_t page : missing_) {  // as if they had never been asked for
-    (void)SecretMemory::Hide(base_ + page * page_bytes_, page_bytes_);
+    (void)HidePages(page, page + 1);
     WipeMemory({Slot(slot_of_[page]), static_cast<size_t>(page_bytes_)});
-    free_.push_back(std::exchange(slot_of_[page], -1));
+    FreeSlot(page);
   }
   return status;
 }
@@ -186,11 +234,13 @@ Status SealedWeights::Show() {
   for (size_t i = 0, n = 1; i < missing_.size(); i += n, n = 1) {
     const uint64_t page = missing_[i];
     const int32_t slot = slot_of_[page];
+    if (shown_at_[page] == slot) continue;
     while (i + n < missing_.size() && missing_[i + n] == page + n &&
            slot_of_[page + n] == slot + static_cast<int32_t>(n))
       ++n;
     WHIT_RETURN_IF_ERROR(window_->Show(base_ + page * page_bytes_,
                                        static_cast<uint64_t>(slot) * page_bytes_, n * page_bytes_));
+    for (size_t k = 0; k < n; ++k) shown_at_[page + k] = slot + static_cast<int32_t>(k);
   }
   return OkStatus();
 }

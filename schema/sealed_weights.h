@@ -76,6 +76,10 @@ class SealedWeights {
   Status CheckFits(uint64_t pages) const;
   Status SetSlots(uint64_t slots);
   Status MakeRoom();
+  Status HidePages(uint64_t begin, uint64_t end);
+  void TakeSlots();
+  void TakeSlot(uint64_t page, size_t at);
+  void FreeSlot(uint64_t page);
   Status OpenMissing(ThreadPool* pool);
   Status Show();
 
@@ -90,10 +94,13 @@ class SealedWeights {
 
   std::mutex mutex_;                // of all below: whoever has the lease
   std::vector<int32_t> slot_of_;    // of every page; -1: not open
+  std::vector<int32_t> shown_at_;   // slot that its addresses show, open or not; -1: none
+  bool keeps_shown_ = false;        // addresses of pages that are not open any more may show others
   std::vector<uint64_t> resident_;  // open pages, those of the last lease last
   std::vector<int32_t> free_;       // slots
-  std::vector<uint64_t> missing_;   // pages to open for this lease
-  std::vector<uint8_t> wanted_;     // of every page
+  std::vector<int32_t> free_place_;  // of every slot, in free_; -1: taken
+  std::vector<uint64_t> missing_;    // pages to open for this lease
+  std::vector<uint8_t> wanted_;      // of every page
   std::atomic<uint64_t> opened_{0}, most_{0};
 };
 
