@@ -36,10 +36,19 @@ function(whit_library name)
   set_target_properties(whit_${name} PROPERTIES EXPORT_NAME ${name})
 endfunction()
 
-# whit_unity(TARGET FILES): compiles that many source files as one, for parts where most of the time goes into the same large
-# headers in every file. Their unnamed namespaces become one: what helps several files belongs into a header anyway.
+# whit_unity(TARGET GROUPS): compiles the target's sources as so many, for parts where most of the time goes into the same large
+# headers in every file. The unnamed namespaces of a group become one: what helps several files belongs into a header anyway. Which
+# group a file is in depends on its name alone, so that a new file changes no other group.
 # -DWHIT_UNITY=OFF compiles every file by itself, which an edited file is quicker with.
 option(WHIT_UNITY "Compile sources of schema, runtime, tools and tests several at a time" ON)
-function(whit_unity target files)
-  set_target_properties(${target} PROPERTIES UNITY_BUILD ${WHIT_UNITY} UNITY_BUILD_BATCH_SIZE ${files})
+function(whit_unity target groups)
+  set_target_properties(${target} PROPERTIES UNITY_BUILD ${WHIT_UNITY} UNITY_BUILD_MODE GROUP)
+  get_target_property(sources ${target} SOURCES)
+  foreach(source ${sources})
+    get_filename_component(name ${source} NAME)
+    string(MD5 hash ${name})
+    string(SUBSTRING ${hash} 0 6 hash)
+    math(EXPR group "0x${hash} % ${groups}")
+    set_source_files_properties(${source} PROPERTIES UNITY_GROUP ${group})
+  endforeach()
 endfunction()

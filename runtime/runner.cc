@@ -43,8 +43,6 @@ const char* Describe(KernelCode code) {
   return "no error";
 }
 
-constexpr int kLogWarning = 1;
-
 // Of the first parallel step, per thread.
 constexpr int kPortionsOfLate = 8;
 

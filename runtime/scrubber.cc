@@ -7,12 +7,6 @@
 
 namespace whit {
 
-namespace {
-
-constexpr int kLogWarning = 1;
-
-}  // namespace
-
 Status Scrubber::ScrubPage(uint64_t page, ScrubReport* report) {
   ++report->pages;
   checked_.fetch_add(1, std::memory_order_relaxed);

@@ -54,6 +54,8 @@ struct Budgets {
   uint32_t max_operators = 16'384;
 };
 
+constexpr int kLogWarning = 1;  // a level of OpenOptions::log
+
 struct OpenOptions {
   Residency residency = Residency::kMap;
   Integrity integrity = Integrity::kLazy;
@@ -67,7 +69,7 @@ struct OpenOptions {
   /// of the largest step. What fits stays open from run to run, the rest is opened anew in every
   /// run.
   uint64_t window_bytes = 0;
-  /// Level 1: a page was repaired; called by the thread that found it.
+  /// kLogWarning: a page was repaired, a run was repeated; called by the thread that found it.
   std::function<void(int level, std::string_view message)> log;
 };
 

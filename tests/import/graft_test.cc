@@ -62,7 +62,7 @@ struct Product {
 };
 
 // Convolutions of one input, each an output.
-std::vector<uint8_t> Model(const std::vector<Product>& products) {
+std::vector<uint8_t> ForeignModel(const std::vector<Product>& products) {
   TfliteModel m;
   const int x = m.Tensor("x", TensorType::FLOAT32, {1, 5, 5, kIn});
   std::vector<int32_t> outputs;
@@ -124,7 +124,7 @@ TEST(Graft, NamesTellTheLayerAndItsNormalization) {
   b.AddTo(&file, "model/conv_b/conv_b", "model/norm_b/norm_b");
   Product other = kForeign;
   other.weights = "net/conv_a/Conv2D", other.bias = "net/norm_a/FusedBatchNormV3";
-  const Grafted g(Model({kForeign, other}), file);
+  const Grafted g(ForeignModel({kForeign, other}), file);
   ASSERT_TRUE(g.status.ok()) << g.status.message();
   EXPECT_TRUE(g.check.ok()) << g.check.message();
   ExpectClose(g.biases[0], b.FoldedBias(1e-3f));  // Keras' epsilon
@@ -161,7 +161,7 @@ TEST(Graft, FoldersOfKeras3GetTheirNames) {
                                norms + "]}}]}}");
   Product other = kForeign;
   other.weights = "net/conv_a/Conv2D", other.bias = "net/norm_a/FusedBatchNormV3";
-  const Grafted g(Model({kForeign, other}), file);
+  const Grafted g(ForeignModel({kForeign, other}), file);
   ASSERT_TRUE(g.status.ok()) << g.status.message();
   EXPECT_TRUE(g.check.ok()) << g.check.message();
   ExpectClose(g.biases[0], b.FoldedBias(0.25f));
@@ -180,7 +180,7 @@ TEST(Graft, ConfigurationsThatAreNoneSayNothing) {
     FakeFile file;
     b.AddTo(&file, "conv_b", "norm_b");
     file.Say("model_config", text.size() > 100 ? whole + "}}" : whole);
-    const Grafted g(Model({kForeign}), file);
+    const Grafted g(ForeignModel({kForeign}), file);
     ASSERT_TRUE(g.status.ok()) << g.status.message();
     ExpectClose(g.biases[0], b.FoldedBias(1e-3f));
   }
@@ -190,7 +190,7 @@ TEST(Graft, EpsilonCanBeGiven) {
   const GraftLayer b(20);
   FakeFile file;
   b.AddTo(&file, "conv_b", "norm_b");
-  const Grafted g(Model({kForeign}), file, 0.25);
+  const Grafted g(ForeignModel({kForeign}), file, 0.25);
   ASSERT_TRUE(g.status.ok()) << g.status.message();
   ExpectClose(g.biases[0], b.FoldedBias(0.25f));
 }
@@ -202,7 +202,7 @@ TEST(Graft, ValuesTellWhereNamesDoNot) {
   b.AddTo(&file, "conv_2", "norm_2");
   const Product first{"unknown_1", "unknown_2", b.FoldedKernel(1e-3f), b.FoldedBias(1e-3f)};
   const Product second{"unknown_3", "unknown_4", a.FoldedKernel(1e-3f), a.FoldedBias(1e-3f)};
-  const Grafted g(Model({first, second}), file);
+  const Grafted g(ForeignModel({first, second}), file);
   ASSERT_TRUE(g.status.ok()) << g.status.message();
   EXPECT_TRUE(g.check.ok()) << g.check.message();
   ASSERT_EQ(g.matches.grafted.size(), size_t{2});
@@ -218,7 +218,7 @@ TEST(Graft, NothingIsGuessed) {
   b.AddTo(&file, "conv_2", "norm_2");
   Product x = kForeign, y = kForeign;
   x.weights = "unknown_1", x.bias = "unknown_2", y.weights = "unknown_3", y.bias = "unknown_4";
-  const Grafted g(Model({x, y}), file);
+  const Grafted g(ForeignModel({x, y}), file);
   EXPECT_TRUE(g.matches.grafted.empty());
   EXPECT_EQ(g.biases[0], kForeign.shift);
   EXPECT_EQ(g.matches.untold.size(), size_t{2});
@@ -232,7 +232,7 @@ TEST(Graft, ShapeTellsTheLastOne) {
   FakeFile file;
   file.Add("conv.weight", {kOut, kIn, 3, 3}, a.kernel);
   file.Add("conv.bias", {kOut}, a.bias);
-  const Grafted g(Model({kForeign}), file);
+  const Grafted g(ForeignModel({kForeign}), file);
   ASSERT_EQ(g.matches.grafted.size(), size_t{1});
   EXPECT_EQ(g.matches.grafted[0].by, "shape");
   EXPECT_EQ(g.biases[0], a.bias);
@@ -317,7 +317,7 @@ TEST(Graft, ANormalizationThatIsNotFiniteIsRefused) {
   b.variance[2] = -1;
   FakeFile file;
   b.AddTo(&file, "conv_b", "norm_b");
-  const Grafted g(Model({kForeign}), file);
+  const Grafted g(ForeignModel({kForeign}), file);
   EXPECT_NE(g.status.message().find("'norm_b/moving_variance:0' is not finite in channel 2"),
             std::string::npos)
       << g.status.message();

@@ -13,7 +13,7 @@
 namespace whit::tools::onnx {
 namespace {
 
-std::span<const std::byte> Bytes(const std::string& text) {
+std::span<const std::byte> AsBytes(const std::string& text) {
   return std::as_bytes(std::span(text.data(), text.size()));
 }
 
@@ -36,8 +36,8 @@ std::string SmallModel() {
 
 TEST(OnnxProtoTest, AModelAsStructs) {
   const std::string file = SmallModel();
-  EXPECT_TRUE(LooksLikeOnnx(Bytes(file)));
-  auto model = ParseModel(Bytes(file));
+  EXPECT_TRUE(LooksLikeOnnx(AsBytes(file)));
+  auto model = ParseModel(AsBytes(file));
   ASSERT_TRUE(model.ok()) << model.status().message();
   EXPECT_EQ(model->Opset(""), 13);
   EXPECT_EQ(model->producer, "whit tests");
@@ -55,7 +55,7 @@ TEST(OnnxProtoTest, AModelAsStructs) {
 
 std::vector<int64_t> TypedInts(const Wire& tensor, Status* status) {
   const std::string file = tensor.bytes();
-  auto parsed = ParseTensor(Bytes(file));
+  auto parsed = ParseTensor(AsBytes(file));
   *status = parsed.status();
   if (!parsed.ok()) return {};
   std::vector<std::byte> scratch;
@@ -98,7 +98,7 @@ TEST(OnnxProtoTest, EveryTruncationIsAnError) {
   const std::string file = SmallModel();
   for (size_t n = 0; n < file.size(); ++n) {
     const std::string cut = file.substr(0, n);
-    auto model = ParseModel(Bytes(cut));
+    auto model = ParseModel(AsBytes(cut));
     // Cut between two fields of the outermost message it is a model that has less.
     EXPECT_TRUE(!model.ok() || model->has_graph);
   }
@@ -125,7 +125,7 @@ class ExternalData : public ::testing::Test {
     w.Message(13, Wire().Text(1, "offset").Text(2, offset));
     w.Message(13, Wire().Text(1, "length").Text(2, length));
     const std::string file = w.bytes();
-    auto tensor = ParseTensor(Bytes(file));
+    auto tensor = ParseTensor(AsBytes(file));
     if (!tensor.ok()) return tensor.status().message();
     std::vector<std::byte> scratch;
     auto bytes = TensorBytes(*tensor, (folder_ / "model").string(), &scratch);
@@ -163,7 +163,7 @@ TEST(OnnxWeightsTest, InitializersAreListedAndRead) {
                     Tensor("text", 8, {1}, "")};
   g.nodes = {Node("DequantizeLinear", {"q", "scale", "zero"}, {"w2"}, {Attr("axis", int64_t{0})})};
   const std::string file = g.Model();
-  auto weights = OpenWeightBytes(Bytes(file), "m.onnx");
+  auto weights = OpenWeightBytes(AsBytes(file), "m.onnx");
   ASSERT_TRUE(weights.ok()) << weights.status().message();
   EXPECT_EQ((*weights)->format(), "ONNX");
   ASSERT_EQ((*weights)->tensors().size(), 5u);

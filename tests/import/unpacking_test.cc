@@ -12,7 +12,7 @@
 namespace whit::tools {
 namespace {
 
-struct Case {
+struct UnpackCase {
   PackedWeights::Layout layout;
   int64_t n, groups, runs, run_length;
   std::vector<uint32_t> shape;
@@ -31,14 +31,14 @@ std::vector<T> Random(size_t count, std::mt19937* random) {
 }
 
 template <typename T>
-PackedArrays Pack(const Case& c, const std::vector<T>& values);
+PackedArrays Pack(const UnpackCase& c, const std::vector<T>& values);
 template <>
-PackedArrays Pack(const Case& c, const std::vector<int8_t>& values) {
+PackedArrays Pack(const UnpackCase& c, const std::vector<int8_t>& values) {
   return c.layout == kDepthwise ? PackDw16I8(values, c.runs, c.n)
                                 : PackPanel16I8(values, c.n, c.groups, c.runs, c.run_length);
 }
 template <>
-PackedArrays Pack(const Case& c, const std::vector<float>& values) {
+PackedArrays Pack(const UnpackCase& c, const std::vector<float>& values) {
   return c.layout == kDepthwiseFloat ? PackDw16F32(values, c.runs, c.n)
                                      : PackPanel16F32(values, c.n, c.groups, c.runs, c.run_length);
 }
@@ -62,7 +62,7 @@ void AddRecord(FileWriter* writer, const PackedArrays& arrays, std::vector<uint3
 }
 
 template <typename T>
-void ExpectRoundTrip(const Case& c, std::mt19937* random) {
+void ExpectRoundTrip(const UnpackCase& c, std::mt19937* random) {
   const auto values = Random<T>(static_cast<size_t>(c.n * c.runs * c.run_length), random);
   FileWriter writer = TinyModel();
   AddRecord(&writer, Pack(c, values), c.shape);

@@ -16,30 +16,30 @@ using simd::Kernels;
 using simd::VectorKernels;
 
 template <typename T>
-void Change(T* value) {
+void Disturb(T* value) {
   *value = static_cast<T>(*value + 1);
 }
-void Change(float* value) { *value = *value * 1.5f + 1; }
+void Disturb(float* value) { *value = *value * 1.5f + 1; }
 
 template <typename Args>
 void Spoil(const Args& a) {
   if constexpr (requires { a.dequantize; }) {
-    if (a.dequantize != nullptr) return Change(a.dequantize->out);
+    if (a.dequantize != nullptr) return Disturb(a.dequantize->out);
   }
   if constexpr (requires { a.out; }) {
-    Change(a.out);
+    Disturb(a.out);
   } else if constexpr (requires { a.sums; }) {
-    Change(a.sums);
+    Disturb(a.sums);
   } else if constexpr (requires { a.at; }) {
-    Change(a.at);
+    Disturb(a.at);
   } else if constexpr (requires { a.smallest; }) {
-    Change(a.smallest);
+    Disturb(a.smallest);
   } else if constexpr (requires { a.y; }) {
-    Change(a.y);
+    Disturb(a.y);
   } else if constexpr (requires { a.u; }) {
-    Change(a.u);
+    Disturb(a.u);
   } else {
-    Change(a.v);
+    Disturb(a.v);
   }
 }
 

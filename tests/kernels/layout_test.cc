@@ -9,7 +9,7 @@
 namespace whit {
 namespace {
 
-const std::vector<Shape> kShapes = {
+const std::vector<Shape> kLayoutShapes = {
     {},        {1},          {7},          {3, 5},       {1, 4},          {2, 3, 4},
     {0},       {2, 0, 3},    {4, 1, 1, 3}, {1, 5, 6, 3}, {2, 3, 1, 4, 2}, {2, 1, 3, 2, 2, 3},
     {1, 1, 1}, {17, 1, 1, 9}};
@@ -65,7 +65,7 @@ TEST(Reshape, RefusesToMixPlainAndQuantizedBytes) {
 }
 
 TEST(Transpose, EveryPermutation) {
-  for (const Shape& in : kShapes) {
+  for (const Shape& in : kLayoutShapes) {
     fbs::TransposeOptionsT options;
     for (int a = 0; a < in.rank(); ++a) options.perm.push_back(static_cast<uint32_t>(a));
     int left = 60;  // all of them up to rank 4, some beyond
@@ -104,7 +104,7 @@ TEST(Transpose, KeepsQuantizedValuesInBothStorages) {
 }
 
 TEST(Reverse, EverySetOfAxes) {
-  for (const Shape& in : kShapes) {
+  for (const Shape& in : kLayoutShapes) {
     for (unsigned set = 0; set < 1u << in.rank(); ++set) {
       fbs::ReverseOptionsT options;
       for (unsigned a = 0; a < static_cast<unsigned>(in.rank()); ++a) {
@@ -121,7 +121,7 @@ TEST(Reverse, EverySetOfAxes) {
 
 TEST(Tile, RandomMultiples) {
   Random random(1);
-  for (const Shape& in : kShapes) {
+  for (const Shape& in : kLayoutShapes) {
     for (int round = 0; round < 4; ++round) {
       fbs::TileOptionsT options;
       Index dims;
@@ -176,7 +176,7 @@ std::array<int64_t, 3> RandomSlice(Random* random, int64_t dim) {
 
 TEST(Slice, RandomBeginsSizesAndStrides) {
   Random random(2);
-  for (const Shape& in : kShapes) {
+  for (const Shape& in : kLayoutShapes) {
     for (int round = 0; round < 12; ++round) {
       fbs::SliceOptionsT options;
       std::vector<int32_t> begin;
@@ -245,7 +245,7 @@ TEST(Slice, DynamicBeginOutsideEndsTheRun) {
 
 TEST(SplitAndConcatenation, AreInverse) {
   Random random(3);
-  for (const Shape& whole : kShapes) {
+  for (const Shape& whole : kLayoutShapes) {
     for (int axis = 0; axis < whole.rank(); ++axis) {
       fbs::AxisOptionsT options;
       options.axis = static_cast<uint32_t>(axis);

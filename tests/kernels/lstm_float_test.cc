@@ -13,16 +13,16 @@
 namespace whit {
 namespace {
 
-using Reals = std::vector<double>;
+using Doubles = std::vector<double>;
 
-struct Spec {
+struct LstmSpec {
   const char* name;
   bool hybrid = false, asymmetric = false, cifg = false, peephole = false, norm = false,
        projection = false;
   float clip = 0;
   int64_t batch = 2, steps = 3, inputs = 6, cells = 19, outputs = 19;
 };
-const Spec kSpecs[] = {
+const LstmSpec kSpecs[] = {
     {.name = "plain"},
     {.name = "cifg, clips", .cifg = true, .clip = 0.25f},
     {.name = "peephole", .peephole = true},
@@ -42,9 +42,9 @@ struct Gate {
   std::vector<float> w, r, bias, peephole, norm;
 };
 
-class Model {
+class LstmModel {
  public:
-  explicit Model(const Spec& s) : s_(s) {
+  explicit LstmModel(const LstmSpec& s) : s_(s) {
     for (size_t g = s.cifg ? 1 : 0; g < 4; ++g) {
       gates_[g].w = Weights(s.cells * s.inputs);
       gates_[g].r = Weights(s.cells * s.outputs);
@@ -93,14 +93,14 @@ class Model {
     return t;
   }
 
-  Reals Expect() const {
-    Reals y;
+  Doubles Expect() const {
+    Doubles y;
     for (int64_t b = 0; b < s_.batch; ++b) {
-      Reals h(h_.begin() + b * s_.outputs, h_.begin() + (b + 1) * s_.outputs);
-      Reals c(c_.begin() + b * s_.cells, c_.begin() + (b + 1) * s_.cells);
+      Doubles h(h_.begin() + b * s_.outputs, h_.begin() + (b + 1) * s_.outputs);
+      Doubles c(c_.begin() + b * s_.cells, c_.begin() + (b + 1) * s_.cells);
       for (int64_t t = 0; t < s_.steps; ++t) {
         const auto x = x_.begin() + (b * s_.steps + t) * s_.inputs;
-        Step(Reals(x, x + s_.inputs), &h, &c);
+        Step(Doubles(x, x + s_.inputs), &h, &c);
         y.insert(y.end(), h.begin(), h.end());
       }
     }
@@ -134,7 +134,7 @@ class Model {
   }
 
   // A row as int8 weights see it.
-  Reals Seen(Reals x) const {
+  Doubles Seen(Doubles x) const {
     if (!s_.hybrid) return x;
     const double lo = std::min(0.0, *std::min_element(x.begin(), x.end()));
     const double hi = std::max(0.0, *std::max_element(x.begin(), x.end()));
@@ -145,14 +145,14 @@ class Model {
     for (double& v : x) v = std::nearbyint(v / step) * step;
     return x;
   }
-  static double Dot(const Reals& x, const std::vector<float>& w, int64_t n) {
+  static double Dot(const Doubles& x, const std::vector<float>& w, int64_t n) {
     double sum = 0;
     for (size_t j = 0; j < x.size(); ++j)
       sum += x[j] * double{w[static_cast<size_t>(n) * x.size() + j]};
     return sum;
   }
-  Reals Sums(const Gate& g, const Reals& x, const Reals& h, const Reals& c) const {
-    Reals a;
+  Doubles Sums(const Gate& g, const Doubles& x, const Doubles& h, const Doubles& c) const {
+    Doubles a;
     for (int64_t n = 0; n < s_.cells; ++n) {
       const auto at = static_cast<size_t>(n);
       a.push_back((s_.norm ? 0.0 : double{g.bias[at]}) + Dot(x, g.w, n) + Dot(h, g.r, n));
@@ -173,18 +173,18 @@ class Model {
                ? v
                : std::clamp(v, -static_cast<double>(s_.clip), static_cast<double>(s_.clip));
   }
-  void Step(const Reals& input, Reals* h, Reals* c) const {
-    const Reals x = Seen(input), before = Seen(*h);
-    const Reals f = Sums(gates_[1], x, before, *c), g = Sums(gates_[2], x, before, *c);
-    const Reals i = s_.cifg ? Reals() : Sums(gates_[0], x, before, *c);
+  void Step(const Doubles& input, Doubles* h, Doubles* c) const {
+    const Doubles x = Seen(input), before = Seen(*h);
+    const Doubles f = Sums(gates_[1], x, before, *c), g = Sums(gates_[2], x, before, *c);
+    const Doubles i = s_.cifg ? Doubles() : Sums(gates_[0], x, before, *c);
     for (size_t n = 0; n < c->size(); ++n) {
       const double admit = s_.cifg ? 1 - Logistic(f[n]) : Logistic(i[n]);
       (*c)[n] = Clipped(Logistic(f[n]) * (*c)[n] + admit * std::tanh(g[n]));
     }
-    Reals m = Sums(gates_[3], x, before, *c);
+    Doubles m = Sums(gates_[3], x, before, *c);
     for (size_t n = 0; n < c->size(); ++n) m[n] = Logistic(m[n]) * std::tanh((*c)[n]);
     if (s_.projection) {
-      const Reals seen = Seen(m);
+      const Doubles seen = Seen(m);
       m.clear();
       for (int64_t n = 0; n < s_.outputs; ++n)
         m.push_back(double{bias_p_[static_cast<size_t>(n)]} + Dot(seen, p_, n));
@@ -193,7 +193,7 @@ class Model {
     *h = m;
   }
 
-  Spec s_;
+  LstmSpec s_;
   std::mt19937 rng_{4};
   Gate gates_[4];
   std::vector<float> p_, bias_p_, x_, h_, c_;
@@ -201,15 +201,15 @@ class Model {
 };
 
 TEST(LstmFloatTest, EqualsTheFormulas) {
-  for (const Spec& spec : kSpecs) {
+  for (const LstmSpec& spec : kSpecs) {
     SCOPED_TRACE(spec.name);
-    Model model(spec);
+    LstmModel model(spec);
     OpTester t = model.Tester();
     const Status status = t.Run();
     ASSERT_TRUE(status.ok()) << status.message();
     EXPECT_FALSE(t.prepared().exact);
     const std::vector<float> got = t.Out<float>(0);
-    const Reals want = model.Expect();
+    const Doubles want = model.Expect();
     ASSERT_EQ(got.size(), want.size());
     // Quantized rows: a value next to a rounding boundary may fall on the other side; one code is
     // 1/127 of a row.
@@ -224,11 +224,11 @@ TEST(LstmFloatTest, EqualsTheFormulas) {
 }
 
 TEST(LstmFloatTest, RefusesMixedWeightsAndBadClips) {
-  Spec bad = kSpecs[0];
+  LstmSpec bad = kSpecs[0];
   bad.clip = -1;
-  EXPECT_FALSE(Model(bad).Tester().Run().ok());
+  EXPECT_FALSE(LstmModel(bad).Tester().Run().ok());
   bad.clip = NAN;
-  EXPECT_FALSE(Model(bad).Tester().Run().ok());
+  EXPECT_FALSE(LstmModel(bad).Tester().Run().ok());
 }
 
 }  // namespace

@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cstdio>
 #include <cstring>
 #include <random>
 #include <vector>
@@ -191,6 +192,8 @@ TEST(ProductCheck, FlipsThatChangeAnAccumulatorAreFound) {
       missed[at] += block.Run() == want;
     }
     for (int c : changed) EXPECT_GT(c, kFlips / kSites / 2) << tier->name;
+    std::printf("%s: missed %d of %d weights, %d of %d accumulators, %d of %d activations\n",
+                tier->name, missed[0], changed[0], missed[1], changed[1], missed[2], changed[2]);
     // A flipped weight changes the total by the sum of the activations that it meets: above 0 where
     // they are unsigned, by accident 0 where they are signed. A flipped activation changes it by
     // the sum of the weights that it meets, by accident 0 as well. docs/trust.md has the shares.

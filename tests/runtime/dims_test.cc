@@ -12,11 +12,11 @@ namespace {
 constexpr uint32_t kBound = 4;
 constexpr size_t kImage = 8 * 8 * 3, kClasses = 10;
 
-using Bytes = std::vector<uint8_t>;
+using OutputBytes = std::vector<uint8_t>;
 
 // Image k of a batch: no two are alike.
-Bytes ImageNumber(uint32_t k) {
-  Bytes image(kImage);
+OutputBytes ImageNumber(uint32_t k) {
+  OutputBytes image(kImage);
   for (size_t i = 0; i < kImage; ++i) image[i] = static_cast<uint8_t>(11 + 53 * k + i * (37 + k));
   return image;
 }
@@ -31,11 +31,11 @@ class NamedDimension : public ::testing::Test {
   }
 
   // Scores of images 0 .. batch - 1.
-  static Bytes Run(Runner& runner, uint32_t batch) {
+  static OutputBytes Run(Runner& runner, uint32_t batch) {
     const auto in = runner.input(0).bytes();
     EXPECT_EQ(in.size(), batch * kImage);
     for (uint32_t k = 0; k < batch; ++k) {
-      const Bytes image = ImageNumber(k);
+      const OutputBytes image = ImageNumber(k);
       std::copy(image.begin(), image.end(), in.begin() + static_cast<ptrdiff_t>(k * kImage));
     }
     const Status ran = runner.Run();
@@ -45,15 +45,15 @@ class NamedDimension : public ::testing::Test {
   }
 
   // What the same network with a fixed batch of 1 says of each image.
-  static Bytes OneByOne(uint32_t batch) {
+  static OutputBytes OneByOne(uint32_t batch) {
     const auto bytes = SmallNetwork();
     auto model = Model::OpenBytes(bytes);
     EXPECT_TRUE(model.ok()) << model.status().message();
     auto runner = Runner::Create(*model);
     EXPECT_TRUE(runner.ok()) << runner.status().message();
-    Bytes all;
+    OutputBytes all;
     for (uint32_t k = 0; k < batch; ++k) {
-      const Bytes image = ImageNumber(k);
+      const OutputBytes image = ImageNumber(k);
       std::copy(image.begin(), image.end(), runner->input(0).bytes().begin());
       EXPECT_TRUE(runner->Run().ok());
       const auto out = runner->output(0).bytes();
@@ -68,11 +68,11 @@ class NamedDimension : public ::testing::Test {
 
 TEST_F(NamedDimension, EveryBatchGivesWhatItsImagesGiveAlone) {
   ASSERT_TRUE(model_.ok()) << model_.status().message();
-  const Bytes alone = OneByOne(kBound);
-  ASSERT_NE(Bytes(alone.begin(), alone.begin() + kClasses),
-            Bytes(alone.begin() + kClasses, alone.begin() + 2 * kClasses));
+  const OutputBytes alone = OneByOne(kBound);
+  ASSERT_NE(OutputBytes(alone.begin(), alone.begin() + kClasses),
+            OutputBytes(alone.begin() + kClasses, alone.begin() + 2 * kClasses));
   for (uint32_t batch : {1u, 3u, kBound}) {
-    const Bytes want(alone.begin(), alone.begin() + static_cast<ptrdiff_t>(batch * kClasses));
+    const OutputBytes want(alone.begin(), alone.begin() + static_cast<ptrdiff_t>(batch * kClasses));
     for (bool plain : {false, true}) {
       for (int threads : {1, 2, 3}) {
         RunnerOptions options;
@@ -114,9 +114,9 @@ TEST_F(NamedDimension, RunnersOfOneModelDiffer) {
   ASSERT_TRUE(model_.ok()) << model_.status().message();
   auto three = Create(3), one = Create(1);
   ASSERT_TRUE(three.ok() && one.ok());
-  const Bytes alone = OneByOne(3);
+  const OutputBytes alone = OneByOne(3);
   EXPECT_EQ(Run(*three, 3), alone);
-  EXPECT_EQ(Run(*one, 1), Bytes(alone.begin(), alone.begin() + kClasses));
+  EXPECT_EQ(Run(*one, 1), OutputBytes(alone.begin(), alone.begin() + kClasses));
   EXPECT_EQ(Run(*three, 3), alone);
 }
 

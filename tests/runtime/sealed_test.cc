@@ -16,7 +16,7 @@
 namespace whit {
 namespace {
 
-constexpr uint64_t kPage = format::kWeightsAlignment;
+constexpr uint64_t kSealPage = format::kWeightsAlignment;
 
 OpenOptions WithKey(const SealKey& key, uint64_t window = 0) {
   OpenOptions options;
@@ -57,7 +57,7 @@ TEST_F(SealedTest, TheSameOutputsInEveryWindow) {
   const auto plain = DeepNetwork(), file = Sealed(plain);
   const auto want = RunBytes(plain, {}, 1, kRuns);
   ASSERT_TRUE(want.ok()) << want.status().message();
-  for (const uint64_t window : {uint64_t{0}, 7 * kPage, 20 * kPage, uint64_t{1} << 30}) {
+  for (const uint64_t window : {uint64_t{0}, 7 * kSealPage, 20 * kSealPage, uint64_t{1} << 30}) {
     for (const int threads : {1, 3}) {
       auto model = Model::OpenBytes(file, WithKey(TestSealKey(), window));
       ASSERT_TRUE(model.ok()) << model.status().message();
@@ -72,7 +72,7 @@ TEST_F(SealedTest, TheSameOutputsInEveryWindow) {
         EXPECT_LT(use.window_bytes, weights / 2);
       }
       if (window > weights) {
-        EXPECT_LE(use.opened_bytes, weights + kPage);  // once for all runs
+        EXPECT_LE(use.opened_bytes, weights + kSealPage);  // once for all runs
       }
     }
   }
@@ -82,7 +82,7 @@ TEST_F(SealedTest, ALargerWindowOpensLess) {
   const auto file = Sealed(DeepNetwork());
   uint64_t before = UINT64_MAX;
   for (const uint64_t pages : {7, 11, 16, 23}) {
-    auto model = Model::OpenBytes(file, WithKey(TestSealKey(), pages * kPage));
+    auto model = Model::OpenBytes(file, WithKey(TestSealKey(), pages * kSealPage));
     ASSERT_TRUE(model.ok() && RunBytes(*model, 1, kRuns).ok());
     const uint64_t opened = UseOfSealed(*model).opened_bytes;
     EXPECT_LT(opened, before);
@@ -129,7 +129,7 @@ TEST_F(SealedTest, NothingWithoutTheKey) {
 
 TEST_F(SealedTest, AWindowThatIsTooSmallIsRefusedWithBothNumbers) {
   const auto file = Sealed(DeepNetwork());
-  const Status status = RunBytes(file, WithKey(TestSealKey(), kPage), 1, kRuns).status();
+  const Status status = RunBytes(file, WithKey(TestSealKey(), kSealPage), 1, kRuns).status();
   EXPECT_EQ(status.code(), StatusCode::kOverBudget);
   EXPECT_NE(status.message().find("node 'conv"), std::string::npos) << status.message();
   EXPECT_NE(status.message().find("the window has 16384"), std::string::npos) << status.message();
@@ -153,18 +153,18 @@ TEST_F(SealedTest, PagesThatWereChangedOrSwappedDoNotOpen) {
   OpenOptions off = WithKey(TestSealKey());
   off.integrity = Integrity::kOff;
   ASSERT_TRUE(RunBytes(file, off, 1, kRuns).ok());
-  const auto first = file.begin() + 5 * kPage, second = file.begin() + 9 * kPage;
-  std::swap_ranges(first, first + kPage, second);
+  const auto first = file.begin() + 5 * kSealPage, second = file.begin() + 9 * kSealPage;
+  std::swap_ranges(first, first + kSealPage, second);
   Status status = RunBytes(file, off, 1, kRuns).status();
   EXPECT_EQ(status.code(), StatusCode::kIntegrity);
   EXPECT_NE(status.message().find("sealed weights, page 4 (bytes 65536 to 81919"),
             std::string::npos)
       << status.message();
-  std::swap_ranges(first, first + kPage, second);
-  file[12 * kPage + 77] ^= std::byte{4};
+  std::swap_ranges(first, first + kSealPage, second);
+  file[12 * kSealPage + 77] ^= std::byte{4};
   for (const int threads : {1, 2})
     EXPECT_EQ(RunBytes(file, off, threads, kRuns).status().code(), StatusCode::kIntegrity);
-  file[12 * kPage + 77] ^= std::byte{4};
+  file[12 * kSealPage + 77] ^= std::byte{4};
   EXPECT_TRUE(RunBytes(file, off, 1, kRuns).ok());
 }
 
@@ -176,9 +176,9 @@ TEST_F(SealedTest, APageThatDoesNotOpenLeavesTheOthersRight) {
   ASSERT_TRUE(runner.ok() && runner->Run().ok());
   const auto out = runner->output(0).bytes();
   const std::vector<uint8_t> want(out.begin(), out.end());
-  file[12 * kPage + 77] ^= std::byte{4};
+  file[12 * kSealPage + 77] ^= std::byte{4};
   for (int i = 0; i < 2; ++i) EXPECT_EQ(runner->Run().code(), StatusCode::kIntegrity);
-  file[12 * kPage + 77] ^= std::byte{4};
+  file[12 * kSealPage + 77] ^= std::byte{4};
   ASSERT_TRUE(runner->Run().ok());
   EXPECT_TRUE(std::ranges::equal(runner->output(0).bytes(), want));
 }
@@ -220,7 +220,7 @@ TEST_F(SealedTest, UnsealedIsTheOriginal) {
 TEST_F(SealedTest, SealingTwiceGivesOtherBytes) {
   const auto plain = SmallNetwork(), a = Sealed(plain), b = Sealed(plain);
   ASSERT_EQ(a.size(), b.size());
-  for (size_t at = kPage; at + 64 <= plain.size(); at += 64)
+  for (size_t at = kSealPage; at + 64 <= plain.size(); at += 64)
     EXPECT_FALSE(std::equal(a.begin() + static_cast<ptrdiff_t>(at),
                             a.begin() + static_cast<ptrdiff_t>(at) + 64,
                             b.begin() + static_cast<ptrdiff_t>(at)));

@@ -14,7 +14,7 @@
 namespace whit::tools {
 namespace {
 
-using Bytes = std::vector<std::byte>;
+using FileBytes = std::vector<std::byte>;
 
 ByteWriter Deflated(const ByteWriter& data) {
   uLongf size = compressBound(data.size());
@@ -40,7 +40,7 @@ ByteWriter Shuffled(const std::vector<int16_t>& values) {
 }
 
 /// layer/b, layer/a (the order that the layer states) and z, in an old file.
-Bytes OldFile() {
+FileBytes OldFile() {
   Hdf5File f(0);
   const uint64_t data = f.Raw(ByteWriter().U32(0x0000803f).U32(0x000000c0));  // 1, -2 big-endian
   const uint64_t a = f.OldHeader({Space({2}), Float32Type(true), Contiguous(data, 8)});
@@ -68,7 +68,7 @@ Bytes OldFile() {
 }
 
 /// x in the root, d1 and d2 under dense links, in a new file.
-Bytes NewFile() {
+FileBytes NewFile() {
   Hdf5File f(2);
   const uint64_t c0 = f.Raw(Numbers<float>({1, 2})), c2 = f.Raw(Numbers<float>({5, 0}));
   const uint64_t array = f.ChunkArray({c0, ~0ull, c2});
@@ -84,13 +84,13 @@ Bytes NewFile() {
   return f.bytes();
 }
 
-std::unique_ptr<WeightFile> Open(const Bytes& bytes) {
+std::unique_ptr<WeightFile> Open(const FileBytes& bytes) {
   auto file = OpenWeightBytes(bytes, "test.h5", SmallLimits());
   EXPECT_TRUE(file.ok()) << file.status().message();
   return file.ok() ? std::move(file).value() : nullptr;
 }
 
-Status Refusal(const Bytes& bytes) {
+Status Refusal(const FileBytes& bytes) {
   auto file = OpenWeightBytes(bytes, "test.h5", SmallLimits());
   if (!file.ok()) return file.status();
   std::vector<std::byte> scratch;
@@ -107,7 +107,7 @@ void ExpectMessage(const Status& status, const std::string& part) {
 }
 
 TEST(Hdf5Test, ReadsOldFiles) {
-  const Bytes bytes = OldFile();
+  const FileBytes bytes = OldFile();
   const auto file = Open(bytes);
   ASSERT_NE(file, nullptr);
   EXPECT_EQ(file->format(), "HDF5");
@@ -125,7 +125,7 @@ TEST(Hdf5Test, ReadsOldFiles) {
 }
 
 TEST(Hdf5Test, ReadsNewFiles) {
-  const Bytes bytes = NewFile();
+  const FileBytes bytes = NewFile();
   const auto file = Open(bytes);
   ASSERT_NE(file, nullptr);
   ASSERT_EQ(file->tensors().size(), 3u);
@@ -189,7 +189,7 @@ TEST(Hdf5Test, HeadersThatContinueInThemselvesEnd) {
   ASSERT_FALSE(file.ok());
 }
 
-Bytes OneDataset(const std::vector<Message>& messages) {
+FileBytes OneDataset(const std::vector<Message>& messages) {
   Hdf5File f(0);
   const uint64_t d = f.OldHeader(messages);
   const Message links = f.OldLinks({{"d", d}});

@@ -17,7 +17,7 @@ namespace {
 
 using tflite::TensorType;
 
-std::vector<std::byte> BytesOf(const std::vector<uint8_t>& file) {
+std::vector<std::byte> AsFileBytes(const std::vector<uint8_t>& file) {
   const auto bytes = std::as_bytes(std::span(file));
   return {bytes.begin(), bytes.end()};
 }
@@ -62,7 +62,7 @@ TEST(TfliteWeightsTest, ListsConstantsAsTheFileHasThem) {
   const int brief = m.Tensor("short", TensorType::FLOAT32, {2});
   m.Fill(brief, std::vector<float>{1});
 
-  const std::vector<std::byte> bytes = BytesOf(m.Bytes({0}, {3}));
+  const std::vector<std::byte> bytes = AsFileBytes(m.Bytes({0}, {3}));
   const auto opened = OpenWeightBytes(bytes, "m.tflite");
   ASSERT_TRUE(opened.ok()) << opened.status().message();
   const WeightFile& file = **opened;
@@ -122,7 +122,7 @@ TEST(WhitWeightsTest, ListsConstantsAndVariables) {
   EXPECT_EQ(ReadEverything(bytes), 3u);
 }
 
-TEST(TfliteWeightsTest, DamagedFiles) { ReadDamaged(BytesOf(SmallModel().Bytes({0}, {3}))); }
+TEST(TfliteWeightsTest, DamagedFiles) { ReadDamaged(AsFileBytes(SmallModel().Bytes({0}, {3}))); }
 
 // Of every real model: what its import holds under the same name and shape are the same numbers.
 TEST(WhitWeightsTest, RealModels) {

@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <cmath>
-#include <limits>
 
 #include "tools/import/clamp.h"
 #include "tools/import/emit.h"
@@ -11,8 +10,6 @@
 namespace whit::tools {
 
 namespace {
-
-constexpr float kInf = std::numeric_limits<float>::infinity();
 
 // How many nodes and outputs read each tensor.
 std::vector<int> CountReaders(const Graph& graph) {

@@ -6,6 +6,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
+#include <limits>
 #include <memory>
 #include <span>
 #include <string>
@@ -18,6 +19,7 @@
 namespace whit::tools {
 
 using Bytes = std::vector<std::byte>;
+constexpr float kInf = std::numeric_limits<float>::infinity();
 using SharedBytes = std::shared_ptr<const Bytes>;
 
 struct GraphTensor {

@@ -146,7 +146,6 @@ Value GraphBuilder::Elu(Value x, float alpha) {
 // A clamp of a float tensor as the operator that is nearest to it; FuseGraph moves it into the
 // operator before it.
 Value GraphBuilder::Clamp(Value x, const Bounds& b) {
-  constexpr float kInf = std::numeric_limits<float>::infinity();
   if (b.lo == -kInf && b.hi == kInf) return x;
   if (!(b.lo <= b.hi))
     return Invalid("a clamp to " + std::to_string(b.lo) + ".." + std::to_string(b.hi));

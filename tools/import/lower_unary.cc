@@ -10,8 +10,6 @@ namespace whit::tools {
 
 namespace {
 
-constexpr float kInf = std::numeric_limits<float>::infinity();
-
 struct UnaryRow {
   BuiltinOperator code;
   OpType type;

@@ -1,7 +1,6 @@
 #include "tools/import/lowering.h"
 
 #include <algorithm>
-#include <limits>
 
 #include "tools/import/source.h"
 
@@ -87,7 +86,6 @@ Status Lowering::PassThrough(size_t from, size_t i) {
 
 Result<Clamp> Lowering::Activation(tflite::ActivationFunctionType activation,
                                    const GraphTensor& out) {
-  constexpr float kInf = std::numeric_limits<float>::infinity();
   using A = tflite::ActivationFunctionType;
   switch (activation) {
     case A::NONE:

@@ -77,7 +77,7 @@ Status Observer::Open(size_t variant) {
   return OkStatus();
 }
 
-size_t BytesOf(const TensorView& view) {
+size_t BytesOfView(const TensorView& view) {
   size_t bytes = TypeSize(view.type);
   for (int64_t d : view.shape) bytes *= static_cast<size_t>(d);
   return bytes;

@@ -31,7 +31,7 @@ struct Observed {
 };
 
 /// Bytes of an input or output, also of one without data.
-size_t BytesOf(const TensorView& view);
+size_t BytesOfView(const TensorView& view);
 
 /// The values of an output as real numbers: floats, and integers of 8 bits (codes where there is a
 /// scale); empty for other types.

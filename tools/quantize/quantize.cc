@@ -57,7 +57,7 @@ Status CheckSamples(const Model& model, std::span<const Sample> samples) {
     const auto inputs = model.inputs();
     bool fits = samples[s].inputs.size() == inputs.size();
     for (size_t i = 0; fits && i < inputs.size(); ++i)
-      fits = samples[s].inputs[i].size() == BytesOf(inputs[i]);
+      fits = samples[s].inputs[i].size() == BytesOfView(inputs[i]);
     if (!fits) {
       return Status(StatusCode::kInvalidArgument,
                     "sample " + std::to_string(s) + " does not fit the model's inputs");

@@ -147,13 +147,13 @@ Status DiffTensor(const WeightFile& a, size_t i, const WeightFile& b, size_t j,
   return OkStatus();
 }
 
-double Value(const Json& json) { return json.is_null() ? INFINITY : json.get<double>(); }
+double NumberOf(const Json& json) { return json.is_null() ? INFINITY : json.get<double>(); }
 
 void PrintFound(const Found& f) {
   for (const Json& d : f.differing) {
     std::printf("differs  %-50s largest %-10.4g relative %-10.4g %.1f dB, %lld elements\n",
-                Printable(d["name"].get<std::string>()).c_str(), Value(d["largest"]),
-                Value(d["relative"]), Value(d["signal_to_noise_db"]),
+                Printable(d["name"].get<std::string>()).c_str(), NumberOf(d["largest"]),
+                NumberOf(d["relative"]), NumberOf(d["signal_to_noise_db"]),
                 static_cast<long long>(d["elements"].get<int64_t>()));
   }
   for (const Json& s : f.shapes) {

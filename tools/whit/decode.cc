@@ -44,7 +44,7 @@ namespace whit::tools {
 
 namespace {
 
-constexpr uint64_t kMaxFileBytes = 256ull << 20;
+constexpr uint64_t kMaxPictureBytes = 256ull << 20;
 
 // The passes of a progressive JPEG. Cameras and editors write about ten; each costs the whole
 // picture, however few bytes it takes, so a small file could ask for hours.
@@ -63,7 +63,7 @@ struct FreePixels {
 }  // namespace
 
 Result<Image> ReadImage(const std::string& path, int channels) {
-  WHIT_ASSIGN_OR_RETURN(const std::vector<std::byte> file, ReadWholeFile(path, kMaxFileBytes));
+  WHIT_ASSIGN_OR_RETURN(const std::vector<std::byte> file, ReadWholeFile(path, kMaxPictureBytes));
   return DecodeImage(file, path, channels);
 }
 

@@ -16,7 +16,7 @@ namespace {
 constexpr std::string_view kSecretLine = "whit secret key ed25519";
 constexpr std::string_view kSealLine = "whit sealing key xchacha20-poly1305";
 constexpr std::string_view kPublicLine = "whit public key ed25519";
-constexpr uint64_t kMostBytes = 4096;
+constexpr uint64_t kMostKeyBytes = 4096;
 
 Status CannotWrite(const std::string& path) {
   return Status(StatusCode::kIo, "cannot write '" + path + "': " + std::strerror(errno) +
@@ -42,7 +42,7 @@ std::string KeyText(std::string_view line, std::span<const std::byte> bytes) {
 
 // The bytes in the second line of a file whose first one is `line`.
 Status ReadKeyFile(const std::string& path, std::string_view line, std::span<std::byte> key) {
-  WHIT_ASSIGN_OR_RETURN(std::vector<std::byte> bytes, ReadWholeFile(path, kMostBytes));
+  WHIT_ASSIGN_OR_RETURN(std::vector<std::byte> bytes, ReadWholeFile(path, kMostKeyBytes));
   std::string_view text(reinterpret_cast<const char*>(bytes.data()), bytes.size());
   while (!text.empty() && (text.back() == '\n' || text.back() == '\r')) text.remove_suffix(1);
   Status status;

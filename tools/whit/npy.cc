@@ -14,7 +14,7 @@ namespace whit::tools {
 namespace {
 
 constexpr std::string_view kMagic = "\x93NUMPY";
-constexpr uint64_t kMaxFileBytes = 4ull << 30;
+constexpr uint64_t kMaxArrayBytes = 4ull << 30;
 
 struct TypeCode {
   Type type;
@@ -189,7 +189,7 @@ Result<NpyArray> ParseNpy(std::span<const std::byte> file) {
 }
 
 Result<NpyArray> ReadNpy(const std::string& path) {
-  WHIT_ASSIGN_OR_RETURN(const std::vector<std::byte> file, ReadWholeFile(path, kMaxFileBytes));
+  WHIT_ASSIGN_OR_RETURN(const std::vector<std::byte> file, ReadWholeFile(path, kMaxArrayBytes));
   auto array = ParseNpy(file);
   if (!array.ok()) return Status(array.status()).WithContext(path);
   return array;

@@ -15,7 +15,7 @@ namespace {
 
 namespace fs = std::filesystem;
 
-constexpr uint64_t kMostBytes = uint64_t{1} << 30;
+constexpr uint64_t kMostSampleBytes = uint64_t{1} << 30;
 
 bool IsNpy(const fs::path& path) { return path.extension() == ".npy"; }
 
@@ -50,7 +50,7 @@ Result<std::vector<std::string>> Expanded(const std::vector<std::string>& paths)
 Result<std::vector<std::vector<std::byte>>> FromNpy(const std::string& path,
                                                     const TensorView& input) {
   WHIT_ASSIGN_OR_RETURN(NpyArray array, ReadNpy(path));
-  const size_t bytes = BytesOf(input);
+  const size_t bytes = BytesOfView(input);
   std::vector<int64_t> got = array.shape, want(input.shape.begin(), input.shape.end());
   bool fits = array.type == input.type && bytes > 0 && array.data.size() % bytes == 0 &&
               !array.data.empty();
@@ -139,7 +139,7 @@ class PictureReader {
 
   Status Feed(const Image& image, const Feeding& feeding, std::vector<Sample>* samples) {
     Sample sample;
-    sample.inputs.emplace_back(BytesOf(input_));
+    sample.inputs.emplace_back(BytesOfView(input_));
     TensorView view = input_;
     view.data = sample.inputs[0];
     WHIT_RETURN_IF_ERROR(FeedImage(image, feeding, view));
@@ -159,8 +159,8 @@ Status CheckSize(const std::vector<Sample>& samples) {
   for (const Sample& s : samples) {
     for (const auto& input : s.inputs) bytes += input.size();
   }
-  if (bytes <= kMostBytes) return OkStatus();
-  return BadInput("the samples have more than " + HumanBytes(kMostBytes) + "; give fewer");
+  if (bytes <= kMostSampleBytes) return OkStatus();
+  return BadInput("the samples have more than " + HumanBytes(kMostSampleBytes) + "; give fewer");
 }
 
 // NAME=FILE.npy for every input, as many samples in each.

@@ -9,8 +9,6 @@ namespace whit::tools::onnx {
 
 namespace {
 
-constexpr float kInf = std::numeric_limits<float>::infinity();
-
 // Narrow integers have no arithmetic of their own: int32 does it for them.
 bool Narrow(DType type) {
   return type == DType::kInt8 || type == DType::kUint8 || type == DType::kInt16;

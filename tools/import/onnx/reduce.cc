@@ -59,8 +59,8 @@ void Reduce(Op& op, Before before, After after) {
 Value Same(GraphBuilder&, Value x) { return x; }
 Value Square(GraphBuilder& g, Value x) { return g.Unary(OpType::kSquare, x); }
 Value Abs(GraphBuilder& g, Value x) { return g.Unary(OpType::kAbs, x); }
-Value Exp(GraphBuilder& g, Value x) { return g.Unary(OpType::kExp, x); }
-Value Log(GraphBuilder& g, Value x) { return g.Unary(OpType::kLog, x); }
+Value ExpOf(GraphBuilder& g, Value x) { return g.Unary(OpType::kExp, x); }
+Value LogOf(GraphBuilder& g, Value x) { return g.Unary(OpType::kLog, x); }
 Value Sqrt(GraphBuilder& g, Value x) { return g.Unary(OpType::kSqrt, x); }
 
 template <OpType kType>
@@ -76,7 +76,7 @@ void Plain(Op& op) {
 void L1(Op& op) { Reduce<OpType::kSum>(op, Abs, Same); }
 void L2(Op& op) { Reduce<OpType::kSum>(op, Square, Sqrt); }
 void SumSquare(Op& op) { Reduce<OpType::kSum>(op, Square, Same); }
-void LogSum(Op& op) { Reduce<OpType::kSum>(op, Same, Log); }
+void LogSum(Op& op) { Reduce<OpType::kSum>(op, Same, LogOf); }
 
 // max + log(sum(exp(x - max))).
 void LogSumExp(Op& op) {
@@ -85,8 +85,8 @@ void LogSumExp(Op& op) {
   if (r->nothing) return Reduce<OpType::kSum>(op, Same, Same);
   GraphBuilder& g = op.g;
   const Value most = g.Reduce(OpType::kReduceMax, r->x, r->axes, true);
-  const Value sum = g.Reduce(OpType::kSum, Exp(g, g.Sub(r->x, most)), r->axes, true);
-  Value y = g.Add(most, Log(g, sum));
+  const Value sum = g.Reduce(OpType::kSum, ExpOf(g, g.Sub(r->x, most)), r->axes, true);
+  Value y = g.Add(most, LogOf(g, sum));
   if (!r->keep && !g.failed(y)) {
     Ints dims;
     for (int k = 0; k < g.shape(y).rank(); ++k) {

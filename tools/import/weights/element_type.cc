@@ -9,12 +9,12 @@ namespace whit::tools {
 
 namespace {
 
-struct Row {
+struct ElementRow {
   const char* name;
   uint8_t size;
 };
 
-constexpr Row kRows[kElementTypeCount] = {
+constexpr ElementRow kElementRows[kElementTypeCount] = {
     {"float64", 8},     {"float32", 4},     {"float16", 2}, {"bfloat16", 2}, {"float8_e4m3fn", 1},
     {"float8_e5m2", 1}, {"int64", 8},       {"int32", 4},   {"int16", 2},    {"int8", 1},
     {"uint64", 8},      {"uint32", 4},      {"uint16", 2},  {"uint8", 1},    {"bool", 1},
@@ -102,13 +102,13 @@ void ForEach(ElementType type, std::span<const std::byte> bytes, size_t count, F
 
 }  // namespace
 
-size_t ElementSize(ElementType type) { return kRows[static_cast<size_t>(type)].size; }
+size_t ElementSize(ElementType type) { return kElementRows[static_cast<size_t>(type)].size; }
 
-const char* ElementName(ElementType type) { return kRows[static_cast<size_t>(type)].name; }
+const char* ElementName(ElementType type) { return kElementRows[static_cast<size_t>(type)].name; }
 
 bool ElementTypeNamed(std::string_view name, ElementType* type) {
   for (int i = 0; i < kElementTypeCount; ++i) {
-    if (name != kRows[i].name) continue;
+    if (name != kElementRows[i].name) continue;
     *type = static_cast<ElementType>(i);
     return true;
   }

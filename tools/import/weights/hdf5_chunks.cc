@@ -13,7 +13,6 @@ namespace whit::tools {
 
 namespace {
 
-using Bytes = std::span<const std::byte>;
 using Index = Hdf5Layout::Index;
 
 class ChunkReader {
@@ -87,7 +86,7 @@ class ChunkReader {
     // Size, mask, a place for each axis and one for the bytes of an element.
     const size_t key_bytes = 4 + 4 + 8 * (dims_.size() + 1);
     return WalkHdf5Tree(reader_, dataset_.layout.address, Hdf5TreeType::kChunks, key_bytes,
-                        [&](Bytes key, uint64_t address) -> Status {
+                        [&](Hdf5Bytes key, uint64_t address) -> Status {
                           ByteReader in(key);
                           const uint32_t size = in.U32(), mask = in.U32();
                           std::vector<uint64_t> origin(dims_.size());
@@ -119,8 +118,8 @@ class ChunkReader {
   // An array of addresses, or of addresses, sizes and masks; long ones in pages.
   Status ReadFixedArray() {
     const size_t o = reader_.offset_size();
-    WHIT_ASSIGN_OR_RETURN(const Bytes head, reader_.Bytes(kArray, dataset_.layout.address,
-                                                          8 + reader_.length_size() + o));
+    WHIT_ASSIGN_OR_RETURN(const Hdf5Bytes head, reader_.Bytes(kArray, dataset_.layout.address,
+                                                              8 + reader_.length_size() + o));
     ByteReader in(head);
     const bool signature = in.Matches("FAHD");
     if (!signature || in.U8() != 0)
@@ -142,14 +141,15 @@ class ChunkReader {
     const uint64_t pages = paged ? (entries - 1) / page_entries + 1 : 1;
     const uint64_t bitmap_bytes = paged ? pages / 8 + (pages % 8 != 0) : 0;
     const uint64_t prefix = 6 + o;
-    WHIT_ASSIGN_OR_RETURN(const Bytes start, reader_.Bytes(kArray, block, prefix + bitmap_bytes));
+    WHIT_ASSIGN_OR_RETURN(const Hdf5Bytes start,
+                          reader_.Bytes(kArray, block, prefix + bitmap_bytes));
     if (!ByteReader(start).Matches("FADB")) return BadHdf5(kArray, block, "has not its signature");
     uint64_t at = block + start.size() + (paged ? kChecksum : 0);
     for (uint64_t p = 0; p < pages; ++p) {
       const uint64_t count = std::min(page_entries, entries - p * page_entries);
       const bool made = !paged || (std::to_integer<int>(start[prefix + p / 8]) >> (7 - p % 8) & 1);
       if (made) {
-        WHIT_ASSIGN_OR_RETURN(const Bytes page, reader_.Bytes(kArray, at, count * entry_bytes));
+        WHIT_ASSIGN_OR_RETURN(const Hdf5Bytes page, reader_.Bytes(kArray, at, count * entry_bytes));
         WHIT_RETURN_IF_ERROR(ReadEntries(page, filtered, entry_bytes, p * page_entries, count));
       }
       at += count * entry_bytes + kChecksum;
@@ -157,7 +157,7 @@ class ChunkReader {
     return OkStatus();
   }
 
-  Status ReadEntries(Bytes page, bool filtered, size_t entry_bytes, uint64_t first,
+  Status ReadEntries(Hdf5Bytes page, bool filtered, size_t entry_bytes, uint64_t first,
                      uint64_t count) {
     ByteReader in(page);
     std::vector<uint64_t> origin;
@@ -182,18 +182,18 @@ class ChunkReader {
                      std::to_string(reader_.file_bytes()) + "), or none");
     }
     stored_left_ -= size;
-    WHIT_ASSIGN_OR_RETURN(const Bytes stored, reader_.Data("chunk", address, size));
+    WHIT_ASSIGN_OR_RETURN(const Hdf5Bytes stored, reader_.Data("chunk", address, size));
     bool cut = false;
     for (size_t a = 0; a < origin.size(); ++a) cut = cut || dims_[a] - origin[a] < chunk_[a];
     if (cut && dataset_.layout.plain_edges) mask = ~uint32_t{0};
-    WHIT_ASSIGN_OR_RETURN(const Bytes data,
+    WHIT_ASSIGN_OR_RETURN(const Hdf5Bytes data,
                           DecodeHdf5Chunk(dataset_.filters, stored, mask, chunk_bytes_, &buffer_));
     Copy(origin, data);
     return OkStatus();
   }
 
   // The part of a chunk that is inside the dataset, one stretch of the last axis at a time.
-  void Copy(const std::vector<uint64_t>& origin, Bytes data) {
+  void Copy(const std::vector<uint64_t>& origin, Hdf5Bytes data) {
     const size_t rank = dims_.size(), element = dataset_.type.size;
     std::vector<uint64_t> inside(rank), at(rank);  // shape of the part; place in it
     for (size_t a = 0; a < rank; ++a) inside[a] = std::min(chunk_[a], dims_[a] - origin[a]);

@@ -7,7 +7,6 @@ namespace whit::tools {
 
 namespace {
 
-using Bytes = std::span<const std::byte>;
 using LayoutKind = Hdf5Layout::Kind;
 
 // Versions 1 and 2: a rank, and where the elements lie before their shape.
@@ -66,7 +65,7 @@ Status ParseIndexed(const Hdf5Reader& reader, ByteReader& in, Hdf5Dataset* datas
   return OkStatus();
 }
 
-Status ParseLayout(const Hdf5Reader& reader, Bytes message, Hdf5Dataset* dataset) {
+Status ParseLayout(const Hdf5Reader& reader, Hdf5Bytes message, Hdf5Dataset* dataset) {
   ByteReader in(message);
   Hdf5Layout& layout = dataset->layout;
   const int version = in.U8();
@@ -118,7 +117,7 @@ Status CheckChunkShape(Hdf5Dataset* dataset) {
 }
 
 // The value of elements that are not stored.
-Bytes ParseFill(const Hdf5Message& message) {
+Hdf5Bytes ParseFill(const Hdf5Message& message) {
   ByteReader in(message.data);
   if (message.type == Hdf5MessageType::kFillValue) {
     const int version = in.U8();
@@ -148,8 +147,8 @@ Result<Hdf5Dataset> ReadHdf5Dataset(Hdf5Reader& reader, const Hdf5Object& object
   const Hdf5Message* layout = object.Find(Hdf5MessageType::kLayout);
   *is_dataset = type != nullptr && space != nullptr && layout != nullptr;
   if (!*is_dataset) return dataset;
-  WHIT_ASSIGN_OR_RETURN(const Bytes type_bytes, ResolveHdf5Message(reader, *type));
-  WHIT_ASSIGN_OR_RETURN(const Bytes space_bytes, ResolveHdf5Message(reader, *space));
+  WHIT_ASSIGN_OR_RETURN(const Hdf5Bytes type_bytes, ResolveHdf5Message(reader, *type));
+  WHIT_ASSIGN_OR_RETURN(const Hdf5Bytes space_bytes, ResolveHdf5Message(reader, *space));
   dataset.type = ParseHdf5Type(type_bytes);
   dataset.refused = dataset.type.refused;
   WHIT_ASSIGN_OR_RETURN(dataset.space, ParseHdf5Space(reader, space_bytes));
@@ -158,7 +157,7 @@ Result<Hdf5Dataset> ReadHdf5Dataset(Hdf5Reader& reader, const Hdf5Object& object
   if (!dataset.refused.empty()) return dataset;
   WHIT_RETURN_IF_ERROR(ParseLayout(reader, layout->data, &dataset));
   if (const Hdf5Message* filters = object.Find(Hdf5MessageType::kFilters)) {
-    WHIT_ASSIGN_OR_RETURN(const Bytes bytes, ResolveHdf5Message(reader, *filters));
+    WHIT_ASSIGN_OR_RETURN(const Hdf5Bytes bytes, ResolveHdf5Message(reader, *filters));
     WHIT_ASSIGN_OR_RETURN(dataset.filters, ParseHdf5Filters(bytes));
     if (dataset.refused.empty()) dataset.refused = RefusedHdf5Filter(dataset.filters);
   }
@@ -171,11 +170,11 @@ Result<Hdf5Dataset> ReadHdf5Dataset(Hdf5Reader& reader, const Hdf5Object& object
   return dataset;
 }
 
-Result<Bytes> ReadHdf5Elements(Hdf5Reader& reader, const Hdf5Dataset& dataset,
-                               std::vector<std::byte>* scratch) {
+Result<Hdf5Bytes> ReadHdf5Elements(Hdf5Reader& reader, const Hdf5Dataset& dataset,
+                                   std::vector<std::byte>* scratch) {
   const uint64_t size = dataset.bytes();
   const Hdf5Layout& layout = dataset.layout;
-  Bytes stored;
+  Hdf5Bytes stored;
   if (layout.kind == LayoutKind::kCompact) {
     if (layout.compact.size() < size) {
       return BadHdf5(std::to_string(size) + " bytes needed, " +
@@ -207,7 +206,7 @@ Result<Bytes> ReadHdf5Elements(Hdf5Reader& reader, const Hdf5Dataset& dataset,
     const size_t parts = IsComplex(dataset.type.type) ? 2 : 1;
     SwapParts(out, dataset.type.size / parts);
   }
-  return Bytes(*scratch);
+  return Hdf5Bytes(*scratch);
 }
 
 }  // namespace whit::tools

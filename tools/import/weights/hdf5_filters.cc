@@ -3,18 +3,17 @@
 #include <algorithm>
 #include <limits>
 
+#include "tools/import/weights/hdf5_reader.h"
 #include "tools/import/weights/inflate.h"
 
 namespace whit::tools {
 
 namespace {
 
-using Bytes = std::span<const std::byte>;
-
 constexpr size_t kChecksumBytes = 4;
 
 // The k-th bytes of all elements lay together; what is no whole element lies behind.
-void Unshuffle(Bytes in, uint32_t element, std::vector<std::byte>* out) {
+void Unshuffle(Hdf5Bytes in, uint32_t element, std::vector<std::byte>* out) {
   out->resize(in.size());
   const size_t count = in.size() / element;
   // Without a whole element there is nothing to turn, and `element` may be any number of the file.
@@ -28,7 +27,7 @@ void Unshuffle(Bytes in, uint32_t element, std::vector<std::byte>* out) {
 }
 
 // Fletcher's sum over big-endian words of 16 bits; a last single byte is the upper half of one.
-uint32_t Fletcher32(Bytes in) {
+uint32_t Fletcher32(Hdf5Bytes in) {
   uint32_t a = 0, b = 0;
   for (size_t i = 0; i < in.size(); i += 2) {
     const uint32_t low = i + 1 < in.size() ? std::to_integer<uint32_t>(in[i + 1]) : 0;
@@ -43,9 +42,9 @@ bool SameSum(uint32_t a, uint32_t b) {
   return (a >> 16) % 65535 == (b >> 16) % 65535 && (a & 65535) % 65535 == (b & 65535) % 65535;
 }
 
-Result<Bytes> WithoutChecksum(Bytes in) {
+Result<Hdf5Bytes> WithoutChecksum(Hdf5Bytes in) {
   if (in.size() < kChecksumBytes) return BadHdf5("a chunk is shorter than its checksum");
-  const Bytes data = in.first(in.size() - kChecksumBytes);
+  const Hdf5Bytes data = in.first(in.size() - kChecksumBytes);
   const uint32_t stored = ByteReader(in.last(kChecksumBytes)).U32();
   if (!SameSum(Fletcher32(data), stored))
     return Status(StatusCode::kIntegrity, "a chunk is damaged: its checksum differs");
@@ -99,9 +98,9 @@ std::string RefusedHdf5Filter(const std::vector<Hdf5Filter>& filters) {
   return "";
 }
 
-Result<Bytes> DecodeHdf5Chunk(const std::vector<Hdf5Filter>& filters, Bytes stored, uint32_t mask,
-                              uint64_t size, std::vector<std::byte>* out) {
-  Bytes data = stored;
+Result<Hdf5Bytes> DecodeHdf5Chunk(const std::vector<Hdf5Filter>& filters, Hdf5Bytes stored,
+                                  uint32_t mask, uint64_t size, std::vector<std::byte>* out) {
+  Hdf5Bytes data = stored;
   std::vector<std::byte> other;
   // What is left to undo may still take checksums off.
   uint64_t most = size;

@@ -8,30 +8,28 @@ namespace whit::tools {
 
 namespace {
 
-using Bytes = std::span<const std::byte>;
-
 // Types of the records of index trees (spec III.A.2).
 constexpr uint8_t kLinksByName = 5, kAttributesByName = 8;
 
-std::string_view TextOf(Bytes bytes) {
+std::string_view TextOf(Hdf5Bytes bytes) {
   return {reinterpret_cast<const char*>(bytes.data()), bytes.size()};
 }
 
 // The names of an old group lie in a heap, its links in blocks under a tree.
-Status ReadSymbolTable(Hdf5Reader& reader, Bytes message, std::vector<Hdf5Link>* links) {
+Status ReadSymbolTable(Hdf5Reader& reader, Hdf5Bytes message, std::vector<Hdf5Link>* links) {
   ByteReader in(message);
   const uint64_t tree = reader.Offset(in), heap_at = reader.Offset(in);
   if (!in.ok()) return Status(StatusCode::kInvalidModel, "a symbol table message is cut off");
-  WHIT_ASSIGN_OR_RETURN(const Bytes heap, OpenHdf5LocalHeap(reader, heap_at));
-  const auto read_block = [&](Bytes, uint64_t address) -> Status {
+  WHIT_ASSIGN_OR_RETURN(const Hdf5Bytes heap, OpenHdf5LocalHeap(reader, heap_at));
+  const auto read_block = [&](Hdf5Bytes, uint64_t address) -> Status {
     constexpr char kKind[] = "symbol table";
-    WHIT_ASSIGN_OR_RETURN(const Bytes head, reader.Bytes(kKind, address, 8));
+    WHIT_ASSIGN_OR_RETURN(const Hdf5Bytes head, reader.Bytes(kKind, address, 8));
     ByteReader block(head);
     if (!block.Matches("SNOD")) return BadHdf5(kKind, address, "has not its signature");
     block.Skip(2);
     const uint64_t count = block.U16();
     const uint64_t entry_bytes = 2 * reader.offset_size() + 4 + 4 + 16;
-    WHIT_ASSIGN_OR_RETURN(const Bytes body,
+    WHIT_ASSIGN_OR_RETURN(const Hdf5Bytes body,
                           reader.Bytes(kKind, address + head.size(), count * entry_bytes));
     for (uint64_t i = 0; i < count; ++i) {
       ByteReader entry(body.subspan(static_cast<size_t>(i * entry_bytes)));
@@ -50,14 +48,14 @@ Status ReadSymbolTable(Hdf5Reader& reader, Bytes message, std::vector<Hdf5Link>*
   return WalkHdf5Tree(reader, tree, Hdf5TreeType::kGroup, reader.length_size(), read_block);
 }
 
-Status ReadLink(Hdf5Reader& reader, Bytes message, std::vector<Hdf5Link>* links) {
+Status ReadLink(Hdf5Reader& reader, Hdf5Bytes message, std::vector<Hdf5Link>* links) {
   ByteReader in(message);
   const int version = in.U8();
   const uint8_t flags = in.U8();
   const int kind = (flags & 8) != 0 ? in.U8() : 0;
   if ((flags & 4) != 0) in.Skip(8);   // creation order
   if ((flags & 16) != 0) in.Skip(1);  // character set
-  const Bytes name = in.Take(in.Uint(size_t{1} << (flags & 3)));
+  const Hdf5Bytes name = in.Take(in.Uint(size_t{1} << (flags & 3)));
   if (version != 1 || !in.ok())
     return Status(StatusCode::kInvalidModel, "a link message is cut off");
   if (kind != 0) return OkStatus();
@@ -70,13 +68,13 @@ Status ReadLink(Hdf5Reader& reader, Bytes message, std::vector<Hdf5Link>* links)
 // Calls fn with each object that an index tree leads to, if there is one. `heap_id_at`: where in a
 // record the identifier is. Huge objects are passed over: a long text may be one, a link never is.
 Status ReadDense(Hdf5Reader& reader, uint64_t heap_at, uint64_t tree, uint8_t type,
-                 size_t heap_id_at, const std::function<Status(Bytes)>& fn) {
+                 size_t heap_id_at, const std::function<Status(Hdf5Bytes)>& fn) {
   if (heap_at == Hdf5Reader::kUndefined || tree == Hdf5Reader::kUndefined) return OkStatus();
   WHIT_ASSIGN_OR_RETURN(const Hdf5FractalHeap heap, Hdf5FractalHeap::Open(reader, heap_at));
-  return WalkHdf5RecordTree(reader, tree, type, [&](Bytes record) -> Status {
+  return WalkHdf5RecordTree(reader, tree, type, [&](Hdf5Bytes record) -> Status {
     ByteReader in(record);
     in.Skip(heap_id_at);
-    const Bytes id = in.Take(heap.id_bytes());
+    const Hdf5Bytes id = in.Take(heap.id_bytes());
     if (!in.ok()) return BadHdf5("B-tree", tree, "records are shorter than what they name");
     const auto object = heap.Object(reader, id);
     if (object.ok()) return fn(*object);
@@ -85,7 +83,7 @@ Status ReadDense(Hdf5Reader& reader, uint64_t heap_at, uint64_t tree, uint8_t ty
 }
 
 // False: an attribute that this reader has no use for, or cannot read.
-bool ParseAttribute(Hdf5Reader& reader, Bytes message, Hdf5Attribute* attribute) {
+bool ParseAttribute(Hdf5Reader& reader, Hdf5Bytes message, Hdf5Attribute* attribute) {
   ByteReader in(message);
   const int version = in.U8();
   const uint8_t flags = in.U8();
@@ -93,7 +91,7 @@ bool ParseAttribute(Hdf5Reader& reader, Bytes message, Hdf5Attribute* attribute)
   if (version == 3) in.Skip(1);  // character set
   if (version < 1 || version > 3 || (version > 1 && flags != 0)) return false;
   const auto take = [&](uint64_t size) {
-    const Bytes bytes = in.Take(size);
+    const Hdf5Bytes bytes = in.Take(size);
     if (version == 1) in.Skip((8 - size % 8) % 8);
     return bytes;
   };
@@ -130,8 +128,9 @@ Result<std::vector<Hdf5Link>> ReadHdf5Links(Hdf5Reader& reader, const Hdf5Object
       const uint64_t heap = reader.Offset(in), tree = reader.Offset(in);
       if (!in.ok()) return Status(StatusCode::kInvalidModel, "a link info message is cut off");
       constexpr size_t kHash = 4;
-      WHIT_RETURN_IF_ERROR(ReadDense(reader, heap, tree, kLinksByName, kHash,
-                                     [&](Bytes link) { return ReadLink(reader, link, &links); }));
+      WHIT_RETURN_IF_ERROR(ReadDense(reader, heap, tree, kLinksByName, kHash, [&](Hdf5Bytes link) {
+        return ReadLink(reader, link, &links);
+      }));
     }
   }
   return links;
@@ -140,7 +139,7 @@ Result<std::vector<Hdf5Link>> ReadHdf5Links(Hdf5Reader& reader, const Hdf5Object
 Result<std::vector<Hdf5Attribute>> ReadHdf5Attributes(Hdf5Reader& reader,
                                                       const Hdf5Object& object) {
   std::vector<Hdf5Attribute> attributes;
-  const auto add = [&](Bytes message) {
+  const auto add = [&](Hdf5Bytes message) {
     Hdf5Attribute attribute;
     if (ParseAttribute(reader, message, &attribute)) attributes.push_back(std::move(attribute));
     return OkStatus();
@@ -172,7 +171,7 @@ Result<std::vector<std::string>> Hdf5Strings(Hdf5Reader& reader, Hdf5GlobalHeaps
   ByteReader in(attribute.data);
   if (count > in.left() / size) return BadHdf5("attribute", 0, "its strings are cut off");
   for (uint64_t i = 0; i < count; ++i) {
-    Bytes text = in.Take(size);
+    Hdf5Bytes text = in.Take(size);
     if (!fixed) {
       ByteReader reference(text);
       const uint32_t length = reference.U32();

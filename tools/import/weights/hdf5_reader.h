@@ -22,6 +22,8 @@ namespace whit::tools {
 /// "kind at 0x1f0: what is wrong".
 Status BadHdf5(const std::string& kind, uint64_t address, const std::string& what);
 
+using Hdf5Bytes = std::span<const std::byte>;
+
 /// Bytes that numbers up to `most` are stored in where the file does not say how many.
 size_t Hdf5BytesFor(uint64_t most);
 

@@ -4,11 +4,11 @@ namespace whit::tools {
 
 namespace {
 
-struct Row {
+struct NumpyRow {
   std::string_view name;
   ElementType type;
 };
-constexpr Row kRows[] = {
+constexpr NumpyRow kNumpyRows[] = {
     {"f8", ElementType::kFloat64},   {"f4", ElementType::kFloat32},
     {"f2", ElementType::kFloat16},   {"i8", ElementType::kInt64},
     {"i4", ElementType::kInt32},     {"i2", ElementType::kInt16},
@@ -24,7 +24,7 @@ bool NumpyType(std::string_view name, ElementType* type, bool* big_endian) {
   *big_endian = name.starts_with('>');
   if (!name.empty() && std::string_view("<>|=").find(name[0]) != std::string_view::npos)
     name.remove_prefix(1);
-  for (const Row& row : kRows) {
+  for (const NumpyRow& row : kNumpyRows) {
     if (name != row.name) continue;
     *type = row.type;
     return true;
@@ -34,7 +34,7 @@ bool NumpyType(std::string_view name, ElementType* type, bool* big_endian) {
 
 std::string NumpyName(ElementType type) {
   const size_t size = ElementSize(type);
-  for (const Row& row : kRows) {
+  for (const NumpyRow& row : kNumpyRows) {
     if (row.type == type) return (size == 1 ? "|" : "<") + std::string(row.name);
   }
   return (size == 1 ? "|u" : "<u") + std::to_string(size);

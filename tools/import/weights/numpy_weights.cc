@@ -16,7 +16,7 @@ namespace whit::tools {
 
 namespace {
 
-constexpr std::string_view kMagic = "\x93NUMPY";
+constexpr std::string_view kNumpyMagic = "\x93NUMPY";
 constexpr size_t kMostHeader = 65536;
 constexpr size_t kUsualHeader = 256;  // of an array without records; NumPy pads to 64
 
@@ -59,7 +59,7 @@ bool ReadShape(std::string_view text, std::vector<int64_t>* shape) {
 // Magic number, version and header by what the first bytes say, at most kMostHeader and those 12.
 size_t HeaderBytes(std::span<const std::byte> start) {
   ByteReader in(start);
-  in.Skip(kMagic.size());
+  in.Skip(kNumpyMagic.size());
   const bool first = in.U8() == 1;
   in.Skip(1);
   const uint64_t size = first ? in.U16() : in.U32();
@@ -69,7 +69,7 @@ size_t HeaderBytes(std::span<const std::byte> start) {
 // Fills all of an array but its name. The type of an unknown element is refused, not an error.
 Result<Array> ReadHeader(std::span<const std::byte> file) {
   ByteReader in(file);
-  if (!in.Matches(kMagic)) return BadArray("does not begin as one");
+  if (!in.Matches(kNumpyMagic)) return BadArray("does not begin as one");
   const uint8_t major = in.U8();
   in.Skip(1);
   const uint64_t size = major == 1 ? in.U16() : in.U32();
@@ -179,7 +179,7 @@ class NumpyWeights : public WeightFile {
 
 }  // namespace
 
-bool ClaimsNumpy(std::span<const std::byte> file) { return ByteReader(file).Matches(kMagic); }
+bool ClaimsNumpy(std::span<const std::byte> file) { return ByteReader(file).Matches(kNumpyMagic); }
 
 Result<std::unique_ptr<WeightFile>> OpenNumpyWeights(WeightSource source) {
   auto file = std::make_unique<NumpyWeights>();

@@ -9,7 +9,7 @@ namespace whit::tools {
 
 namespace {
 
-constexpr uint64_t kMagic = 0xdb4775248b80fb57;
+constexpr uint64_t kTableMagic = 0xdb4775248b80fb57;
 constexpr size_t kFooterBytes = 48;  // two handles of at most 20 bytes, and the magic number
 constexpr size_t kTrailerBytes = 5;  // behind a block: its type and checksum
 
@@ -142,7 +142,7 @@ class Table {
 }  // namespace
 
 bool ClaimsSstable(std::span<const std::byte> file) {
-  return file.size() >= kFooterBytes && ByteReader(file.last(8)).U64() == kMagic;
+  return file.size() >= kFooterBytes && ByteReader(file.last(8)).U64() == kTableMagic;
 }
 
 Status ReadSstable(std::span<const std::byte> file, const WeightLimits& limits,

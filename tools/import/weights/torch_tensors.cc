@@ -14,7 +14,7 @@ namespace {
 // Deeper than any module tree; Python's own pickler stops at about 1000.
 constexpr int kMaxDepth = 256;
 // A shared part of the pickle is walked once for every name that leads to it.
-constexpr uint64_t kMaxSteps = 20'000'000;
+constexpr uint64_t kMaxPickleSteps = 20'000'000;
 
 struct TorchTypeRow {
   std::string_view storage, dtype;
@@ -67,9 +67,9 @@ class Finder {
       return Bad("containers inside of containers, more than " + std::to_string(kMaxDepth) +
                  " deep, below '" + name.substr(0, 80) + "'");
     }
-    if (++steps_ > kMaxSteps || name.size() > limits_.name_bytes) {
+    if (++steps_ > kMaxPickleSteps || name.size() > limits_.name_bytes) {
       return Status(StatusCode::kOverBudget,
-                    "more than " + std::to_string(kMaxSteps) +
+                    "more than " + std::to_string(kMaxPickleSteps) +
                         " values, counted where they are shared, or names that are too long");
     }
     return OkStatus();

@@ -7,16 +7,16 @@ namespace whit::tools {
 
 namespace {
 
-using Json = nlohmann::ordered_json;
+using OrderedJson = nlohmann::ordered_json;
 
 // Numbers as text, as the map of metadata wants them.
 template <typename T>
 std::string Text(const std::vector<T>& values) {
-  return Json(values).dump();
+  return OrderedJson(values).dump();
 }
 
-Json Metadata(const WeightSelection& s) {
-  Json metadata = Json::object();
+OrderedJson Metadata(const WeightSelection& s) {
+  OrderedJson metadata = OrderedJson::object();
   for (const auto& [key, value] : s.file->metadata()) metadata[key] = value;
   for (size_t k = 0; k < s.tensors.size(); ++k) {
     const AffineCodes& codes = s.file->tensors()[s.tensors[k]].codes;
@@ -31,8 +31,8 @@ Json Metadata(const WeightSelection& s) {
 }  // namespace
 
 Status WriteSafetensors(const WeightSelection& s, const std::string& path) {
-  Json header = Json::object();
-  Json metadata = Metadata(s);
+  OrderedJson header = OrderedJson::object();
+  OrderedJson metadata = Metadata(s);
   if (!metadata.empty()) header["__metadata__"] = std::move(metadata);
   uint64_t total = 0;
   for (size_t k = 0; k < s.tensors.size(); ++k) {
@@ -47,7 +47,7 @@ Status WriteSafetensors(const WeightSelection& s, const std::string& path) {
         {"dtype", type}, {"shape", entry.shape}, {"data_offsets", {total, total + entry.bytes()}}};
     total += entry.bytes();
   }
-  std::string text = header.dump(-1, ' ', false, Json::error_handler_t::replace);
+  std::string text = header.dump(-1, ' ', false, OrderedJson::error_handler_t::replace);
   text.append((8 - text.size() % 8) % 8, ' ');  // the elements begin at a multiple of 8
   return WriteFileAtomically(path, [&](const AppendBytes& append) {
     const uint64_t size = text.size();
