@@ -114,7 +114,7 @@ def onnx_models():
 def whits():
     page = b"WHIT" + bytes(60)
     return {
-        "empty": b"",
+        "one_byte": b"W",
         "magic_only": b"WHIT",
         "zeros_behind_magic": page,
         "every_size_is_huge": b"WHIT" + b"\xff" * 60,
