@@ -782,7 +782,8 @@ class CommandTest(unittest.TestCase):
         classes.write_text("0\n")
         self.fails(2, "1 classes for 12 samples", *args, "--labels", classes)
         self.fails(1, "whit import", "attack", self.tflite, "--data", data)
-        self.fails(1, "--data", "attack", self.model)
+        usage = whit("attack", self.model)
+        self.assertEqual((usage.returncode, usage.stderr.split("\n")[0]), (1, "--data is required"))
 
     # ---- run ----
     def test_run(self):
@@ -802,7 +803,9 @@ class CommandTest(unittest.TestCase):
         self.ok("run", self.model, "--in", source, "--out", out)
         self.ok("run", self.model, "--in", source, "--out", checked, "--self-check", "--scrub", 1)
         self.assertEqual(out.read_bytes(), checked.read_bytes())
-        self.fails(1, "--scrub", "run", self.model, "--in", source, "--scrub", 1.5)
+        usage = whit("run", self.model, "--in", source, "--scrub", 1.5)
+        self.assertEqual(usage.returncode, 1)
+        self.assertIn("--scrub: Value 1.5 not in range", usage.stderr)
 
     def test_run_says_its_tier(self):
         self.assertIn("scalar", whit("run", self.model, "--in", self.input(), "--isa", "scalar", "-v").stderr)

@@ -133,8 +133,6 @@ Status RunAttack(const AttackFlags& flags) {
     return UsageError(flags.file + " is not a .whit file: repair needs one; whit import " +
                       flags.file + " -o model.whit");
   }
-  if (flags.samples.data.empty())
-    return UsageError("--data is missing: what should the model see?");
   WHIT_ASSIGN_OR_RETURN(std::vector<Sample> samples, flags.samples.Read(opened.model));
   AttackOptions options = flags.attack;
   options.seed = flags.samples.seed;
