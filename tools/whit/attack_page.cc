@@ -9,7 +9,7 @@ namespace whit::tools {
 
 namespace {
 
-constexpr int kWidth = 760, kHeight = 360, kLeft = 56, kRight = 16, kTop = 16, kBottom = 44;
+constexpr int kWidth = 760, kHeight = 360, kLeft = 56, kRight = 28, kTop = 16, kBottom = 44;
 constexpr const char* kColours[] = {"#d9534f", "#a566cc"};
 constexpr const char* kProtectedColour = "#2e9e5b";
 
@@ -163,7 +163,7 @@ std::string AttackPage(const AttackReport& report) {
   std::string html =
       "<!doctype html><html lang='en'><meta charset='utf-8'><title>whit attack</title>"
       "<meta name='viewport' content='width=device-width'><style>:root{color-scheme:light dark}"
-      "body{font:15px/1.5 sans-serif;max-width:800px;margin:2em auto;padding:0 1em}"
+      "h1{overflow-wrap:anywhere}body{font:15px/1.5 sans-serif;max-width:800px;margin:2em auto;padding:0 1em}"
       "svg{max-width:100%;height:auto}svg text{font:12px sans-serif;fill:currentColor}"
       "div{overflow-x:auto}table{border-collapse:collapse;margin:1em 0}"
       "td,th{border:1px solid #8888;padding:.3em .7em;text-align:right}"
