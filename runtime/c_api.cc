@@ -57,10 +57,23 @@ whit_status View(const whit::TensorView& view, const std::string& name, whit_ten
 }
 
 // A caller compiled against an older header has a shorter struct: what it lacks keeps its default.
+// No struct ends inside of a pointer, so other sizes are mistakes.
+template <typename Options>
+whit::Status CopyOptions(const Options* given, const char* what, Options* options) {
+  if (given == nullptr) return whit::OkStatus();
+  if (given->size % alignof(Options) != 0) {
+    return whit::Status(whit::StatusCode::kInvalidArgument,
+                        std::string(what) + ": size is " + std::to_string(given->size) +
+                            ", which is that of no version; start from its _init function");
+  }
+  std::memcpy(options, given, std::min(given->size, sizeof(Options)));
+  return whit::OkStatus();
+}
+
 whit::Result<whit::OpenOptions> OptionsOf(const whit_open_options* given) {
   whit_open_options c;
   whit_open_options_init(&c);
-  if (given != nullptr) std::memcpy(&c, given, std::min(given->size, sizeof c));
+  WHIT_RETURN_IF_ERROR(CopyOptions(given, "whit_open_options", &c));
   const auto invalid = [](const char* what, int value) {
     return whit::Status(whit::StatusCode::kInvalidArgument,
                         std::string("whit_open_options: ") + what + " is " + std::to_string(value) +
@@ -95,7 +108,7 @@ whit::Result<whit::OpenOptions> OptionsOf(const whit_open_options* given) {
 whit::Result<whit::RunnerOptions> OptionsOf(const whit_runner_options* given) {
   whit_runner_options c;
   whit_runner_options_init(&c);
-  if (given != nullptr) std::memcpy(&c, given, std::min(given->size, sizeof c));
+  WHIT_RETURN_IF_ERROR(CopyOptions(given, "whit_runner_options", &c));
   whit::RunnerOptions options;
   options.threads = c.threads;
   if (c.isa != nullptr) options.isa = c.isa;

@@ -277,6 +277,8 @@ static void TestOpenOptions(const char* path) {
   memset(&options, 0xee, sizeof options); /* of a caller that knew no more than the size */
   options.size = offsetof(whit_open_options, integrity);
   EXPECT(OpenWith(path, &options, &error) == WHIT_OK);
+  options.size = offsetof(whit_open_options, required_keys) + 1; /* half a pointer */
+  EXPECT(OpenWith(path, &options, &error) == WHIT_INVALID_ARGUMENT);
   whit_open_options_init(&options);
   options.integrity = 7;
   EXPECT(OpenWith(path, &options, &error) == WHIT_INVALID_ARGUMENT);

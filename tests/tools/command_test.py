@@ -985,8 +985,13 @@ class CommandTest(unittest.TestCase):
         path.write_bytes(bomb)
         self.fails(2, "pixels", "classify", self.model, path)
         self.fails(2, "not a JPEG", "classify", self.model, self.model)
-        path.write_bytes(b"\xff\xd8\xff\xc2\x00\x0b\x08\x10\x00\x10\x00\x01\x01\x11\x00" + b"\xff\xda" * 300)
+        frame, scan = b"\xff\xc2\x00\x0b\x08\x10\x00\x10\x00\x01\x01\x11\x00", b"\xff\xda\x00\x08\x01\x01\x00\x00\x3f\x00"
+        path.write_bytes(b"\xff\xd8" + frame + scan * 300)
         self.fails(2, "300 scans, at most 256", "classify", self.model, path)
+        table = b"\xff\xc4\x00\xff\x10" + b"\x20" * 16  # stb_image of 2022 would write behind its own
+        for before in (b"\xff\xd8", b"\xff\xff\xd8\0junk", b"\xff\xd8" + frame, b"\xff\xd8" + frame + scan + b"a\xff\0\xff\xd0b"):
+            path.write_bytes(before + table + bytes(600))
+            self.fails(2, "512 codes, a byte has 256 values", "classify", self.model, path)
 
     def test_a_png_that_unpacks_to_gigabytes(self):
         def chunk(kind, data):

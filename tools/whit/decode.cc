@@ -5,6 +5,7 @@
 
 #include "platform/mapping.h"
 #include "tools/whit/image.h"
+#include "tools/whit/jpeg_walk.h"
 
 namespace {
 
@@ -49,12 +50,6 @@ constexpr uint64_t kMaxPictureBytes = 256ull << 20;
 // The passes of a progressive JPEG. Cameras and editors write about ten; each costs the whole
 // picture, however few bytes it takes, so a small file could ask for hours.
 constexpr size_t kMaxScans = 256;
-size_t CountScans(std::span<const std::byte> file) {
-  size_t scans = 0;
-  for (size_t i = 1; i < file.size(); ++i)
-    scans += file[i - 1] == std::byte{0xff} && file[i] == std::byte{0xda};
-  return scans;
-}
 
 struct FreePixels {
   void operator()(stbi_uc* pixels) const { stbi_image_free(pixels); }
@@ -75,17 +70,23 @@ Result<Image> DecodeImage(std::span<const std::byte> file, const std::string& na
     return Status(StatusCode::kRuntime,
                   name + ": not a JPEG, PNG or BMP picture that can be read (" + why + ")");
   };
+  // Before the decoder sees a byte. Anything that begins with 0xff may be a JPEG to it.
+  const bool jpeg = length > 0 && bytes[0] == 0xff;
+  const JpegWork work = jpeg ? WalkJpeg(file) : JpegWork{};
+  if (work.scans > kMaxScans) {
+    return refuse(std::to_string(work.scans) + " scans, at most " + std::to_string(kMaxScans) +
+                  " are read");
+  }
+  if (work.most_codes > 256) {
+    return refuse("a Huffman table of " + std::to_string(work.most_codes) +
+                  " codes, a byte has 256 values");
+  }
   if (stbi_info_from_memory(bytes, length, &width, &height, &stored) == 0)
     return refuse(stbi_failure_reason());
   if (width <= 0 || height <= 0 ||
       static_cast<uint64_t>(width) * static_cast<uint64_t>(height) > kMaxPixels) {
     return refuse(std::to_string(width) + " x " + std::to_string(height) + " pixels, at most " +
                   std::to_string(kMaxPixels) + " are read");
-  }
-  const bool jpeg = length > 2 && bytes[0] == 0xff && bytes[1] == 0xd8;
-  if (const size_t scans = jpeg ? CountScans(file) : 0; scans > kMaxScans) {
-    return refuse(std::to_string(scans) + " scans, at most " + std::to_string(kMaxScans) +
-                  " are read");
   }
   const std::unique_ptr<stbi_uc, FreePixels> pixels(
       stbi_load_from_memory(bytes, length, &width, &height, &stored, channels));

@@ -47,6 +47,9 @@ def images():
         "bmp_height_int_min": seeds.bmp(1, -2**31, b""),
         "bmp_offset_behind_end": seeds.bmp(2, 2, bytes(16))[:10] + b"\xff\xff\xff\x7f" + seeds.bmp(2, 2, bytes(16))[14:],
         "jpeg_300_scans": seeds.jpeg()[:-2] + b"\xff\xda\x00\x08\x01\x01\x00\x00\x3f\x00" * 300,
+        # Found by fuzz_image: stb_image of 2022 writes behind its table.
+        "jpeg_table_of_4080_codes": seeds.jpeg()[:2] + b"\xff\xc4" + struct.pack(">H", 2 + 17 + 4080) + b"\0" + b"\xff" * 16 + bytes(4080),
+        "jpeg_table_behind_junk": seeds.jpeg()[:2] + b"\0\1\xff\xff\xc4\0\x13\1" + b"\x20" * 16 + seeds.jpeg()[2:],
         "jpeg_huge_frame": seeds.jpeg().replace(struct.pack(">HH", 8, 8), struct.pack(">HH", 65535, 65535), 1),
     }
 
