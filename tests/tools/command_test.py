@@ -984,6 +984,14 @@ class CommandTest(unittest.TestCase):
         bomb = b"BM" + struct.pack("<IHHIIiiHHIIiiII", 54, 0, 0, 54, 40, 30000, 30000, 1, 24, 0, 0, 0, 0, 0, 0)
         path.write_bytes(bomb)
         self.fails(2, "pixels", "classify", self.model, path)
+        path.write_bytes(bomb.replace(struct.pack("<ii", 30000, 30000), struct.pack("<ii", 9000, 9000)))
+        self.fails(2, "so many pixels take 243000000 at least", "classify", self.model, path)
+        frame = b"\xff\xd8\xff\xc0\x00\x0b\x08\x20\x00\x20\x00\x01\x01\x11\x00"
+        path.write_bytes(frame)
+        self.fails(2, "so many pixels take 131072 at least", "classify", self.model, path)
+        scan = b"\xff\xda\x00\x08\x01\x01\x00\x00\x3f\x00"
+        path.write_bytes(frame + scan * 40 + bytes(140000))
+        self.fails(2, "40 scans of 67108864 pixels", "classify", self.model, path)
         self.fails(2, "not a JPEG", "classify", self.model, self.model)
         frame, scan = b"\xff\xc2\x00\x0b\x08\x10\x00\x10\x00\x01\x01\x11\x00", b"\xff\xda\x00\x08\x01\x01\x00\x00\x3f\x00"
         path.write_bytes(b"\xff\xd8" + frame + scan * 300)

@@ -9,11 +9,9 @@
 
 namespace {
 
-// A 100 megapixel photograph is 300 MB decoded; a file of a few bytes may claim far more.
-constexpr uint64_t kMaxPixels = 100'000'000;
 // The decoders' largest block: 100 megapixels of 4 channels and 16 bits. A small zip bomb inside of
 // a PNG would grow beyond it.
-constexpr size_t kMaxBlock = 8 * kMaxPixels;
+constexpr size_t kMaxBlock = 8 * whit::tools::kMaxPixels;
 
 void* AllocateBlock(size_t bytes) { return bytes > kMaxBlock ? nullptr : std::malloc(bytes); }
 void* GrowBlock(void* block, size_t bytes) {
@@ -51,6 +49,20 @@ constexpr uint64_t kMaxPictureBytes = 256ull << 20;
 // picture, however few bytes it takes, so a small file could ask for hours.
 constexpr size_t kMaxScans = 256;
 
+// Pixels times scans: a second or ten.
+constexpr uint64_t kMaxDecodedPixels = 2'000'000'000;
+
+// What decoders would fill up with zeros, in a time that has nothing to do with the file's length.
+// A BMP's rows are not compressed. Every 64 values of a JPEG take one bit at least, in its first
+// scan.
+uint64_t LeastBytes(std::span<const std::byte> file, uint64_t pixels, bool jpeg) {
+  if (jpeg) return pixels / 512;
+  const auto at = [&](size_t i) { return i < file.size() ? static_cast<uint64_t>(file[i]) : 0; };
+  if (at(0) != 'B' || at(1) != 'M') return 0;
+  const size_t bits = at(14) == 12 ? 24 : 28;  // of the oldest header, of all others
+  return pixels * (at(bits) | at(bits + 1) << 8) / 8;
+}
+
 struct FreePixels {
   void operator()(stbi_uc* pixels) const { stbi_image_free(pixels); }
 };
@@ -62,7 +74,8 @@ Result<Image> ReadImage(const std::string& path, int channels) {
   return DecodeImage(file, path, channels);
 }
 
-Result<Image> DecodeImage(std::span<const std::byte> file, const std::string& name, int channels) {
+Result<Image> DecodeImage(std::span<const std::byte> file, const std::string& name, int channels,
+                          uint64_t max_pixels) {
   const auto* bytes = reinterpret_cast<const stbi_uc*>(file.data());
   const int length = static_cast<int>(file.size());
   int width = 0, height = 0, stored = 0;
@@ -83,18 +96,26 @@ Result<Image> DecodeImage(std::span<const std::byte> file, const std::string& na
   }
   if (stbi_info_from_memory(bytes, length, &width, &height, &stored) == 0)
     return refuse(stbi_failure_reason());
-  if (width <= 0 || height <= 0 ||
-      static_cast<uint64_t>(width) * static_cast<uint64_t>(height) > kMaxPixels) {
+  const uint64_t pixels = static_cast<uint64_t>(width) * static_cast<uint64_t>(height);
+  if (width <= 0 || height <= 0 || pixels > max_pixels) {
     return refuse(std::to_string(width) + " x " + std::to_string(height) + " pixels, at most " +
-                  std::to_string(kMaxPixels) + " are read");
+                  std::to_string(max_pixels) + " are read");
   }
-  const std::unique_ptr<stbi_uc, FreePixels> pixels(
+  if (const uint64_t least = LeastBytes(file, pixels, jpeg); file.size() < least) {
+    return refuse(std::to_string(file.size()) + " bytes, so many pixels take " +
+                  std::to_string(least) + " at least");
+  }
+  if (pixels * work.scans > kMaxDecodedPixels) {
+    return refuse(std::to_string(work.scans) + " scans of " + std::to_string(pixels) +
+                  " pixels, at most " + std::to_string(kMaxDecodedPixels) + " are decoded");
+  }
+  const std::unique_ptr<stbi_uc, FreePixels> decoded(
       stbi_load_from_memory(bytes, length, &width, &height, &stored, channels));
-  if (pixels == nullptr) return refuse(stbi_failure_reason());
+  if (decoded == nullptr) return refuse(stbi_failure_reason());
   Image image{width, height, channels, {}};
   const size_t count =
       static_cast<size_t>(width) * static_cast<size_t>(height) * static_cast<size_t>(channels);
-  image.data.assign(pixels.get(), pixels.get() + count);
+  image.data.assign(decoded.get(), decoded.get() + count);
   return image;
 }
 

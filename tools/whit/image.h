@@ -31,8 +31,11 @@ using Image = Pixels<uint8_t>;
 /// A JPEG, PNG or BMP file with 1 (grey) or 3 (RGB) channels. Any bytes give an image or a message;
 /// dimensions are limited before anything is decoded.
 Result<Image> ReadImage(const std::string& path, int channels);
+/// A 100 megapixel photograph is 300 MB decoded; a file of a few bytes may claim far more.
+constexpr uint64_t kMaxPixels = 100'000'000;
 /// The same of bytes in memory; `name` is what messages call them.
-Result<Image> DecodeImage(std::span<const std::byte> file, const std::string& name, int channels);
+Result<Image> DecodeImage(std::span<const std::byte> file, const std::string& name, int channels,
+                          uint64_t max_pixels = kMaxPixels);
 
 enum class Fit : uint8_t { kStretch, kCrop };
 

@@ -44,6 +44,7 @@ def images():
         "png_data_missing": head[:40],
         "png_inflates_to_gigabytes": seeds.png(20000, 5000, 0, b"") [:33] + seeds_chunk(zlib.compress(bytes(1 << 20)) * 2),
         "png_no_pixels": seeds.png(0, 5, 0, b"\0"),
+        "bmp_of_97_megapixels_in_58_bytes": seeds.bmp(8433, 11493, b"\xd0\x52\0\0"),
         "bmp_height_int_min": seeds.bmp(1, -2**31, b""),
         "bmp_offset_behind_end": seeds.bmp(2, 2, bytes(16))[:10] + b"\xff\xff\xff\x7f" + seeds.bmp(2, 2, bytes(16))[14:],
         "jpeg_300_scans": seeds.jpeg()[:-2] + b"\xff\xda\x00\x08\x01\x01\x00\x00\x3f\x00" * 300,
