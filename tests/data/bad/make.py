@@ -110,6 +110,9 @@ def onnx_models():
         "node_reads_itself": seeds.onnx_model([("Relu", ["y"], ["y"], {})], {}, [1, 2]),
         "length_beyond_end": f(1, 8) + b"\x3a\xff\xff\xff\xff\x0f",
         "reshape_to_minus_two": seeds.onnx_model([("Reshape", ["x", "s"], ["y"], {})], {"s": (7, [1], struct.pack("<q", -2))}, [1, 2]),
+        # Found by fuzz_onnx: an axis of a tensor without one.
+        "scales_of_a_scalar": seeds.onnx_model(
+            [("DequantizeLinear", ["x", "s"], ["y"], {})], {"s": (1, [3], struct.pack("<3f", 1, 2, 3))}, []),
         "pool_without_stride": seeds.onnx_model(
             [("MaxPool", ["x"], ["y"], {"kernel_shape": [0, 0], "strides": [0, 0]})], {}, [1, 2, 4, 4]),
     }

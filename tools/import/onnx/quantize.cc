@@ -153,6 +153,11 @@ Value Along(Op& op, size_t i) {
   const int axis = ListAxis(op), rank = op.Rank(0);
   if (g.failed(list)) return list;
   if (g.shape(list).elements() == 1) return g.Reshape(list, Ints{});
+  if (axis < 0 || axis >= rank) {
+    return g.Invalid(std::to_string(g.shape(list).elements()) +
+                     " scales or zero points along axis " + std::to_string(axis) +
+                     " of a tensor of " + std::to_string(rank) + " dimensions");
+  }
   const int64_t dim = op.Dims(0)[static_cast<size_t>(axis)], block = op.Int("block_size", 0);
   if (g.shape(list).rank() == rank && rank > 1) {
     if (block < 1) return g.Invalid("scales of blocks without a block size");

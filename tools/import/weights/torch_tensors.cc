@@ -13,8 +13,9 @@ namespace {
 
 // Deeper than any module tree; Python's own pickler stops at about 1000.
 constexpr int kMaxDepth = 256;
-// A shared part of the pickle is walked once for every name that leads to it.
-constexpr uint64_t kMaxPickleSteps = 20'000'000;
+// A shared part of the pickle is walked once for every name that leads to it. A container costs as
+// much as that many plain values: its name is made.
+constexpr uint64_t kMaxPickleSteps = 20'000'000, kStepsOfContainer = 20;
 
 struct TorchTypeRow {
   std::string_view storage, dtype;
@@ -61,13 +62,20 @@ class Finder {
     return prefix.empty() ? name : prefix + "." + name;
   }
 
-  // Charges a step of the walk.
-  Status Step(const std::string& name, int depth) {
+  bool IsPlain(PickleRef i) const {
+    const PickleKind kind = At(i).kind;
+    return kind != PickleKind::kDict && kind != PickleKind::kList && kind != PickleKind::kTuple &&
+           kind != PickleKind::kCall;
+  }
+
+  // Charges a container and its values.
+  Status Step(const std::string& name, int depth, size_t values) {
     if (depth > kMaxDepth) {
       return Bad("containers inside of containers, more than " + std::to_string(kMaxDepth) +
                  " deep, below '" + name.substr(0, 80) + "'");
     }
-    if (++steps_ > kMaxPickleSteps || name.size() > limits_.name_bytes) {
+    steps_ += kStepsOfContainer + values;
+    if (steps_ > kMaxPickleSteps || name.size() > limits_.name_bytes) {
       return Status(StatusCode::kOverBudget,
                     "more than " + std::to_string(kMaxPickleSteps) +
                         " values, counted where they are shared, or names that are too long");
@@ -76,15 +84,18 @@ class Finder {
   }
 
   Status Walk(PickleRef i, const std::string& name, int depth) {
-    WHIT_RETURN_IF_ERROR(Step(name, depth));
     const PickleValue& v = At(i);
+    if (IsPlain(i)) return OkStatus();
+    WHIT_RETURN_IF_ERROR(Step(name, depth, v.items.size()));
     switch (v.kind) {
       case PickleKind::kDict:
         return WalkPairs(v.items, 0, name, false, depth);
       case PickleKind::kList:
       case PickleKind::kTuple:
-        for (size_t k = 0; k < v.items.size(); ++k)
+        for (size_t k = 0; k < v.items.size(); ++k) {
+          if (IsPlain(v.items[k])) continue;
           WHIT_RETURN_IF_ERROR(Walk(v.items[k], Joined(name, std::to_string(k)), depth + 1));
+        }
         return OkStatus();
       case PickleKind::kCall:
         return WalkCall(v, name, depth);
@@ -102,6 +113,7 @@ class Finder {
 
   Status WalkPair(PickleRef key, PickleRef value, const std::string& name, bool module, int depth) {
     const PickleValue& k = At(key);
+    if (IsPlain(value)) return OkStatus();
     std::string part;
     if (k.kind == PickleKind::kText) {
       part = ToUtf8(k.text);
@@ -133,7 +145,7 @@ class Finder {
         return Bad("'" + name + "' is rebuilt from nothing");
       PickleValue again;
       again.kind = PickleKind::kCall, again.items = {function, inner, -1};
-      WHIT_RETURN_IF_ERROR(Step(name, depth));
+      WHIT_RETURN_IF_ERROR(Step(name, depth, 0));
       return WalkCall(again, name, depth + 1);
     }
     if (callee == "torch.jit._pickle.restore_type_tag" ||
