@@ -125,7 +125,7 @@ Status ReadQuantization(const tflite::QuantizationParameters* q, Budget* vectors
       return BadModel("tensor '" + Shown(t->name) + "': scale " + std::to_string(i) + " is " +
                       std::to_string(s) + ", must be finite and positive");
     }
-    const int64_t z = zeros == 0 ? 0 : q->zero_point()->Get(zeros == 1 ? 0 : i);
+    const int64_t z = zeros == 0 ? 0 : LongAt(*q->zero_point(), zeros == 1 ? 0 : i);
     WHIT_RETURN_IF_ERROR(CheckZeroPoint(*t, z));
     t->scale.push_back(s);
     t->zero_point.push_back(static_cast<int32_t>(z));

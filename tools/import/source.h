@@ -3,6 +3,7 @@
 #ifndef WHIT_TOOLS_IMPORT_SOURCE_H_
 #define WHIT_TOOLS_IMPORT_SOURCE_H_
 
+#include <cstring>
 #include <span>
 #include <string>
 #include <vector>
@@ -10,6 +11,14 @@
 #include "tools/import/lowering.h"
 
 namespace whit::tools {
+
+/// Element i of a vector of 64-bit numbers. FlatBuffers' verifier looks at the alignment of a
+/// vector's length alone, which is 4.
+inline int64_t LongAt(const flatbuffers::Vector<int64_t>& v, uint32_t i) {
+  int64_t value;
+  std::memcpy(&value, v.Data() + i * sizeof(value), sizeof(value));
+  return flatbuffers::EndianScalar(value);
+}
 
 /// What an operator may not touch, by tensor: empty where the tensor is fine, else why it is not
 /// supported.

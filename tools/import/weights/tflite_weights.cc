@@ -102,7 +102,8 @@ void ReadCodes(const tflite::QuantizationParameters* q, TensorEntry* entry) {
       return;
     }
     entry->codes.scale.push_back(scale);
-    entry->codes.zero_point.push_back(zeros == 0 ? 0 : q->zero_point()->Get(zeros == 1 ? 0 : i));
+    entry->codes.zero_point.push_back(zeros == 0 ? 0
+                                                 : LongAt(*q->zero_point(), zeros == 1 ? 0 : i));
   }
   entry->codes.axis = axis;
 }
