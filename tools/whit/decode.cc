@@ -48,6 +48,7 @@ constexpr uint64_t kMaxPictureBytes = 256ull << 20;
 // The passes of a progressive JPEG. Cameras and editors write about ten; each costs the whole
 // picture, however few bytes it takes, so a small file could ask for hours.
 constexpr size_t kMaxScans = 256;
+constexpr size_t kMaxCodes = 255;  // JpegWork::most_codes
 
 // Pixels times scans: a second or ten.
 constexpr uint64_t kMaxDecodedPixels = 2'000'000'000;
@@ -90,10 +91,11 @@ Result<Image> DecodeImage(std::span<const std::byte> file, const std::string& na
     return refuse(std::to_string(work.scans) + " scans, at most " + std::to_string(kMaxScans) +
                   " are read");
   }
-  if (work.most_codes > 256) {
-    return refuse("a Huffman table of " + std::to_string(work.most_codes) +
-                  " codes, a byte has 256 values");
+  if (work.most_codes > kMaxCodes) {
+    return refuse("a Huffman table of " + std::to_string(work.most_codes) + " codes, at most " +
+                  std::to_string(kMaxCodes) + " are read");
   }
+  if (work.undefined_table) return refuse("a scan without its Huffman table");
   if (stbi_info_from_memory(bytes, length, &width, &height, &stored) == 0)
     return refuse(stbi_failure_reason());
   const uint64_t pixels = static_cast<uint64_t>(width) * static_cast<uint64_t>(height);

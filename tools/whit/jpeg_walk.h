@@ -9,9 +9,11 @@ namespace whit::tools {
 
 struct JpegWork {
   size_t scans = 0;
-  /// Of one Huffman table, at most. A byte has 256 values, so more is no JPEG, and stb_image of 2022
-  /// writes behind its table.
+  /// Of one Huffman table, at most. JPEG needs 176; stb_image of 2022 reads wrong places from 256 on
+  /// and writes behind its table from 257 on.
   size_t most_codes = 0;
+  /// A scan names a table that nothing before it defines: stb_image would use what is in memory.
+  bool undefined_table = false;
 };
 
 /// All scans and tables that a decoder may come across, whatever the bytes: what is no marker is

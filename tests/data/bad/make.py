@@ -38,6 +38,7 @@ def npys():
 
 
 def images():
+    one = bytes([1] + 15 * [0])
     head = seeds.png(30000, 30000, 2, b"")
     return {
         "png_30000_squared": head,
@@ -50,6 +51,9 @@ def images():
         "jpeg_300_scans": seeds.jpeg()[:-2] + b"\xff\xda\x00\x08\x01\x01\x00\x00\x3f\x00" * 300,
         # Found by fuzz_image: stb_image of 2022 writes behind its table.
         "jpeg_table_of_4080_codes": seeds.jpeg()[:2] + b"\xff\xc4" + struct.pack(">H", 2 + 17 + 4080) + b"\0" + b"\xff" * 16 + bytes(4080),
+        "jpeg_table_of_256_codes": seeds.jpeg().replace(
+            b"\xff\xc4\x00\x14\x10" + one, b"\xff\xc4" + struct.pack(">H", 19 + 256) + b"\x10" + bytes(7) + b"\xff\1" + bytes(7 + 255)),
+        "jpeg_scan_without_table": seeds.jpeg().replace(b"\xff\xc4\x00\x14\x10", b"\xff\xc4\x00\x14\x11"),
         "jpeg_table_behind_junk": seeds.jpeg()[:2] + b"\0\1\xff\xff\xc4\0\x13\1" + b"\x20" * 16 + seeds.jpeg()[2:],
         "jpeg_huge_frame": seeds.jpeg().replace(struct.pack(">HH", 8, 8), struct.pack(">HH", 65535, 65535), 1),
     }
