@@ -195,5 +195,29 @@ TEST(ImportHostile, MessagesHoldNoControlCharacters) {
   EXPECT_EQ(s.message().find('\033'), std::string::npos) << s.message();
 }
 
+// FlatBuffers' verifier aligns the length of a vector, not its elements of 8 bytes.
+TEST(ImportHostile, ZeroPointsAtFourBytes) {
+  TfliteModel m;
+  const int x = m.Quantized("x", TensorType::INT8, {1, 4}, {0.5f}, {7});
+  const int y = m.Quantized("y", TensorType::INT8, {1, 4}, {0.5f}, {7});
+  m.Op(BuiltinOperator::RELU, {x}, {y});
+  std::vector<uint8_t> bytes = m.Bytes({x}, {y});
+  bytes.resize((bytes.size() + 7) / 8 * 8);
+  const auto length_at = static_cast<uint32_t>(bytes.size());  // so the element is not aligned
+  const tflite::QuantizationParameters* q =
+      tflite::GetModel(bytes.data())->subgraphs()->Get(0)->tensors()->Get(0)->quantization();
+  const uint8_t* const field = reinterpret_cast<const flatbuffers::Table*>(q)->GetAddressOf(
+      tflite::QuantizationParameters::VT_ZERO_POINT);
+  const auto field_at = static_cast<uint32_t>(field - bytes.data());
+  const uint32_t offset = length_at - field_at, length = 1;
+  const int64_t zero_point = -5;
+  bytes.resize(bytes.size() + 16);
+  std::memcpy(bytes.data() + field_at, &offset, sizeof offset);
+  std::memcpy(bytes.data() + length_at, &length, sizeof length);
+  std::memcpy(bytes.data() + length_at + 4, &zero_point, sizeof zero_point);
+  const Imported r(bytes);
+  EXPECT_EQ(r.tensor(r.op(0).inputs()->Get(0)).quantization()->zero_point()->Get(0), -5);
+}
+
 }  // namespace
 }  // namespace whit::tools
