@@ -48,7 +48,7 @@ class FakeFile : public WeightFile {
     }
     return {};
   }
-  void Drop(const std::string& name) {
+  void Remove(const std::string& name) {
     for (size_t i = 0; i < tensors_.size(); ++i) {
       if (tensors_[i].name != name) continue;
       tensors_.erase(tensors_.begin() + static_cast<ptrdiff_t>(i));

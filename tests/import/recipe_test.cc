@@ -140,14 +140,14 @@ TEST(Recipe, ASmallResNetComputesWhatPlainLoopsCompute) {
 
 TEST(Recipe, AMissingTensorIsNamedWithTheShapeThatIsNeeded) {
   FakeFile file = SmallResNet();
-  file.Drop("state_dict.module.layer2.0.bn2.running_var");
+  file.Remove("state_dict.module.layer2.0.bn2.running_var");
   ExpectParts(ErrorOf(file, {.graph = "cifar_resnet"}),
               {"1 missing: 'layer2.0.bn2.running_var' (the graph needs 8)"});
 }
 
 TEST(Recipe, AMisshapenTensorIsNamedWithBothShapes) {
   FakeFile file = SmallResNet();
-  file.Drop("state_dict.module.layer3.0.bn1.bias");
+  file.Remove("state_dict.module.layer3.0.bn1.bias");
   file.AddNoise("state_dict.module.layer3.0.bn1.bias", {15});
   ExpectParts(ErrorOf(file, {.graph = "cifar_resnet"}),
               {"'state_dict.module.layer3.0.bn1.bias' is float32 15, the graph needs 16"});
@@ -167,7 +167,7 @@ TEST(Recipe, AnExtraTensorIsRefusedUnlessAllowed) {
 TEST(Recipe, RenamingBringsOtherNamesToTheGraph) {
   FakeFile file = SmallResNet();
   const Floats values = file.Values("state_dict.module.conv1.weight");
-  file.Drop("state_dict.module.conv1.weight");
+  file.Remove("state_dict.module.conv1.weight");
   file.Add("state_dict.module.stem.kernel", {4, 3, 3, 3}, values);
   WeightsRequest request = {.graph = "cifar_resnet"};
   request.rename = [](const std::string& name) {
@@ -214,7 +214,7 @@ FakeFile SmallBert() {
     file.AddNoise(name + ".bias", {n});
   };
   linear(e + "LayerNorm", 8, 1);
-  file.Drop(e + "LayerNorm.weight");
+  file.Remove(e + "LayerNorm.weight");
   file.AddNoise(e + "LayerNorm.weight", {8}, 0.5f, 1.5f);
   for (const char* name : {"query", "key", "value"}) linear(l + "attention.self." + name, 8, 8);
   linear(l + "attention.output.dense", 8, 8);

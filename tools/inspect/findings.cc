@@ -2,23 +2,14 @@
 
 #include <algorithm>
 #include <cmath>
-#include <cstdarg>
-#include <cstdio>
+
+#include "tools/import/format_text.h"
 
 namespace whit::tools {
 
 namespace {
 
 constexpr size_t kNamed = 6;  // channels that a sentence names
-
-[[gnu::format(printf, 1, 2)]] std::string Text(const char* format, ...) {
-  char text[256];
-  va_list values;
-  va_start(values, format);
-  std::vsnprintf(text, sizeof text, format, values);
-  va_end(values);
-  return text;
-}
 
 // "3 dead channels", "1 dead channel".
 std::string Count(size_t n, const std::string& one) {
@@ -35,7 +26,7 @@ std::string Named(const List& list, Name name) {
 }
 
 std::string Decibels(double value) {
-  return std::isfinite(value) ? Text("%.1f dB", value) : "no noise";
+  return std::isfinite(value) ? FormatText("%.1f dB", value) : "no noise";
 }
 
 class Findings {
@@ -51,7 +42,7 @@ class Findings {
     if (s.not_finite > 0) {
       Add("not_finite", Severity::kBroken, Share(s.not_finite),
           Count(static_cast<size_t>(s.not_finite), "NaN or infinite value"),
-          Text("%.3g %% of the tensor", 100 * Share(s.not_finite)));
+          FormatText("%.3g %% of the tensor", 100 * Share(s.not_finite)));
     }
     if (r_.entry.shape.size() >= 2 && s.finite() > 1) {
       if (s.min == s.max)
@@ -84,7 +75,7 @@ class Findings {
       Add("zero_tensor", Severity::kLook, 1, "nothing but zeros", "it computes nothing");
     else
       Add("constant_tensor", Severity::kRemark, 1, "one value everywhere",
-          Text("%.6g", r_.statistics.max));
+          FormatText("%.6g", r_.statistics.max));
   }
 
   void Channels() {
@@ -93,7 +84,7 @@ class Findings {
       return std::to_string(p.channel) + " = " + std::to_string(p.of);
     };
     const auto near = [](const ChannelPair& p) {
-      return Text("%zu ~ %zu (%.4f)", p.channel, p.of, p.cosine);
+      return FormatText("%zu ~ %zu (%.4f)", p.channel, p.of, p.cosine);
     };
     if (!r_.dead.empty()) {
       Add("dead_channels", Severity::kLook, ChannelShare(r_.dead.size()),
@@ -122,14 +113,15 @@ class Findings {
       const SuperWeight& w = r_.super_weights.front();
       Add("super_weights", Severity::kLook, w.score(),
           Count(r_.super_weights.size(), "candidate") + " for a super weight",
-          Text("%.5g in channel %zu, column %zu: %.0f deviations, %.0f %% of its channel's energy "
-               "and %.0f %% of its column's",
-               w.value, w.channel, w.column, w.deviations, 100 * w.channel_share,
-               100 * w.column_share));
+          FormatText(
+              "%.5g in channel %zu, column %zu: %.0f deviations, %.0f %% of its channel's energy "
+              "and %.0f %% of its column's",
+              w.value, w.channel, w.column, w.deviations, 100 * w.channel_share,
+              100 * w.column_share));
     } else if (s.elements >= kLeastElements && s.farthest > 2 * gaussian) {
       Add("outliers", Severity::kRemark, Share(s.beyond_six), "outliers",
-          Text("the farthest is %.1f deviations out, %.1f is to be expected; %lld beyond six",
-               s.farthest, gaussian, static_cast<long long>(s.beyond_six)));
+          FormatText("the farthest is %.1f deviations out, %.1f is to be expected; %lld beyond six",
+                     s.farthest, gaussian, static_cast<long long>(s.beyond_six)));
     }
   }
 
@@ -154,18 +146,18 @@ class Findings {
     const bool one = r_.entry.codes.scale.size() == 1 && r_.layout.channels > 1;
     if (!r_.entry.codes.empty() && c.mean_unused >= 1) {
       Add("unused_bits", Severity::kLook, c.mean_unused / c.bits,
-          Text("%.1f of %d bits unused in the average channel", c.mean_unused, c.bits),
-          Text("%.1f in the worst", c.most_unused) +
+          FormatText("%.1f of %d bits unused in the average channel", c.mean_unused, c.bits),
+          FormatText("%.1f in the worst", c.most_unused) +
               (one ? "; one scale a channel would win them back" : ""));
     } else if (!r_.entry.codes.empty() && c.most_unused >= 2) {
       Add("unused_bits", Severity::kRemark, c.most_unused / c.bits,
-          Text("%.1f of %d bits unused in the worst channel", c.most_unused, c.bits),
-          Text("%.1f in the average one", c.mean_unused));
+          FormatText("%.1f of %d bits unused in the worst channel", c.most_unused, c.bits),
+          FormatText("%.1f in the average one", c.mean_unused));
     }
     // Ten a code: of a code that is used as often as the others, chance leaves exp(-10) out.
     if (c.used * 2 < c.there_are() && r_.entry.elements() >= 10 * c.there_are()) {
       Add("unused_codes", Severity::kRemark, 1 - static_cast<double>(c.used) / c.there_are(),
-          Text("%d of %d codes in use", c.used, c.there_are()), "the others never occur");
+          FormatText("%d of %d codes in use", c.used, c.there_are()), "the others never occur");
     }
   }
 

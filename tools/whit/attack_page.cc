@@ -2,8 +2,8 @@
 
 #include <algorithm>
 #include <cmath>
-#include <cstdarg>
-#include <cstdio>
+
+#include "tools/import/format_text.h"
 
 namespace whit::tools {
 
@@ -12,16 +12,6 @@ namespace {
 constexpr int kWidth = 760, kHeight = 360, kLeft = 56, kRight = 28, kTop = 16, kBottom = 44;
 constexpr const char* kColours[] = {"#d9534f", "#a566cc"};
 constexpr const char* kProtectedColour = "#2e9e5b";
-
-std::string Format(const char* format, ...) __attribute__((format(printf, 1, 2)));
-std::string Format(const char* format, ...) {
-  char text[512];
-  va_list arguments;
-  va_start(arguments, format);
-  std::vsnprintf(text, sizeof text, format, arguments);
-  va_end(arguments);
-  return text;
-}
 
 std::string Escaped(const std::string& text) {
   std::string out;
@@ -45,7 +35,7 @@ class Plot {
   }
 
   std::string Svg() const {
-    std::string svg = Format(
+    std::string svg = FormatText(
         "<svg viewBox='0 0 %d %d' width='%d' role='img' aria-label='accuracy against flips'>\n",
         kWidth, kHeight, kWidth);
     svg += Axes();
@@ -66,38 +56,41 @@ class Plot {
     std::string svg;
     for (int p = 0; p <= 100; p += 25) {
       const double y = Y(p / 100.0);
-      svg += Format("<line x1='%d' x2='%d' y1='%.1f' y2='%.1f' stroke='#8884'/>", kLeft,
-                    kWidth - kRight, y, y);
-      svg += Format("<text x='%d' y='%.1f' text-anchor='end'>%d %%</text>\n", kLeft - 6, y + 4, p);
+      svg += FormatText("<line x1='%d' x2='%d' y1='%.1f' y2='%.1f' stroke='#8884'/>", kLeft,
+                        kWidth - kRight, y, y);
+      svg +=
+          FormatText("<text x='%d' y='%.1f' text-anchor='end'>%d %%</text>\n", kLeft - 6, y + 4, p);
     }
     for (size_t i = 0; i < points_; ++i) {
       const auto flips = i == 0 ? 0ull : 1ull << (i - 1);
-      svg += Format("<text x='%.1f' y='%d' text-anchor='middle'>%llu</text>", X(i),
-                    kHeight - kBottom + 18, flips);
+      svg += FormatText("<text x='%.1f' y='%d' text-anchor='middle'>%llu</text>", X(i),
+                        kHeight - kBottom + 18, flips);
     }
-    svg += Format("\n<text x='%d' y='%d' text-anchor='middle'>flipped bits of the weights</text>\n",
-                  (kLeft + kWidth - kRight) / 2, kHeight - 8);
+    svg += FormatText(
+        "\n<text x='%d' y='%d' text-anchor='middle'>flipped bits of the weights</text>\n",
+        (kLeft + kWidth - kRight) / 2, kHeight - 8);
     const double y = Y(report_.chance);
-    svg += Format("<line x1='%d' x2='%d' y1='%.1f' y2='%.1f' stroke='#888' stroke-dasharray='4'/>",
-                  kLeft, kWidth - kRight, y, y);
-    return svg + Format("<text x='%d' y='%.1f' text-anchor='end'>chance</text>\n", kWidth - kRight,
-                        y - 5);
+    svg +=
+        FormatText("<line x1='%d' x2='%d' y1='%.1f' y2='%.1f' stroke='#888' stroke-dasharray='4'/>",
+                   kLeft, kWidth - kRight, y, y);
+    return svg + FormatText("<text x='%d' y='%.1f' text-anchor='end'>chance</text>\n",
+                            kWidth - kRight, y - 5);
   }
 
   // The mean over the trials inside of the band from the worst to the best.
   std::string Curve(const AttackCurve& curve, const char* colour, int index) const {
     std::string band, line;
     for (size_t i = 0; i < curve.points.size(); ++i) {
-      band += Format("%.1f,%.1f ", X(i), Y(curve.points[i].most));
-      line += Format("%.1f,%.1f ", X(i), Y(curve.points[i].accuracy));
+      band += FormatText("%.1f,%.1f ", X(i), Y(curve.points[i].most));
+      line += FormatText("%.1f,%.1f ", X(i), Y(curve.points[i].accuracy));
     }
     for (size_t i = curve.points.size(); i-- > 0;)
-      band += Format("%.1f,%.1f ", X(i), Y(curve.points[i].least));
+      band += FormatText("%.1f,%.1f ", X(i), Y(curve.points[i].least));
     return "<polygon fill='" + std::string(colour) + "' fill-opacity='.13' points='" + band +
            "'/>\n<polyline fill='none' stroke-width='2' stroke='" + colour + "' points='" + line +
            "'/>\n" +
-           Format("<text x='%d' y='%.1f' style='fill:%s'>%s, unprotected</text>\n", kLeft + 12,
-                  Y(0.3) + 18 * index, colour, curve.name.c_str());
+           FormatText("<text x='%d' y='%.1f' style='fill:%s'>%s, unprotected</text>\n", kLeft + 12,
+                      Y(0.3) + 18 * index, colour, curve.name.c_str());
   }
 
   std::string Protected() const {
@@ -105,11 +98,12 @@ class Plot {
     double accuracy = 1;
     for (const AttackCurve& c : report_.curves) accuracy = std::min(accuracy, c.accuracy_repaired);
     const double y = Y(accuracy);
-    return Format("<line x1='%d' x2='%d' y1='%.1f' y2='%.1f' stroke='%s' stroke-width='2'/>", kLeft,
-                  kWidth - kRight, y, y, kProtectedColour) +
-           Format("<text x='%d' y='%.1f' style='fill:%s'>scrubbed: repaired from storage</text>\n",
-                  kLeft + 12, Y(0.3) + 18.0 * static_cast<double>(report_.curves.size()),
-                  kProtectedColour);
+    return FormatText("<line x1='%d' x2='%d' y1='%.1f' y2='%.1f' stroke='%s' stroke-width='2'/>",
+                      kLeft, kWidth - kRight, y, y, kProtectedColour) +
+           FormatText(
+               "<text x='%d' y='%.1f' style='fill:%s'>scrubbed: repaired from storage</text>\n",
+               kLeft + 12, Y(0.3) + 18.0 * static_cast<double>(report_.curves.size()),
+               kProtectedColour);
   }
 
   const AttackReport& report_;
@@ -123,9 +117,9 @@ std::string ToChance(const AttackCurve& curve) {
   }
   if (reached.empty()) return "never";
   std::sort(reached.begin(), reached.end());
-  return Format("%llu to %llu (%zu of %zu trials)", static_cast<unsigned long long>(reached[0]),
-                static_cast<unsigned long long>(reached.back()), reached.size(),
-                curve.to_chance.size());
+  return FormatText("%llu to %llu (%zu of %zu trials)", static_cast<unsigned long long>(reached[0]),
+                    static_cast<unsigned long long>(reached.back()), reached.size(),
+                    curve.to_chance.size());
 }
 
 std::string CurveTable(const AttackReport& report) {
@@ -134,10 +128,10 @@ std::string CurveTable(const AttackReport& report) {
       "repaired</th><th>accuracy after repair</th><th>bytes</th></tr>\n";
   for (const AttackCurve& c : report.curves) {
     html += "<tr><td>" + Escaped(c.name) + "</td><td>" + ToChance(c) + "</td>" +
-            Format("<td>%llu</td><td>%llu</td><td>%.1f %%</td><td>%s</td></tr>\n",
-                   static_cast<unsigned long long>(c.pages_hit),
-                   static_cast<unsigned long long>(c.pages_repaired), 100 * c.accuracy_repaired,
-                   c.bytes_restored ? "the original's" : "DIFFER");
+            FormatText("<td>%llu</td><td>%llu</td><td>%.1f %%</td><td>%s</td></tr>\n",
+                       static_cast<unsigned long long>(c.pages_hit),
+                       static_cast<unsigned long long>(c.pages_repaired), 100 * c.accuracy_repaired,
+                       c.bytes_restored ? "the original's" : "DIFFER");
   }
   return html + "</table></div>\n";
 }
@@ -163,13 +157,14 @@ std::string AttackPage(const AttackReport& report) {
   std::string html =
       "<!doctype html><html lang='en'><meta charset='utf-8'><title>whit attack</title>"
       "<meta name='viewport' content='width=device-width'><style>:root{color-scheme:light dark}"
-      "h1{overflow-wrap:anywhere}body{font:15px/1.5 sans-serif;max-width:800px;margin:2em auto;padding:0 1em}"
+      "h1{overflow-wrap:anywhere}body{font:15px/1.5 sans-serif;max-width:800px;margin:2em "
+      "auto;padding:0 1em}"
       "svg{max-width:100%;height:auto}svg text{font:12px sans-serif;fill:currentColor}"
       "div{overflow-x:auto}table{border-collapse:collapse;margin:1em 0}"
       "td,th{border:1px solid #8888;padding:.3em .7em;text-align:right}"
       "td:first-child,th:first-child{text-align:left}</style>\n<h1>" +
       Escaped(report.file) + "</h1>\n";
-  html += Format(
+  html += FormatText(
       "<p>%zu samples, %zu classes, accuracy %.1f %% undisturbed%s; chance is taken as "
       "%.1f %%. Seed %llu.</p>\n",
       report.samples, report.classes, 100 * report.accuracy,
