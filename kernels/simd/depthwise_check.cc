@@ -40,13 +40,12 @@ int64_t Outside(int64_t size, int64_t k, int64_t stride, int64_t dilation, int64
 class Maker {
  public:
   Maker(const Depthwise& dw, int32_t act_bias, int64_t chunk_bytes)
-      : dw_(dw), g_(dw.g), act_bias_(act_bias), chunk_(chunk_bytes) {
-    columns_ =
-        TapsThatRead(g_.in_w, g_.kernel_w, g_.stride_w, g_.dilation_w, g_.pad_left, 0, g_.out_w);
-  }
+      : dw_(dw), g_(dw.g), act_bias_(act_bias), chunk_(chunk_bytes) {}
 
   DepthwiseCheck Make(const DepthwiseTasks& tasks) {
-    if (g_.kernel_h > 64 || g_.kernel_w > 64) return {};
+    if (g_.kernel_h > 64 || g_.kernel_w > 64) return {};  // taps are bits
+    columns_ =
+        TapsThatRead(g_.in_w, g_.kernel_w, g_.stride_w, g_.dilation_w, g_.pad_left, 0, g_.out_w);
     check_.on = true;
     check_.line_bytes = g_.in_w * g_.in_c;
     Cut();
