@@ -5,6 +5,7 @@
 #include <limits>
 #include <vector>
 
+#include "platform/crypto.h"
 #include "runtime/whit_c.h"
 #include "tests/fuzz/run_model.h"
 #include "tests/runtime/model_builder.h"
@@ -100,8 +101,9 @@ class Caller {
   }
 
   void Open(whit_model** slot) {
-    static const std::vector<std::byte> kFiles[] = {whit::SmallNetwork(), whit::SmallNetwork(4),
-                                                    whit::Signed(whit::SmallNetwork())};
+    static const std::vector<std::byte> kFiles[] = {
+        whit::SmallNetwork(), whit::SmallNetwork(4),
+        whit::CryptoAvailable() ? whit::Signed(whit::SmallNetwork()) : whit::SmallNetwork()};
     const std::vector<std::byte>& file = kFiles[choices_.Below(std::size(kFiles))];
     const char* const keys[] = {"", "00", nullptr,
                                 "d75a980182b10ab7d54bfed3c964073a0ee172f3daa62325af021a68f707511a"};
