@@ -22,29 +22,27 @@ std::vector<int32_t> SumsOverChannels(const RowProduct& p, int64_t group) {
   return sums;
 }
 
-// Of what the accumulators of a row begin with: bias, less what the bias of the activations adds.
-uint32_t SumOfStarts(const RowProduct& p, int32_t act_bias, int64_t group) {
-  const int64_t n = p.dims.group_n();
-  const auto minus = static_cast<uint32_t>(p.dims.k() * p.out.weight_zero_point);
+}  // namespace
+
+uint32_t SumOfStarts(const ChannelOutput& out, const int32_t* sums, int64_t k, int32_t act_bias,
+                     int64_t begin, int64_t end) {
+  const auto minus = static_cast<uint32_t>(k * out.weight_zero_point);
   uint32_t start = 0;
-  for (int64_t c = group * n; c < (group + 1) * n; ++c) {
-    if (p.out.bias != nullptr) start += static_cast<uint32_t>(LoadAt<int32_t>(p.out.bias, c));
+  for (int64_t c = begin; c < end; ++c) {
+    if (out.bias != nullptr) start += static_cast<uint32_t>(LoadAt<int32_t>(out.bias, c));
     const auto sum =
-        static_cast<uint32_t>(LoadAt<int32_t>(reinterpret_cast<const uint8_t*>(p.sums), c));
+        static_cast<uint32_t>(LoadAt<int32_t>(reinterpret_cast<const uint8_t*>(sums), c));
     start -= static_cast<uint32_t>(act_bias) * (sum - minus);
   }
   return start;
 }
 
-}  // namespace
-
 ProductCheck MakeProductCheck(const RowProduct& product, int32_t act_bias, int64_t chunk_bytes) {
   const WeightDims& d = product.dims;
   ProductCheck check;
   check.on = true;
-  check.chunk_bytes = chunk_bytes;
   const int64_t run_k = d.run_steps() * kStepK;
-  check.run_elems = (run_k + chunk_bytes - 1) / chunk_bytes * chunk_bytes;
+  check.run_elems = CeilDiv(run_k, chunk_bytes) * chunk_bytes;
   const auto elems = static_cast<size_t>(d.groups * d.runs * check.run_elems);
   check.low.resize(elems), check.high.resize(elems);
   const auto zeros = static_cast<int32_t>(d.group_n() * product.out.weight_zero_point);
@@ -60,7 +58,8 @@ ProductCheck MakeProductCheck(const RowProduct& product, int32_t act_bias, int64
         check.high[at] = static_cast<int16_t>((sum - low) / 65536);
       }
     }
-    check.start.push_back(SumOfStarts(product, act_bias, group));
+    check.start.push_back(SumOfStarts(product.out, product.sums, d.k(), act_bias,
+                                      group * d.group_n(), (group + 1) * d.group_n()));
   }
   if (std::all_of(check.high.begin(), check.high.end(), [](int16_t h) { return h == 0; }))
     check.high.clear();

@@ -14,8 +14,7 @@ namespace whit {
 
 struct ProductCheck {
   bool on = false;
-  int64_t chunk_bytes = 16;  // activations that a kernel takes at once
-  int64_t run_elems = 0;     // of one run in the tables: activations, rounded up to chunks
+  int64_t run_elems = 0;  // of one run in the tables: activations, rounded up to chunks
   // [groups][runs][run_elems], chunk by chunk: those of even bytes, then those of odd ones. A sum
   // over channels is low + 65536 * high; high is empty where all are 0, as in nearly every layer.
   std::vector<int16_t> low, high;
@@ -41,8 +40,13 @@ constexpr int64_t PlaceInTable(int64_t i, int64_t chunk) {
   return i / chunk * chunk + i % 2 * (chunk / 2) + i % chunk / 2;
 }
 
+/// What the accumulators of output channels [begin, end) begin with, added up, modulo 2^32: bias,
+/// less what the bias of the activations adds. `k`: products of a channel.
+uint32_t SumOfStarts(const ChannelOutput& out, const int32_t* sums, int64_t k, int32_t act_bias,
+                     int64_t begin, int64_t end);
+
 /// Reads the weights, so the caller has had them checked. `act_bias`: stored activations are
-/// canonical + act_bias. REQUIRES kInt8 and sums.
+/// canonical + act_bias; `chunk_bytes`: of them a kernel takes at once. REQUIRES kInt8 and sums.
 ProductCheck MakeProductCheck(const RowProduct& product, int32_t act_bias, int64_t chunk_bytes);
 
 }  // namespace whit

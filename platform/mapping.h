@@ -55,8 +55,6 @@ class Mapping {
 
   // Repair of memory whose bits have flipped (mapping_repair.cc). `part` lies in bytes().
 
-  /// Whether there is a file behind the bytes to repair them from.
-  bool has_storage() const { return fd_ >= 0; }
   /// Gives up the copy of `part` in memory, the page cache's too where nobody else uses it, so that
   /// the next read comes from storage. Nothing happens where the file is not mapped, or is locked.
   void Forget(std::span<const std::byte> part) const;

@@ -133,6 +133,7 @@ whit::Result<whit::RunnerOptions> OptionsOf(const whit_runner_options* given) {
 extern "C" {
 
 void whit_open_options_init(whit_open_options* options) {
+  if (options == nullptr) return;
   const whit::Budgets budgets;
   *options = {sizeof(whit_open_options),
               WHIT_INTEGRITY_LAZY,
@@ -207,8 +208,9 @@ const char* whit_model_label(const whit_model* model, size_t output, size_t inde
 }
 
 void whit_runner_options_init(whit_runner_options* options) {
-  *options = {
-      sizeof(whit_runner_options), 1, nullptr, 0, 1, nullptr, 0, nullptr, 0, nullptr, 0.01, 0};
+  if (options == nullptr) return;
+  *options = {sizeof(whit_runner_options),       1, nullptr, 0, 1, nullptr, 0, nullptr, 0, nullptr,
+              whit::RunnerOptions{}.scrub_share, 0};
 }
 
 whit_status whit_runner_create(const whit_model* model, const whit_runner_options* options,

@@ -26,15 +26,9 @@ std::vector<uint64_t> TapsThatRead(int64_t size, int64_t kernel, int64_t stride,
   return taps;
 }
 
-/// How many of the outputs [begin, end) read padding with tap k, along one axis.
-int64_t Outside(int64_t size, int64_t k, int64_t stride, int64_t dilation, int64_t pad,
-                int64_t begin, int64_t end) {
-  int64_t outside = 0;
-  for (int64_t o = begin; o < end; ++o) {
-    const int64_t at = o * stride - pad + k * dilation;
-    outside += at < 0 || at >= size ? 1 : 0;
-  }
-  return outside;
+/// How many outputs read an input with tap k, as each reads another one; the rest reads padding.
+int64_t Inside(const std::vector<uint64_t>& taps, int64_t k) {
+  return std::count_if(taps.begin(), taps.end(), [k](uint64_t t) { return (t >> k & 1) != 0; });
 }
 
 class Maker {
@@ -97,7 +91,7 @@ class Maker {
     for (auto line = first; line != lines.end(); ++line)
       task.classes.push_back(*line == 0 ? -1 : ClassOf(*line));
     while (!task.classes.empty() && task.classes.back() < 0) task.classes.pop_back();
-    task.start = StartOf(range);
+    task.start = StartOf(lines, range.line_end - range.line_begin);
     check_.tasks.push_back(std::move(task));
   }
 
@@ -137,27 +131,17 @@ class Maker {
     return sum;
   }
 
-  uint32_t StartOf(const DepthwiseTasks::Range& r) const {
-    const int64_t lines = r.line_end - r.line_begin, outputs = lines * g_.out_w;
-    const auto minus = static_cast<uint32_t>(g_.kernel_h * g_.kernel_w * dw_.out.weight_zero_point);
-    uint32_t start = 0;
-    for (int64_t c = 0; c < g_.out_c; ++c) {
-      if (dw_.out.bias != nullptr) start += static_cast<uint32_t>(LoadAt<int32_t>(dw_.out.bias, c));
-      start -=
-          static_cast<uint32_t>(act_bias_) *
-          (static_cast<uint32_t>(LoadAt<int32_t>(reinterpret_cast<const uint8_t*>(dw_.sums), c)) -
-           minus);
-    }
-    start *= static_cast<uint32_t>(outputs);
+  /// Of `count` output lines, which read the input's by `lines`.
+  uint32_t StartOf(const std::vector<uint64_t>& lines, int64_t count) const {
+    const int64_t outputs = count * g_.out_w;
+    uint32_t start =
+        static_cast<uint32_t>(outputs) *
+        SumOfStarts(dw_.out, dw_.sums, g_.kernel_h * g_.kernel_w, act_bias_, 0, g_.out_c);
     const uint8_t stored = dw_.in.stored_zero_point();
     const int32_t zero = act_bias_ != 0 ? stored : static_cast<int8_t>(stored);
     for (int64_t ky = 0; ky < g_.kernel_h; ++ky) {
-      const int64_t above =
-          Outside(g_.in_h, ky, g_.stride_h, g_.dilation_h, g_.pad_top, r.line_begin, r.line_end);
       for (int64_t kx = 0; kx < g_.kernel_w; ++kx) {
-        const int64_t aside =
-            Outside(g_.in_w, kx, g_.stride_w, g_.dilation_w, g_.pad_left, 0, g_.out_w);
-        const int64_t padded = outputs - (lines - above) * (g_.out_w - aside);
+        const int64_t padded = outputs - Inside(lines, ky) * Inside(columns_, kx);
         if (padded == 0) continue;
         int64_t sum = 0;
         for (int64_t c = 0; c < g_.out_c; ++c) sum += Weight(ky * g_.kernel_w + kx, c);

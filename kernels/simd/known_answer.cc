@@ -320,11 +320,10 @@ bool RowDotsAreRight(const Kernels& k, int32_t act_bias, std::span<const uint8_t
   d.rows = rows.data(), d.count = static_cast<int64_t>(rows.size());
   d.offsets = &offset, d.runs = 1, d.table_run = kRun, d.table = table.data();
   uint32_t want = 0;
-  const auto chunk = static_cast<int>(k.dot_bytes);
   for (const uint8_t* row : rows) {
     for (int i = 0; i < kRun; ++i) {
-      const int place = i / chunk * chunk + i % 2 * (chunk / 2) + i % chunk / 2;
-      want += static_cast<uint32_t>(Stored(row[i], act_bias) * table[static_cast<size_t>(place)]);
+      const auto place = static_cast<size_t>(PlaceInTable(i, k.dot_bytes));
+      want += static_cast<uint32_t>(Stored(row[i], act_bias) * table[place]);
     }
   }
   return k.row_dots(d) == want;

@@ -90,6 +90,8 @@ static void TestErrors(whit_model* model) {
   EXPECT(whit_runner_create(model, &options, &runner, &error) != WHIT_OK && runner == NULL);
   whit_model_free(NULL);
   whit_runner_free(NULL);
+  whit_open_options_init(NULL);
+  whit_runner_options_init(NULL);
   EXPECT(whit_runner_create(NULL, NULL, &runner, NULL) == WHIT_INVALID_ARGUMENT);
   EXPECT(whit_runner_run(NULL, &error) == WHIT_INVALID_ARGUMENT);
   EXPECT(strcmp(error.message, "runner is NULL") == 0);

@@ -299,14 +299,9 @@ class Attacker {
     site->found_at_all += found ? 1 : 0;
     site->found_in_run += found && changed ? 1 : 0;
     site->wrong_answers += checked.ok() && *checked != golden_[i] ? 1 : 0;
-    if (guarded_->Get(place.offset) != original_[place.offset]) {
-      if (!found) {  // nobody has seen it yet
-        guarded_->Flip(place.offset, place.bit);
-        site->restored += restored ? 1 : 0;
-      }
-      return OkStatus();
-    }
-    site->restored += restored ? 1 : 0;
+    const bool differs = guarded_->Get(place.offset) != original_[place.offset];
+    if (differs && !found) guarded_->Flip(place.offset, place.bit);  // nobody has seen it yet
+    site->restored += restored && !(differs && found) ? 1 : 0;
     return OkStatus();
   }
 

@@ -4,6 +4,7 @@
 #include <cmath>
 
 #include "tools/import/format_text.h"
+#include "tools/whit/markup.h"
 
 namespace whit::tools {
 
@@ -12,20 +13,6 @@ namespace {
 constexpr int kWidth = 760, kHeight = 360, kLeft = 56, kRight = 28, kTop = 16, kBottom = 44;
 constexpr const char* kColours[] = {"#d9534f", "#a566cc"};
 constexpr const char* kProtectedColour = "#2e9e5b";
-
-std::string Escaped(const std::string& text) {
-  std::string out;
-  for (char c : text) {
-    if (c == '<') {
-      out += "&lt;";
-    } else if (c == '&') {
-      out += "&amp;";
-    } else {
-      out += c;
-    }
-  }
-  return out;
-}
 
 // 0 flips, then powers of two, at equal distances.
 class Plot {
@@ -127,7 +114,7 @@ std::string CurveTable(const AttackReport& report) {
       "<div><table><tr><th>attacker</th><th>flips to chance</th><th>pages hit</th><th>pages "
       "repaired</th><th>accuracy after repair</th><th>bytes</th></tr>\n";
   for (const AttackCurve& c : report.curves) {
-    html += "<tr><td>" + Escaped(c.name) + "</td><td>" + ToChance(c) + "</td>" +
+    html += "<tr><td>" + EscapedForXml(c.name) + "</td><td>" + ToChance(c) + "</td>" +
             FormatText("<td>%llu</td><td>%llu</td><td>%.1f %%</td><td>%s</td></tr>\n",
                        static_cast<unsigned long long>(c.pages_hit),
                        static_cast<unsigned long long>(c.pages_repaired), 100 * c.accuracy_repaired,
@@ -144,7 +131,7 @@ std::string SiteTable(const AttackReport& report) {
       "<th>restored</th></tr>\n";
   const auto n = [](uint64_t v) { return "<td>" + std::to_string(v) + "</td>"; };
   for (const AttackSite& s : report.sites) {
-    html += "<tr><td>" + Escaped(s.name) + "</td>" + n(s.flips) + n(s.found_by_scrub) +
+    html += "<tr><td>" + EscapedForXml(s.name) + "</td>" + n(s.flips) + n(s.found_by_scrub) +
             n(s.changed_output) + n(s.found_in_run) + n(s.wrong_answers) + n(s.restored) +
             "</tr>\n";
   }
@@ -163,7 +150,7 @@ std::string AttackPage(const AttackReport& report) {
       "div{overflow-x:auto}table{border-collapse:collapse;margin:1em 0}"
       "td,th{border:1px solid #8888;padding:.3em .7em;text-align:right}"
       "td:first-child,th:first-child{text-align:left}</style>\n<h1>" +
-      Escaped(report.file) + "</h1>\n";
+      EscapedForXml(report.file) + "</h1>\n";
   html += FormatText(
       "<p>%zu samples, %zu classes, accuracy %.1f %% undisturbed%s; chance is taken as "
       "%.1f %%. Seed %llu.</p>\n",

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "tools/whit/markup.h"
+
 namespace whit::tools {
 
 namespace {
@@ -32,25 +34,6 @@ std::string Number(double value, int digits) {
   char text[32];
   std::snprintf(text, sizeof text, "%.*f", digits, value);
   return text;
-}
-
-// For XML, from a foreign file.
-std::string Escaped(const std::string& text) {
-  std::string out;
-  for (const char c : Printable(text)) {
-    if (c == '<') {
-      out += "&lt;";
-    } else if (c == '>') {
-      out += "&gt;";
-    } else if (c == '&') {
-      out += "&amp;";
-    } else if (c == '"') {
-      out += "&quot;";
-    } else {
-      out += c;
-    }
-  }
-  return out;
 }
 
 // The end of a long name says more than its beginning, which all nodes of a network share. Cut
@@ -140,7 +123,7 @@ std::string ProfileSvg(const Profile& p) {
                     "\" font-family=\"sans-serif\" font-size=\"12\">\n"
                     "<rect width=\"100%\" height=\"100%\" fill=\"#ffffff\"/>\n"
                     "<text x=\"12\" y=\"22\" font-size=\"15\">" +
-                    Escaped(p.title) +
+                    EscapedForXml(p.title) +
                     "</text>\n"
                     "<text x=\"12\" y=\"42\" fill=\"#555555\">dark: what the step's products would "
                     "take at this machine's peak</text>\n";
@@ -151,14 +134,14 @@ std::string ProfileSvg(const Profile& p) {
     const double at_peak = width * std::min(1.0, ShareOfPeak(p, s));
     const auto text = [&](double x, const char* extra, const std::string& words) {
       svg += "<text x=\"" + Number(x, 1) + "\" y=\"" + std::to_string(y + 13) + "\"" + extra + ">" +
-             Escaped(words) + "</text>\n";
+             EscapedForXml(words) + "</text>\n";
     };
     const auto bar = [&](double w, const char* colour) {
       svg += "<rect x=\"" + std::to_string(kLeft) + "\" y=\"" + std::to_string(y + 2) +
              "\" width=\"" + Number(w, 1) + "\" height=\"" + std::to_string(kLine - 4) +
              "\" fill=\"" + colour + "\"/>\n";
     };
-    svg += "<g><title>" + Escaped(s.node) + "</title>\n";
+    svg += "<g><title>" + EscapedForXml(s.node) + "</title>\n";
     text(kLeft - 8, " text-anchor=\"end\"",
          std::to_string(i) + " " + s.op + " (" + s.implementation + ", " + s.tier + ") " +
              Tail(s.node, 16));

@@ -43,7 +43,7 @@ def images():
     return {
         "png_30000_squared": head,
         "png_data_missing": head[:40],
-        "png_inflates_to_gigabytes": seeds.png(20000, 5000, 0, b"") [:33] + seeds_chunk(zlib.compress(bytes(1 << 20)) * 2),
+        "png_inflates_to_gigabytes": seeds.png(20000, 5000, 0, b"") [:33] + seeds.png_chunk(b"IDAT", zlib.compress(bytes(1 << 20)) * 2),
         "png_no_pixels": seeds.png(0, 5, 0, b"\0"),
         "bmp_of_97_megapixels_in_58_bytes": seeds.bmp(8433, 11493, b"\xd0\x52\0\0"),
         "bmp_height_int_min": seeds.bmp(1, -2**31, b""),
@@ -57,10 +57,6 @@ def images():
         "jpeg_table_behind_junk": seeds.jpeg()[:2] + b"\0\1\xff\xff\xc4\0\x13\1" + b"\x20" * 16 + seeds.jpeg()[2:],
         "jpeg_huge_frame": seeds.jpeg().replace(struct.pack(">HH", 8, 8), struct.pack(">HH", 65535, 65535), 1),
     }
-
-
-def seeds_chunk(body):
-    return struct.pack(">I", len(body)) + b"IDAT" + body + struct.pack(">I", zlib.crc32(b"IDAT" + body))
 
 
 def weights():
