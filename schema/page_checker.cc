@@ -31,7 +31,7 @@ PageChecker::PageChecker(const ModelFile& file) : model_(file) {
   const std::span<const std::byte> weights = file.weights_section();
   first_weights_ =
       weights.empty() ? pages_ : static_cast<uint64_t>(weights.data() - file_.data()) / page_bytes_;
-  done_ = std::make_unique<std::atomic<uint8_t>[]>(static_cast<size_t>(pages_));
+  state_ = std::make_unique<std::atomic<State>[]>(static_cast<size_t>(pages_));
   sums_ = std::make_unique<std::atomic<uint64_t>[]>(static_cast<size_t>(2 * pages_));
 }
 
@@ -111,14 +111,21 @@ std::string PageChecker::NameOf(uint64_t page) const {
 
 Status PageChecker::Compare(uint64_t page, const Digest& found) const {
   if (!Passes(page, found)) return Integrity(NameOf(page) + ", found " + Short(found));
-  if (done_[page].exchange(1, std::memory_order_acq_rel) == 0)
+  State before = kUnknown;
+  if (state_[page].compare_exchange_strong(before, kPassed, std::memory_order_acq_rel))
     checked_.fetch_add(1, std::memory_order_relaxed);
   return OkStatus();
 }
 
-void PageChecker::Record(uint64_t page, const PageSum& sum) const {
+// The sum before the digest: a bit that flips between the two makes the digest wrong, the other way
+// round it would be recorded as right.
+bool PageChecker::PassesNow(uint64_t page) const {
+  const PageSum sum = SumOf(Page(page));
+  if (!Passes(page, LeafDigest(page, Page(page)))) return false;
   sums_[2 * page].store(sum.words, std::memory_order_relaxed);
   sums_[2 * page + 1].store(sum.running, std::memory_order_relaxed);
+  state_[page].store(kSummed, std::memory_order_release);
+  return true;
 }
 
 PageRange PageChecker::PagesOf(std::span<const std::byte> bytes) const {
@@ -130,12 +137,8 @@ PageRange PageChecker::PagesOf(std::span<const std::byte> bytes) const {
           std::min<uint64_t>(pages_, (offset + bytes.size() + page_bytes_ - 1) / page_bytes_)};
 }
 
-// The sum before the digest: a bit that flips between the two makes the digest wrong, the other way
-// round it would be recorded as right.
 Status PageChecker::Check(uint64_t page) const {
-  if (IsChecked(page)) return OkStatus();
-  Record(page, SumOf(Page(page)));
-  return Compare(page, LeafDigest(page, Page(page)));
+  return IsChecked(page) ? OkStatus() : Compare(page, LeafDigest(page, Page(page)));
 }
 
 Status PageChecker::CheckRange(PageRange range) const {
@@ -144,7 +147,9 @@ Status PageChecker::CheckRange(PageRange range) const {
 }
 
 bool PageChecker::StillHolds(uint64_t page) const {
-  if (!IsChecked(page)) return true;
+  const State state = state_[page].load(std::memory_order_acquire);
+  if (state == kUnknown) return true;
+  if (state == kPassed) return PassesNow(page);
   const PageSum recorded{sums_[2 * page].load(std::memory_order_relaxed),
                          sums_[2 * page + 1].load(std::memory_order_relaxed)};
   return SumOf(Page(page)) == recorded;
@@ -153,17 +158,11 @@ bool PageChecker::StillHolds(uint64_t page) const {
 Result<bool> PageChecker::Repair(uint64_t page) const {
   const std::lock_guard lock(repair_);
   const std::span<const std::byte> bytes = Page(page);
-  const auto passes = [&] {
-    const PageSum sum = SumOf(bytes);
-    const bool right = Passes(page, LeafDigest(page, bytes));
-    if (right) Record(page, sum);
-    return right;
-  };
-  if (passes()) return false;
+  if (PassesNow(page)) return false;
   const Digest found = LeafDigest(page, bytes);
   const Mapping& mapping = model_.mapping();
   mapping.Forget(bytes);
-  if (passes()) return true;
+  if (PassesNow(page)) return true;
   std::vector<std::byte> stored(bytes.size());
   Status status = mapping.ReadStored(bytes, stored);
   if (!status.ok()) {
@@ -176,7 +175,7 @@ Result<bool> PageChecker::Repair(uint64_t page) const {
                      " in storage");
   }
   WHIT_RETURN_IF_ERROR(mapping.Overwrite(bytes, stored));
-  if (passes()) return true;
+  if (PassesNow(page)) return true;
   return Integrity(NameOf(page) + ", and memory does not hold it though storage has it");
 }
 

@@ -36,7 +36,9 @@ class PageChecker {
 
   /// The pages under `bytes`; none where they do not lie in the file.
   PageRange PagesOf(std::span<const std::byte> bytes) const;
-  bool IsChecked(uint64_t page) const { return done_[page].load(std::memory_order_acquire) != 0; }
+  bool IsChecked(uint64_t page) const {
+    return state_[page].load(std::memory_order_acquire) != kUnknown;
+  }
   /// kIntegrity with the page, its place in the file, the expected digest and the one that was
   /// found. Once a page has passed, at no cost.
   Status Check(uint64_t page) const;
@@ -47,8 +49,9 @@ class PageChecker {
   /// Pages that are read where they are mapped, so that a bit that flips there matters: the
   /// weights. Header and graph are read from copies.
   PageRange weight_pages() const { return {first_weights_, pages_}; }
-  /// Whether the bytes of a page of weights still have the sum that they had when it passed the
-  /// tree; true where it was not checked yet, as its first use will do that.
+  /// Whether the bytes of a page of weights still are what passed the tree. The first time the tree
+  /// is asked once more and leaves the page's sum behind (the first run shall not wait for sums),
+  /// from then on the sum. True where the page was not checked yet, as its first use will do that.
   bool StillHolds(uint64_t page) const;
   /// For a page that does not: makes it right again where it lies, from storage, and proves that
   /// by the tree. True if bytes had changed, false if only the sum had. kIntegrity with the page,
@@ -56,6 +59,7 @@ class PageChecker {
   Result<bool> Repair(uint64_t page) const;
 
  private:
+  enum State : uint8_t { kUnknown, kPassed, kSummed };
   PageChecker(const ModelFile& file);
   Status CheckRoot() const;
   Status CheckSignature() const;
@@ -63,15 +67,15 @@ class PageChecker {
   std::span<const std::byte> Page(uint64_t page) const;
   Status Compare(uint64_t page, const Digest& found) const;
   bool Passes(uint64_t page, const Digest& digest) const;
+  bool PassesNow(uint64_t page) const;
   std::string NameOf(uint64_t page) const;
-  void Record(uint64_t page, const PageSum& sum) const;
 
   std::span<const std::byte> file_, leaves_;
   const ModelFile& model_;
   uint64_t covered_ = 0, page_bytes_ = 0, pages_ = 0;
   uint64_t first_weights_ = 0;
-  std::unique_ptr<std::atomic<uint8_t>[]> done_;
-  std::unique_ptr<std::atomic<uint64_t>[]> sums_;  // two a page: of one that has passed
+  std::unique_ptr<std::atomic<State>[]> state_;
+  std::unique_ptr<std::atomic<uint64_t>[]> sums_;  // two a page, of those that are kSummed
   mutable std::mutex repair_;
   mutable std::atomic<uint64_t> checked_{0};
 };
