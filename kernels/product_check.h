@@ -1,7 +1,11 @@
-// The checksum channel of an integer matrix product (docs/trust.md, Self-check): the sum over the
+// The checksum channel of an integer matrix product (docs/trust.md, Self-check): a sum over the
 // rows of a block and all output channels of a group of the accumulators, known in two ways. The
 // kernel adds up what it computed; beforehand one further channel, whose weights are the sums of
 // all others, is computed alone. Both are exact modulo 2^32, so they are equal.
+//
+// Channels count with an odd weight, that of their lane: an activation is found wrong unless the
+// weights that it meets sum to 0, which few do by accident if the sums are large. Odd numbers have
+// an inverse modulo 2^32, so a change in one channel alone cannot vanish.
 #ifndef WHIT_KERNELS_PRODUCT_CHECK_H_
 #define WHIT_KERNELS_PRODUCT_CHECK_H_
 
@@ -15,6 +19,7 @@ namespace whit {
 struct ProductCheck {
   bool on = false;
   int64_t run_elems = 0;  // of one run in the tables: activations, rounded up to chunks
+  int32_t spread = 0;     // channel n of a group counts 1 + spread * (n % 16) times; even
   // [groups][runs][run_elems], chunk by chunk: those of even bytes, then those of odd ones. A sum
   // over channels is low + 65536 * high; high is empty where all are 0, as in nearly every layer.
   std::vector<int16_t> low, high;
@@ -28,10 +33,16 @@ struct ProductCheck {
   }
 };
 
-/// Of simd::ProductI8::total or simd::DepthwiseI8::total, modulo 2^32.
-inline uint32_t TotalOf(const int32_t (&lanes)[16]) {
+/// How often channel `n` of a group counts.
+constexpr uint32_t CheckWeight(int64_t n, int32_t spread) {
+  return static_cast<uint32_t>(1 + spread * (n % kPanelChannels));
+}
+
+/// Of simd::ProductI8::total, modulo 2^32; with spread 0 of simd::DepthwiseI8::total.
+inline uint32_t TotalOf(const int32_t (&lanes)[kPanelChannels], int32_t spread) {
   uint32_t sum = 0;
-  for (const int32_t lane : lanes) sum += static_cast<uint32_t>(lane);
+  for (int64_t l = 0; l < kPanelChannels; ++l)
+    sum += CheckWeight(l, spread) * static_cast<uint32_t>(lanes[l]);
   return sum;
 }
 
@@ -40,10 +51,10 @@ constexpr int64_t PlaceInTable(int64_t i, int64_t chunk) {
   return i / chunk * chunk + i % 2 * (chunk / 2) + i % chunk / 2;
 }
 
-/// What the accumulators of output channels [begin, end) begin with, added up, modulo 2^32: bias,
-/// less what the bias of the activations adds. `k`: products of a channel.
+/// What the accumulators of output channels [begin, end) begin with, added up as `spread` says,
+/// modulo 2^32: bias, less what the bias of the activations adds. `k`: products of a channel.
 uint32_t SumOfStarts(const ChannelOutput& out, const int32_t* sums, int64_t k, int32_t act_bias,
-                     int64_t begin, int64_t end);
+                     int64_t begin, int64_t end, int32_t spread);
 
 /// Reads the weights, so the caller has had them checked. `act_bias`: stored activations are
 /// canonical + act_bias; `chunk_bytes`: of them a kernel takes at once. REQUIRES kInt8 and sums.

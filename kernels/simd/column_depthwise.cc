@@ -65,7 +65,7 @@ KernelCode Run(const RunContext& ctx) {
     const uint32_t expected = p.check.Expected(*p.kernels, t % p.tasks.image_tasks, a.x);
     std::fill_n(total, 16, 0);
     run(a);
-    failed |= TotalOf(total) != expected;
+    failed |= TotalOf(total, 0) != expected;
   }
   return failed ? KernelCode::kCheckFailed : KernelCode::kOk;
 }

@@ -136,7 +136,7 @@ class Maker {
     const int64_t outputs = count * g_.out_w;
     uint32_t start =
         static_cast<uint32_t>(outputs) *
-        SumOfStarts(dw_.out, dw_.sums, g_.kernel_h * g_.kernel_w, act_bias_, 0, g_.out_c);
+        SumOfStarts(dw_.out, dw_.sums, g_.kernel_h * g_.kernel_w, act_bias_, 0, g_.out_c, 0);
     const uint8_t stored = dw_.in.stored_zero_point();
     const int32_t zero = act_bias_ != 0 ? stored : static_cast<int8_t>(stored);
     for (int64_t ky = 0; ky < g_.kernel_h; ++ky) {

@@ -74,8 +74,8 @@ struct ProductI8 {
   const Dequantize* dequantize = nullptr;  // floats instead of bytes; no residual
   uint8_t* out = nullptr;  // row i at out + i * out_stride, channel 0 of the group first
   int64_t out_stride = 0;
-  // [16], 64-aligned, or null: to its entries, whichever, all accumulators of real channels are
-  // added before they are rounded (kernels/product_check.h).
+  // [16], 64-aligned, or null: to entry n % 16 the accumulators of each real channel n are added,
+  // before they are rounded (kernels/product_check.h).
   int32_t* total = nullptr;
 
   // Tiers that sum in 16 bits: bounds of this block's activations and of the weights
@@ -176,7 +176,9 @@ struct DepthwiseI8 {
   int64_t line_begin = 0, line_end = 0;
   int64_t channel_begin = 0, channel_end = 0;  // begin is a multiple of 16
   uint8_t* scratch = nullptr;                  // column_depthwise.cc has the size
-  int32_t* total = nullptr;                    // as in ProductI8 (kernels/simd/depthwise_check.h)
+  // [16], 64-aligned, or null: to its entries, whichever, all accumulators of real channels are
+  // added before they are rounded (kernels/simd/depthwise_check.h).
+  int32_t* total = nullptr;
 };
 
 /// Interleaved columns of one stretch of a depthwise line: a part of L1 beside the input's lines.

@@ -120,6 +120,7 @@ bool ProductIsRight(const Kernels& k, int32_t act_bias) {
   p.step_max = step_max.data(), p.pair_max = pair_max.data();
   p.limit1 = limit1.data(), p.limit2 = limit2.data(), p.lists = lists.data();
   p.zipped = zipped.data();
+  constexpr int32_t kSpread = 6;
   alignas(64) int32_t total[16];
   p.total = total;
   Residual8 r;
@@ -130,7 +131,7 @@ bool ProductIsRight(const Kernels& k, int32_t act_bias) {
     p.pair_flags = joined ? pair_flags.data() : nullptr;
     std::memset(total, 0, sizeof total);
     k.product_i8(p);
-    uint32_t rest = TotalOf(total);
+    uint32_t rest = TotalOf(total, kSpread);
     for (int i = 0; i < kRows; ++i) {
       for (int n = 0; n < kN; ++n) {
         int32_t acc = StartOf(p.quant, n) + row_start[static_cast<size_t>(i)];
@@ -140,7 +141,7 @@ bool ProductIsRight(const Kernels& k, int32_t act_bias) {
             acc += Stored(stored, act_bias) * w[static_cast<size_t>(place(n, run, j))];
           }
         }
-        rest -= static_cast<uint32_t>(acc);
+        rest -= CheckWeight(n, kSpread) * static_cast<uint32_t>(acc);
         const Requantize8& q = p.quant;
         int32_t y = Round(static_cast<float>(acc) * kMultiplier, q.lo, q.hi, q.zero_point);
         if (joined) {
@@ -288,7 +289,7 @@ bool DepthwiseIsRight(void (*depthwise)(const DepthwiseI8&), int32_t act_bias,
     p.stride_h = p.stride_w = stride, p.out_w = out_w, p.line_end = out_h;
     std::memset(total, 0, sizeof total);
     depthwise(p);
-    uint32_t rest = TotalOf(total);
+    uint32_t rest = TotalOf(total, 0);
     for (int i = 0; i < out_h * out_w * kC; ++i) {
       const int c = i % kC, ox = i / kC % out_w, oy = i / kC / out_w;
       int32_t acc = StartOf(p.quant, c);

@@ -69,7 +69,7 @@ class Worker {
   void RunPanels(int64_t group, int64_t begin, int64_t end) {
     if (group != group_) BeginGroup(group);
     RunGroup(group, begin, end);
-    if (p_.check.on && TotalOf(total_) != expected_) failed_ = true;
+    if (p_.check.on && TotalOf(total_, p_.check.spread) != expected_) failed_ = true;
   }
 
   KernelCode code() const { return failed_ ? KernelCode::kCheckFailed : KernelCode::kOk; }

@@ -190,31 +190,28 @@ WHIT_INLINE void FinishFloats(const ProductI8& p, const Channels<T, kV>& c, int6
   }
 }
 
-/// The real channels of a tile to ProductI8::total.
+/// The real channels of a tile to ProductI8::total. A tile begins with a panel.
 template <class T, int kM, int kV>
 WHIT_INLINE void AddToTotal(const ProductI8& p, const Channels<T, kV>& c,
                             const typename T::V (&acc)[kM][kV]) {
-  typename T::V total = T::Load(p.total);
 #pragma GCC unroll 4
   for (int v = 0; v < kV; ++v) {
     typename T::V column = acc[0][v];
 #pragma GCC unroll 16
     for (int i = 1; i < kM; ++i) column = T::Add32(column, acc[i][v]);
+    int32_t* const total = p.total + v * T::kLanes % 16;
     const int left = c.count - v * T::kLanes;
     if (left >= T::kLanes) {
-      total = T::Add32(total, column);
+      T::Store(total, T::Add32(T::Load(total), column));
       continue;
     }
     alignas(64) int32_t lanes[T::kLanes];
     T::Store(lanes, column);
-    T::Store(p.total, total);
     for (int l = 0; l < left; ++l) {
-      p.total[l] =
-          static_cast<int32_t>(static_cast<uint32_t>(p.total[l]) + static_cast<uint32_t>(lanes[l]));
+      total[l] =
+          static_cast<int32_t>(static_cast<uint32_t>(total[l]) + static_cast<uint32_t>(lanes[l]));
     }
-    total = T::Load(p.total);
   }
-  T::Store(p.total, total);
 }
 
 /// A tile's rows from accumulators to memory.

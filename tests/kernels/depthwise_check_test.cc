@@ -70,7 +70,7 @@ class DepthwiseBlock {
     p.scratch = scratch_.data() + (64 - reinterpret_cast<uintptr_t>(scratch_.data()) % 64);
     p.total = total;
     (flat ? kernels_.depthwise_flat_i8 : kernels_.depthwise_i8)(p);
-    return TotalOf(total);
+    return TotalOf(total, 0);
   }
 
   /// What the accumulators sum to, by plain arithmetic, from what memory holds now.

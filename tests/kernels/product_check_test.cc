@@ -64,9 +64,7 @@ class Block {
   uint32_t Run() {
     std::memset(total_, 0, sizeof total_);
     kernels_.product_i8(p_);
-    uint32_t total = 0;
-    for (int32_t lane : total_) total += static_cast<uint32_t>(lane);
-    return total;
+    return TotalOf(total_, check_.spread);
   }
 
   /// Every accumulator as plain arithmetic has it, from what memory holds now.
@@ -172,7 +170,7 @@ TEST(ProductCheck, FitsForEveryShape) {
 // Weights, accumulators (by what they start with), and copies of activations in scratch, flipped
 // after the expected sum was made.
 TEST(ProductCheck, FlipsThatChangeAnAccumulatorAreFound) {
-  constexpr int kSites = 3, kFlips = 4500;
+  constexpr int kSites = 3, kFlips = 13500;
   for (const simd::Tier* tier : RunnableTiers()) {
     std::mt19937 rng(2);
     std::array<int, kSites> changed{}, missed{};
@@ -196,11 +194,11 @@ TEST(ProductCheck, FlipsThatChangeAnAccumulatorAreFound) {
                 tier->name, missed[0], changed[0], missed[1], changed[1], missed[2], changed[2]);
     // A flipped weight changes the total by the sum of the activations that it meets: above 0 where
     // they are unsigned, by accident 0 where they are signed. A flipped activation changes it by
-    // the sum of the weights that it meets, by accident 0 as well. docs/trust.md has the shares.
+    // the spread sum of the weights that it meets, by accident 0 too. docs/trust.md has the shares.
     const bool is_signed = tier->act_bias == 0;
     EXPECT_LE(missed[0], is_signed ? changed[0] / 50 : 0) << tier->name;
     EXPECT_EQ(missed[1], 0) << tier->name;
-    EXPECT_LE(missed[2], changed[2] / 50) << tier->name;
+    EXPECT_LE(missed[2], changed[2] / 1000) << tier->name;
   }
 }
 
