@@ -4,8 +4,10 @@
 // all others, is computed alone. Both are exact modulo 2^32, so they are equal.
 //
 // Channels count with an odd weight, that of their lane: an activation is found wrong unless the
-// weights that it meets sum to 0, which few do by accident if the sums are large. Odd numbers have
-// an inverse modulo 2^32, so a change in one channel alone cannot vanish.
+// weights that it meets sum to 0, which few do by accident if the sums are large. Where stored
+// activations are signed, rows count with an odd weight too: the same holds for a weight and the
+// activations that it meets. (Unsigned ones sum to more than 0.) Odd numbers have an inverse modulo
+// 2^32, so a change of one accumulator cannot vanish.
 #ifndef WHIT_KERNELS_PRODUCT_CHECK_H_
 #define WHIT_KERNELS_PRODUCT_CHECK_H_
 
@@ -18,8 +20,9 @@ namespace whit {
 
 struct ProductCheck {
   bool on = false;
-  int64_t run_elems = 0;  // of one run in the tables: activations, rounded up to chunks
-  int32_t spread = 0;     // channel n of a group counts 1 + spread * (n % 16) times; even
+  int64_t run_elems = 0;   // of one run in the tables: activations, rounded up to chunks
+  int32_t spread = 0;      // channel n of a group counts 1 + spread * (n % 16) times; even
+  int32_t row_spread = 0;  // row i of a block counts 1 + row_spread * i times; even
   // [groups][runs][run_elems], chunk by chunk: those of even bytes, then those of odd ones. A sum
   // over channels is low + 65536 * high; high is empty where all are 0, as in nearly every layer.
   std::vector<int16_t> low, high;
@@ -36,6 +39,15 @@ struct ProductCheck {
 /// How often channel `n` of a group counts.
 constexpr uint32_t CheckWeight(int64_t n, int32_t spread) {
   return static_cast<uint32_t>(1 + spread * (n % kPanelChannels));
+}
+
+/// How often row `i` of a block counts, and the first `count` together, modulo 2^32.
+constexpr uint32_t CheckRowWeight(int64_t i, int32_t row_spread) {
+  return 1 + static_cast<uint32_t>(row_spread) * static_cast<uint32_t>(i);
+}
+constexpr uint32_t SumOfRowWeights(int64_t count, int32_t row_spread) {
+  return static_cast<uint32_t>(count) +
+         static_cast<uint32_t>(row_spread) * static_cast<uint32_t>(count * (count - 1) / 2);
 }
 
 /// Of simd::ProductI8::total, modulo 2^32; with spread 0 of simd::DepthwiseI8::total.

@@ -75,8 +75,10 @@ struct ProductI8 {
   uint8_t* out = nullptr;  // row i at out + i * out_stride, channel 0 of the group first
   int64_t out_stride = 0;
   // [16], 64-aligned, or null: to entry n % 16 the accumulators of each real channel n are added,
-  // before they are rounded (kernels/product_check.h).
+  // before they are rounded (kernels/product_check.h): those of row i 1 + row_spread * i times, on
+  // tiers of signed activations; others take 0 alone.
   int32_t* total = nullptr;
+  int32_t row_spread = 0;
 
   // Tiers that sum in 16 bits: bounds of this block's activations and of the weights
   // (docs/layout.md, 5), arrays padded with 64 zeros. centre: what was subtracted from the
@@ -148,7 +150,7 @@ struct RowSums {
 };
 
 /// The sum over all rows and runs of activations times a table (kernels/product_check.h), modulo
-/// 2^32; a run is table_run bytes at rows[i] + shift + offsets[r], a multiple of
+/// 2^32, where row i counts as in ProductI8::total; a run is table_run bytes at rows[i] + shift + offsets[r], a multiple of
 /// Kernels::dot_bytes, of which those behind its own meet zeros.
 struct RowDots {
   const uint8_t* const* rows = nullptr;
@@ -156,6 +158,7 @@ struct RowDots {
   const int32_t* offsets = nullptr;  // [runs]
   int64_t runs = 0, table_run = 0;
   const int16_t* table = nullptr;  // [runs][table_run]
+  int32_t row_spread = 0;
 };
 
 /// Depthwise convolution of some output lines and channels of one image (docs/layout.md, 4).

@@ -122,7 +122,7 @@ bool ProductIsRight(const Kernels& k, int32_t act_bias) {
   p.zipped = zipped.data();
   constexpr int32_t kSpread = 6;
   alignas(64) int32_t total[16];
-  p.total = total;
+  p.total = total, p.row_spread = act_bias == 0 ? 10 : 0;
   Residual8 r;
   r.b = b.data(), r.b_stride = kN, r.ma = 0.7f, r.mb = 1.3f, r.b_zero_point = act_bias - 5;
   r.zero_point = act_bias + 1, r.lo = -129.0f, r.hi = 126.0f;
@@ -141,7 +141,8 @@ bool ProductIsRight(const Kernels& k, int32_t act_bias) {
             acc += Stored(stored, act_bias) * w[static_cast<size_t>(place(n, run, j))];
           }
         }
-        rest -= CheckWeight(n, kSpread) * static_cast<uint32_t>(acc);
+        rest -=
+            CheckWeight(n, kSpread) * CheckRowWeight(i, p.row_spread) * static_cast<uint32_t>(acc);
         const Requantize8& q = p.quant;
         int32_t y = Round(static_cast<float>(acc) * kMultiplier, q.lo, q.hi, q.zero_point);
         if (joined) {
@@ -320,12 +321,15 @@ bool RowDotsAreRight(const Kernels& k, int32_t act_bias, std::span<const uint8_t
   RowDots d;
   d.rows = rows.data(), d.count = static_cast<int64_t>(rows.size());
   d.offsets = &offset, d.runs = 1, d.table_run = kRun, d.table = table.data();
+  d.row_spread = act_bias == 0 ? 10 : 0;
   uint32_t want = 0;
-  for (const uint8_t* row : rows) {
+  for (size_t at = 0; at < rows.size(); ++at) {
+    uint32_t sum = 0;
     for (int i = 0; i < kRun; ++i) {
       const auto place = static_cast<size_t>(PlaceInTable(i, k.dot_bytes));
-      want += static_cast<uint32_t>(Stored(row[i], act_bias) * table[place]);
+      sum += static_cast<uint32_t>(Stored(rows[at][i], act_bias) * table[place]);
     }
+    want += CheckRowWeight(static_cast<int64_t>(at), d.row_spread) * sum;
   }
   return k.row_dots(d) == want;
 }

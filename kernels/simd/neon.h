@@ -20,6 +20,7 @@ struct Neon {
   static constexpr bool kByElement = false;
 #endif
   static constexpr bool kDotLanes = true;
+  static constexpr bool kSignedActivations = true;
   typedef int32_t Unaligned32 __attribute__((may_alias, aligned(1)));
 
   // The same bits as other elements.

@@ -81,9 +81,10 @@ class Worker {
     dots.rows = rows_.rows(), dots.count = rows_.count(), dots.shift = group * p_.blocks.cin;
     dots.offsets = p_.blocks.run_offsets.data();
     dots.runs = d_.runs, dots.table_run = p_.check.run_elems;
-    dots.table = p_.check.Low(d_, group);
-    expected_ = static_cast<uint32_t>(dots.count) * p_.check.start[static_cast<size_t>(group)] +
-                p_.kernels->row_dots(dots);
+    dots.table = p_.check.Low(d_, group), dots.row_spread = p_.check.row_spread;
+    expected_ =
+        SumOfRowWeights(dots.count, dots.row_spread) * p_.check.start[static_cast<size_t>(group)] +
+        p_.kernels->row_dots(dots);
     dots.table = p_.check.High(d_, group);
     if (dots.table != nullptr) expected_ += 65536u * p_.kernels->row_dots(dots);
   }
@@ -267,7 +268,7 @@ class Worker {
     if (rows_.count() >= p_.kernels->zips_rows) a.zipped = p_.zipped.In<void>(scratch_);
     if (p_.check.on) {
       std::memset(total_, 0, sizeof(total_));
-      a.total = total_;
+      a.total = total_, a.row_spread = p_.check.row_spread;
     }
     p_.kernels->product_i8(a);
   }

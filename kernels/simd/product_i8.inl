@@ -190,15 +190,25 @@ WHIT_INLINE void FinishFloats(const ProductI8& p, const Channels<T, kV>& c, int6
   }
 }
 
+/// How often row i counts in ProductI8::total and RowDots, modulo 2^32.
+template <class Rows>
+WHIT_INLINE int32_t RowWeight(const Rows& p, int64_t i) {
+  return static_cast<int32_t>(1 + static_cast<uint32_t>(p.row_spread) * static_cast<uint32_t>(i));
+}
+
 /// The real channels of a tile to ProductI8::total. A tile begins with a panel.
 template <class T, int kM, int kV>
-WHIT_INLINE void AddToTotal(const ProductI8& p, const Channels<T, kV>& c,
+WHIT_INLINE void AddToTotal(const ProductI8& p, const Channels<T, kV>& c, int64_t row,
                             const typename T::V (&acc)[kM][kV]) {
 #pragma GCC unroll 4
   for (int v = 0; v < kV; ++v) {
-    typename T::V column = acc[0][v];
+    typename T::V column = T::Zero();
 #pragma GCC unroll 16
-    for (int i = 1; i < kM; ++i) column = T::Add32(column, acc[i][v]);
+    for (int i = 0; i < kM; ++i) {
+      typename T::V a = acc[i][v];
+      if constexpr (T::kSignedActivations) a = T::Mul32(a, T::Splat32(RowWeight(p, row + i)));
+      column = T::Add32(column, a);
+    }
     int32_t* const total = p.total + v * T::kLanes % 16;
     const int left = c.count - v * T::kLanes;
     if (left >= T::kLanes) {
@@ -220,7 +230,7 @@ WHIT_INLINE void FinishTile(const ProductI8& p, const Channels<T, kV>& c, int64_
                             const typename T::V (&acc)[kM][kV]) {
   WHIT_USUAL(p.dequantize == nullptr && p.residual == nullptr && !p.quant.large_multipliers);
   WHIT_USUAL(p.total == nullptr);
-  if (p.total != nullptr) AddToTotal<T, kM, kV>(p, c, acc);
+  if (p.total != nullptr) AddToTotal<T, kM, kV>(p, c, row, acc);
   if (p.dequantize != nullptr) return FinishFloats<T, kM, kV>(p, c, row, acc);
   typename T::F m[kV];
 #pragma GCC unroll 4

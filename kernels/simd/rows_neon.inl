@@ -38,8 +38,9 @@ WHIT_INLINE void SumRows(const RowSums& s) {
 
 /// Even and odd bytes apart, as the table has them; two sums, so that additions do not wait.
 WHIT_INLINE uint32_t DotOfRows(const RowDots& d) {
-  int32x4_t low = Neon::Zero(), high = Neon::Zero();
+  int32x4_t total = Neon::Zero();
   for (int64_t i = 0; i < d.count; ++i) {
+    int32x4_t low = Neon::Zero(), high = Neon::Zero();
     const int16_t* w = d.table;
     for (int64_t r = 0; r < d.runs; ++r, w += d.table_run) {
       const uint8_t* const a = d.rows[i] + d.shift + d.offsets[r];
@@ -53,8 +54,9 @@ WHIT_INLINE uint32_t DotOfRows(const RowDots& d) {
         high = vmlal_s16(high, vget_high_s16(odd), vget_high_s16(u));
       }
     }
+    total = vmlaq_s32(total, Neon::Add32(low, high), Neon::Splat32(RowWeight(d, i)));
   }
   uint32_t lanes[4];
-  Neon::Store(lanes, Neon::Add32(low, high));
+  Neon::Store(lanes, total);
   return lanes[0] + lanes[1] + lanes[2] + lanes[3];
 }

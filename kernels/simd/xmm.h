@@ -7,6 +7,7 @@ struct Xmm {
   static constexpr int kLanes = 4;
   static constexpr int kRegisters = 16;
   static constexpr bool kByElement = false;
+  static constexpr bool kSignedActivations = false;
 
   static WHIT_INLINE V Load(const void* p) { return _mm_loadu_si128(static_cast<const V*>(p)); }
   static WHIT_INLINE void Store(void* p, V v) { _mm_storeu_si128(static_cast<V*>(p), v); }

@@ -9,6 +9,7 @@ struct Ymm {
   static constexpr int kLanes = 8;  // 32-bit ones
   static constexpr int kRegisters = 16;
   static constexpr bool kByElement = false;
+  static constexpr bool kSignedActivations = false;
   static constexpr bool kDotLanes = false;  // dot products by one lane of a register
   typedef int32_t Unaligned32 __attribute__((may_alias, aligned(1)));
 

@@ -7,6 +7,7 @@ struct Zmm {
   static constexpr int kLanes = 16;
   static constexpr int kRegisters = 32;
   static constexpr bool kByElement = false;
+  static constexpr bool kSignedActivations = false;
   static constexpr bool kDotLanes = false;
 
   static WHIT_INLINE V Load(const void* p) { return _mm512_loadu_si512(p); }
