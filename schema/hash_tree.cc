@@ -50,13 +50,13 @@ Digest RootDigest(uint64_t covered_bytes, uint32_t leaf_bytes, std::span<const s
 }
 
 Digest SignedDigest(std::span<const std::byte> section, const fbs::Trust& trust) {
-  static constexpr std::array<std::byte, kSignatureBytes> kZeros{};
+  static constexpr std::array<std::byte, kSignatureBytes> kNoSignature{};
   const std::byte* signature = BytesOf(trust.signature()->signature()).data();
   const auto before = static_cast<size_t>(signature - section.data());
   Hasher hasher(kSigned);
   hasher.Update(section.first(before));
-  hasher.Update(kZeros);
-  hasher.Update(section.subspan(before + kZeros.size()));
+  hasher.Update(kNoSignature);
+  hasher.Update(section.subspan(before + kNoSignature.size()));
   return hasher.Finish();
 }
 

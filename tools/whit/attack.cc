@@ -14,8 +14,6 @@ namespace whit::tools {
 
 namespace {
 
-using Bytes = std::vector<std::byte>;
-
 // Bytes of the file that one kind of constant lies in.
 struct Site {
   std::string name;
@@ -80,9 +78,9 @@ class Victim {
   std::span<const std::byte> file() const { return model_.impl()->file->file(); }
   uint64_t PageOf(uint64_t offset) const { return offset / model_.impl()->pages->page_bytes(); }
 
-  Result<Bytes> Outputs(const Sample& sample) {
+  Result<std::vector<std::byte>> Outputs(const Sample& sample) {
     WHIT_RETURN_IF_ERROR(RunSample(runner_, sample));
-    Bytes all;
+    std::vector<std::byte> all;
     for (size_t i = 0; i < runner_.output_count(); ++i) {
       const auto data = runner_.output(i).data;
       all.insert(all.end(), data.begin(), data.end());
@@ -181,7 +179,7 @@ class Attacker {
     const double p = 1 / static_cast<double>(std::max<size_t>(1, scores.size()));
     report_.chance = p + 2 * std::sqrt(p * (1 - p) / static_cast<double>(samples_.size()));
     for (const Sample& s : samples_) {
-      WHIT_ASSIGN_OR_RETURN(Bytes out, bare_->Outputs(s));
+      WHIT_ASSIGN_OR_RETURN(std::vector<std::byte> out, bare_->Outputs(s));
       golden_.push_back(std::move(out));
     }
     return OkStatus();
@@ -309,11 +307,11 @@ class Attacker {
   const AttackOptions& options_;
   AttackReport& report_;
   std::mt19937_64 rng_;
-  Bytes original_, buffer_;
+  std::vector<std::byte> original_, buffer_;
   std::optional<Victim> bare_, guarded_;
   std::vector<Site> sites_;
   std::vector<size_t> expected_;
-  std::vector<Bytes> golden_;
+  std::vector<std::vector<std::byte>> golden_;
 };
 
 }  // namespace
