@@ -420,6 +420,16 @@ TEST(GraphBuilderQuantized, QuantizedOperandsNeedAResultType) {
 
 // ---- numbers that no graph has ----
 
+TEST(GraphBuilderHostile, DilatedWeightsWithoutElementsAreRefused) {
+  GraphBuilder g;
+  const Value x = g.Input("x", DType::kFloat32, Shape{1, 4, 4, 2});
+  TransposeConvArgs args;
+  args.window.dilation = {2, 2};
+  g.Output("y", g.TransposeConv2D(x, g.Floats(Shape{2, 2, 2, 0}, {}), {}, args));
+  const Status status = g.FinishBytes().status();
+  EXPECT_NE(status.message().find("without elements"), std::string::npos) << status.message();
+}
+
 TEST(GraphBuilderHostile, EveryNumberIsCheckedBeforeItIsUsed) {
   constexpr int64_t kHuge = std::numeric_limits<int64_t>::max(),
                     kLow = std::numeric_limits<int64_t>::min();

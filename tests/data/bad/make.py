@@ -136,9 +136,20 @@ def calls():
     }
 
 
+def calls_of_builder():
+    return {
+        "all_ones": bytes([255]) * 64,
+        "zeros": bytes(64),
+        # Found by the fuzzer: a transposed convolution, dilated, of weights without channels.
+        "dilated_empty_kernel": bytes.fromhex(
+            "0000000000370400ff00b0ff5d2b5d2b5d5d5d5df104a900ff5d2b5d2b5d5d5d5df104a900705100"
+            "0071ff5d5d5d165d7051a900ff5d2b5d2b5d5d5d5df104005dffffffffffffff5d0043005d165d5d"),
+    }
+
+
 def main():
     groups = {"fuzz_npy": npys(), "fuzz_image": images(), "fuzz_weights": weights(), "fuzz_tflite": models(), "fuzz_onnx": onnx_models(),
-              "fuzz_whit": whits(), "fuzz_c_api": calls(), "fuzz_graph_builder": {"all_ones": bytes([255]) * 64, "zeros": bytes(64)}}
+              "fuzz_whit": whits(), "fuzz_c_api": calls(), "fuzz_graph_builder": calls_of_builder()}
     for target, files in groups.items():
         (HERE / target).mkdir(exist_ok=True)
         for name, data in files.items():
