@@ -6,9 +6,6 @@ namespace whit {
 
 namespace {
 
-// Two rows cancel where one activation is 1 + kRowSpread i times the other: 8 bits leave few.
-constexpr int32_t kRowSpread = 64;
-
 // Of every k of a group the sum over its channels, and the sum that counts each as often as its
 // lane says: real weights, without their zero point.
 struct ChannelSums {
@@ -79,7 +76,7 @@ ProductCheck MakeProductCheck(const RowProduct& product, int32_t act_bias, int64
   const WeightDims& d = product.dims;
   ProductCheck check;
   check.on = true;
-  check.row_spread = act_bias == 0 ? kRowSpread : 0;
+  check.row_spread = RowSpread(act_bias);
   const int64_t run_k = d.run_steps() * kStepK;
   check.run_elems = CeilDiv(run_k, chunk_bytes) * chunk_bytes;
   const auto elems = static_cast<size_t>(d.groups * d.runs * check.run_elems);

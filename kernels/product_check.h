@@ -41,6 +41,10 @@ constexpr uint32_t CheckWeight(int64_t n, int32_t spread) {
   return static_cast<uint32_t>(1 + spread * (n % kPanelChannels));
 }
 
+/// ProductCheck::row_spread for stored activations that are canonical + act_bias. Two rows of
+/// signed ones cancel where one activation is -(1 + 64 i) times the other: 8 bits leave few.
+constexpr int32_t RowSpread(int32_t act_bias) { return act_bias == 0 ? 64 : 0; }
+
 /// How often row `i` of a block counts, and the first `count` together, modulo 2^32.
 constexpr uint32_t CheckRowWeight(int64_t i, int32_t row_spread) {
   return 1 + static_cast<uint32_t>(row_spread) * static_cast<uint32_t>(i);

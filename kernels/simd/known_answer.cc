@@ -122,7 +122,7 @@ bool ProductIsRight(const Kernels& k, int32_t act_bias) {
   p.zipped = zipped.data();
   constexpr int32_t kSpread = 6;
   alignas(64) int32_t total[16];
-  p.total = total, p.row_spread = act_bias == 0 ? 10 : 0;
+  p.total = total, p.row_spread = RowSpread(act_bias);
   Residual8 r;
   r.b = b.data(), r.b_stride = kN, r.ma = 0.7f, r.mb = 1.3f, r.b_zero_point = act_bias - 5;
   r.zero_point = act_bias + 1, r.lo = -129.0f, r.hi = 126.0f;
@@ -321,7 +321,7 @@ bool RowDotsAreRight(const Kernels& k, int32_t act_bias, std::span<const uint8_t
   RowDots d;
   d.rows = rows.data(), d.count = static_cast<int64_t>(rows.size());
   d.offsets = &offset, d.runs = 1, d.table_run = kRun, d.table = table.data();
-  d.row_spread = act_bias == 0 ? 10 : 0;
+  d.row_spread = RowSpread(act_bias);
   uint32_t want = 0;
   for (size_t at = 0; at < rows.size(); ++at) {
     uint32_t sum = 0;

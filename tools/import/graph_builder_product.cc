@@ -197,7 +197,10 @@ Result<int> GraphBuilder::SpreadKernel(int weights, std::array<int64_t, 2> dilat
   if (dilation[0] == 1 && dilation[1] == 1) return weights;
   const GraphTensor& t = scope().tensor(weights);
   const Shape s = t.shape;
-  if (t.constant->empty()) return scope().Invalid("dilated weights without elements");
+  if (t.constant->empty()) {
+    return scope().Invalid("dilated weights " + Scope::Label(t) + " without elements, of shape " +
+                           s.ToString());
+  }
   for (int64_t d : dilation) {
     if (d < 1 || d > kMaxWindow) return scope().Invalid("dilation " + std::to_string(d));
   }
